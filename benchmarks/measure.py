@@ -1,0 +1,126 @@
+"""Runs benchmarked programs as whole processes, in turn, and makes tables of what they said."""
+
+import json
+import os
+import platform
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from typing import NamedTuple
+
+BENCHMARKS = os.path.dirname(os.path.abspath(__file__))
+ROOT = os.path.dirname(BENCHMARKS)
+
+
+class BenchmarkError(Exception):
+    """A benchmarked program failed, or printed something other than it should."""
+
+
+class Run(NamedTuple):
+    """One finished process: wall seconds, peak resident MiB, what it printed to stdout."""
+
+    seconds: float
+    peak_rss_mb: float
+    output: str
+
+
+def run_program(command):
+    """Runs `command` (a list of strings) from the repository root; returns a `Run`.
+
+    The package is found from the root, so it need not be installed. Peak memory is
+    the kernel's figure for the process itself, without any worker processes.
+    Raises BenchmarkError, with the last lines it wrote, for a non-zero exit.
+    """
+    environment = dict(os.environ)
+    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
+    paths = [ROOT, environment.get("PYTHONPATH")]
+    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    # Files rather than pipes, so that nothing has to be read while os.wait4 waits.
+    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+        start = time.perf_counter()
+        process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
+        _, status, usage = os.wait4(process.pid, 0)
+        seconds = time.perf_counter() - start
+        process.returncode = os.waitstatus_to_exitcode(status)
+        output.seek(0)
+        errors.seek(0)
+        if process.returncode:
+            tail = "\n".join((output.read() + errors.read()).strip().splitlines()[-8:])
+            raise BenchmarkError(f"{' '.join(command)} exited {process.returncode}:\n{tail}")
+        return Run(seconds, usage.ru_maxrss / 1024, output.read())
+
+
+def run_json(command):
+    """Runs `command` and returns the JSON object on its last line, with the process's own
+    `seconds_total` and `peak_rss_mb` as seen from outside."""
+    run = run_program(command)
+    lines = run.output.strip().splitlines()
+    try:
+        fields = json.loads(lines[-1])
+    except (IndexError, json.JSONDecodeError):
+        raise BenchmarkError(f"{' '.join(command)} printed no JSON line") from None
+    fields["seconds_total"] = run.seconds
+    fields["peak_rss_mb"] = run.peak_rss_mb
+    return fields
+
+
+def in_turn(runners, rounds):
+    """Calls every runner once a round, in order (A B C, A B C ...).
+
+    Taking turns spreads whatever else the machine does evenly over all of them.
+
+    Args:
+        runners: dict of name to a function of no arguments.
+        rounds: how many rounds, at least 1.
+
+    Returns:
+        dict of name to the list of that runner's results. A runner that raises
+        BenchmarkError says so on stderr and is left out of further rounds and the result.
+    """
+    results = {name: [] for name in runners}
+    for number in range(rounds):
+        for name in list(results):
+            print(f"round {number + 1}/{rounds}: {name}", file=sys.stderr, flush=True)
+            try:
+                results[name].append(runners[name]())
+            except BenchmarkError as error:
+                print(f"leaving out {name}: {error}", file=sys.stderr, flush=True)
+                del results[name]
+    return results
+
+
+def median_of(results, field):
+    """Median of one field over a list of dicts or NamedTuples."""
+    return statistics.median(values_of(results, field))
+
+
+def values_of(results, field):
+    """One field of each of a list of dicts or NamedTuples."""
+    return [one[field] if isinstance(one, dict) else getattr(one, field) for one in results]
+
+
+def spread(values, digits):
+    """'median (lowest-highest)' with `digits` decimals."""
+    middle, low, high = statistics.median(values), min(values), max(values)
+    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+
+
+def markdown_table(header, rows):
+    """Returns a Markdown table: the first column to the left, the others to the right."""
+    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
+    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+
+
+def machine():
+    """One line that names the processor, its usable cores, the system and the Python."""
+    processor = platform.processor() or platform.machine()
+    try:
+        with open("/proc/cpuinfo", encoding="utf-8") as file:
+            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        processor = names[0] if names else processor
+        cores = len(os.sched_getaffinity(0))
+    except (OSError, AttributeError):
+        cores = os.cpu_count()
+    return f"{processor}, {cores} cores, {platform.system()}, Python {platform.python_version()}"

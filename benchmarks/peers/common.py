@@ -1,0 +1,172 @@
+"""What every benchmarked program shares: MNIST from IDX files, settings, and one line of JSON.
+
+A peer script imports this module first, before its heavy library, so that
+`seconds_total` counts the library's import as well. It then hands `run_peer`
+a function that trains and says how long the timed steps took.
+"""
+
+import time
+
+STARTED = time.perf_counter()
+
+import argparse  # noqa: E402  (the clock has to start before anything else is imported)
+import gzip
+import json
+import os
+import resource
+from typing import Callable, NamedTuple
+
+import numpy as np
+
+HIDDEN_UNITS = (512, 256, 128)
+DROPOUT_RATE = 0.5  # on the last hidden layer only
+NUM_CLASSES = 10
+
+
+class Digits(NamedTuple):
+    """MNIST: images float32 [n, 784] in [0, 1], labels int64 [n] in 0..9."""
+
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+
+
+class Settings(NamedTuple):
+    """What a peer is asked to do.
+
+    `steps` are timed, the `warmup` steps before them are not; the training set is
+    repeated `copies` times.
+    """
+
+    data_dir: str
+    steps: int
+    warmup: int
+    batch_size: int
+    learning_rate: float
+    seed: int
+    variant: str
+    hidden_units: tuple[int, ...]
+    copies: int
+
+
+class Outcome(NamedTuple):
+    """What a peer did: the name to print, `timed`'s two figures, test accuracy in [0, 1]."""
+
+    name: str
+    seconds: tuple[float, float]
+    test_accuracy: float
+    versions: str
+
+
+def read_idx(path):
+    """Reads one gzipped IDX file into a uint8 array; raises ValueError for any other file."""
+    with gzip.open(path, "rb") as file:
+        content = file.read()
+    if content[:3] != b"\x00\x00\x08":
+        raise ValueError(f"{path} is not an IDX file of unsigned bytes")
+    rank = content[3]
+    shape = np.frombuffer(content, ">u4", count=rank, offset=4)
+    return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
+
+
+def load_digits(data_dir, copies=1):
+    """Returns the 60,000 training (times `copies`) and 10,000 test digits of `data_dir`."""
+
+    def images(name):
+        pixels = read_idx(os.path.join(data_dir, name))
+        flat = pixels.reshape(len(pixels), -1).astype(np.float32)
+        flat /= 255.0
+        return flat
+
+    def labels(name):
+        return read_idx(os.path.join(data_dir, name)).astype(np.int64)
+
+    def repeated(array):
+        # np.tile would copy even a single repetition, and peak memory is measured.
+        return np.concatenate([array] * copies) if copies > 1 else array
+
+    return Digits(
+        repeated(images("train-images-idx3-ubyte.gz")),
+        repeated(labels("train-labels-idx1-ubyte.gz")),
+        images("t10k-images-idx3-ubyte.gz"),
+        labels("t10k-labels-idx1-ubyte.gz"),
+    )
+
+
+def shuffled_batches(count, batch_size, steps, generator):
+    """Yields `steps` int64 [batch_size] index arrays, shuffling anew for each pass over `count` rows.
+
+    Rows left over at the end of a pass (fewer than a batch) wait for the next shuffle.
+    """
+    taken = 0
+    while True:
+        order = generator.permutation(count)
+        for start in range(0, count - batch_size + 1, batch_size):
+            if taken == steps:
+                return
+            yield order[start : start + batch_size]
+            taken += 1
+
+
+def timed(function, *arguments):
+    """Calls `function`; returns its result and (wall seconds, processor seconds of all threads)."""
+    wall, processor = time.perf_counter(), time.process_time()
+    result = function(*arguments)
+    return result, (time.perf_counter() - wall, time.process_time() - processor)
+
+
+def peak_rss_mb():
+    """Returns the largest resident size of this process so far, in MiB."""
+    try:
+        # Linux hands a parent's ru_maxrss down through exec; VmHWM is this program's own.
+        with open("/proc/self/status", encoding="ascii") as file:
+            for line in file:
+                if line.startswith("VmHWM:"):
+                    return int(line.split()[1]) / 1024
+    except OSError:
+        pass
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+
+
+def parse_settings(variants, description):
+    """Reads `Settings` from the command line; the first of `variants` is the default."""
+    parser = argparse.ArgumentParser(description=description)
+    parser.add_argument("--data_dir", required=True, help="folder of the four gzipped IDX files")
+    parser.add_argument("--steps", type=int, default=2000)
+    parser.add_argument("--warmup", type=int, default=200)
+    parser.add_argument("--batch_size", type=int, default=128)
+    parser.add_argument("--learning_rate", type=float, default=1e-3)
+    parser.add_argument("--seed", type=int, default=0)
+    parser.add_argument("--variant", choices=variants, default=variants[0])
+    parser.add_argument("--hidden_units", type=parse_widths, default=HIDDEN_UNITS)
+    parser.add_argument("--copies", type=int, default=1, help="times to repeat the training set")
+    return Settings(**vars(parser.parse_args()))
+
+
+def parse_widths(text):
+    """'512,256,128' to (512, 256, 128)."""
+    return tuple(int(width) for width in text.split(","))
+
+
+def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description):
+    """Loads the digits, calls `train`, and prints the outcome as one line of JSON."""
+    settings = parse_settings(variants, description)
+    outcome = train(load_digits(settings.data_dir, settings.copies), settings)
+    wall, processor = outcome.seconds
+    print_json(
+        name=outcome.name,
+        steps=settings.steps,
+        seconds_training=round(wall, 4),
+        processor_seconds=round(processor, 4),
+        ms_per_step=round(1000 * wall / settings.steps, 4),
+        test_accuracy=round(outcome.test_accuracy, 4),
+        versions=outcome.versions,
+    )
+
+
+def print_json(**fields):
+    """Prints `fields`, this process's peak memory and its seconds so far, as one line of JSON."""
+    fields["peak_rss_mb"] = round(peak_rss_mb(), 1)
+    fields["seconds_total"] = round(time.perf_counter() - STARTED, 3)
+    print(json.dumps(fields), flush=True)

@@ -1,0 +1,27 @@
+"""mnist_graph: a TensorFlow-1-style graph that learns to read handwritten digits.
+
+Importing the package imports nothing else; the names below load their modules
+when first used.
+
+    import mnist_graph
+    dataset = mnist_graph.load()
+    network = mnist_graph.build(mnist_graph.HParams(), dataset.input_spec())
+"""
+
+import importlib
+
+__version__ = '1.0.0'
+
+_HOMES = {
+    'HParams': 'hparams',
+    'load': 'data',
+    'build': 'graph',
+    'MnistGraphError': 'errors',
+}
+__all__ = ['__version__', *_HOMES]
+
+
+def __getattr__(name: str):
+    if name not in _HOMES:
+        raise AttributeError(f'module {__name__!r} has no attribute {name!r}')
+    return getattr(importlib.import_module(f'{__name__}.{_HOMES[name]}'), name)

@@ -1,0 +1,210 @@
+"""Random distortions of training images, inside the graph, fresh for every image of every step.
+
+Each image is turned, scaled, sheared, shifted and bent by a smooth elastic field before the network
+sees it, after Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied
+to Visual Document Analysis" (ICDAR 2003). Every output pixel looks up one point of the input image.
+The coordinates of these points are linear in a few random coefficients per image, so that the field
+of a whole batch is one matrix product:
+
+    coefficients [batch, 2, terms]  x  basis [terms, height * width]  ->  (row, column) of each pixel
+
+The basis holds the constant 1, the centred column and row numbers (the affine part) and a coarse grid
+of Gaussian bumps (the elastic part).
+
+The random numbers come from counter-based generators keyed by (seed, step), and each row of the batch
+has its own place in the stream: no state is kept. A run resumed at step n, or a batch split into
+towers after `draw_coefficients`, gets the same numbers to the bit. The interpolated pixels are
+bit-identical between runs of the same graph on the same machine; the compiled and the plain path
+differ by rounding (about 1e-4 of the pixel range).
+"""
+
+from __future__ import annotations
+
+import functools
+import math
+from typing import NamedTuple
+
+import numpy as np
+import tensorflow as tf
+
+_AFFINE_TERMS = 3  # constant, centred column, centred row
+_BUMP_SPACING = 1.2  # distance of neighbouring bumps in units of their sigma
+
+
+class Augmentation(NamedTuple):
+    """Strengths of the random distortions; a strength of 0 turns that distortion off.
+
+    rotation: largest angle in degrees, drawn uniformly from both directions.
+    scale: largest stretch of each axis as a fraction; the factor is log-uniform in [1/(1+s), 1+s].
+    shear: largest horizontal shear, in pixels of shift for each pixel of height.
+    shift: largest displacement along each axis, in pixels (uniform, fractions included).
+    elastic_std: standard deviation of the elastic displacement of a pixel along each axis, in pixels.
+    elastic_sigma: width (sigma) of the Gaussian bumps that smooth the elastic field, in pixels.
+    """
+
+    rotation: float = 15.0
+    scale: float = 0.15
+    shear: float = 0.15
+    shift: float = 1.0
+    elastic_std: float = 1.1
+    elastic_sigma: float = 4.5
+
+
+OFF = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic_std=0.0)
+
+
+def augment(images, seed, step, augmentation=Augmentation(), taper=0.0, compiled=None):
+    """Returns the images of one training step, each distorted in its own way.
+
+    images: uint8 or float [batch, height, width, channels], height and width at least 2.
+    seed, step: integers or integer scalar tensors; equal pairs give equal distortions.
+    augmentation: the strengths. When all of them are 0 no operation but a cast is added.
+    taper: scalar in [0, 1]; every strength of an image is multiplied by its own 1 - taper * U(0, 1),
+        so that 0 means full strength and 1 anything between none and full.
+    compiled: warp with XLA (the default where TensorFlow has it) or with plain operations.
+    Returns float32 of the same shape and pixel range; pixels beyond the border repeat the border.
+    """
+    if is_off(augmentation):
+        return tf.cast(images, tf.float32)
+    coefficients = draw_coefficients(tf.shape(images)[0], images.shape.as_list()[1:3], seed, step, augmentation, taper)
+    return warp(images, coefficients, augmentation.elastic_sigma, compiled)
+
+
+def is_off(augmentation):
+    """True when the augmentation leaves every image as it is."""
+    return augmentation._replace(elastic_sigma=0.0) == OFF._replace(elastic_sigma=0.0)
+
+
+def draw_coefficients(batch, size, seed, step, augmentation=Augmentation(), taper=0.0):
+    """Draws the random coefficients of a batch: float32 [batch, 2, terms], rows then columns.
+
+    There are 3 affine terms and, unless elastic_std is 0, one for each bump of the elastic field.
+    Split them along the first axis to warp parts of a batch apart; the parts equal those of the whole.
+    batch: number of images; size: (height, width) in pixels; the rest as in `augment`.
+    """
+    keys = [tf.cast(seed, tf.int64), 2 * tf.cast(step, tf.int64)]
+    affine_draws = tf.random.stateless_uniform([batch, 7], tf.stack(keys), -1.0, 1.0)
+    strength = 1.0 - taper * (0.5 * affine_draws[:, 6:] + 0.5)
+    affine = _affine_coefficients(strength * affine_draws[:, :6], augmentation)
+    if augmentation.elastic_std == 0.0:
+        return affine
+    bumps = _bump_basis(size[0], size[1], augmentation.elastic_sigma).shape[0]
+    noise = tf.random.stateless_normal([batch, 2, bumps], tf.stack([keys[0], keys[1] + 1]))
+    return tf.concat([affine, augmentation.elastic_std * strength[:, :, tf.newaxis] * noise], axis=2)
+
+
+def _affine_coefficients(draws, augmentation):
+    """Affine part of the map from output pixels to input points: float32 [batch, 2, 3].
+
+    draws: float32 [batch, 6] in [-1, 1]: angle, two scales, shear, two shifts.
+    The matrix is rotation x shear x scale, acting on (column, row) offsets from the centre.
+    """
+    angle, column_scale, row_scale, shear, row_shift, column_shift = tf.unstack(draws, num=6, axis=1)
+    angle *= math.radians(augmentation.rotation)
+    column_scale = tf.exp(math.log1p(augmentation.scale) * column_scale)
+    row_scale = tf.exp(math.log1p(augmentation.scale) * row_scale)
+    shear *= augmentation.shear
+    sine, cosine = tf.sin(angle), tf.cos(angle)
+    rows = [augmentation.shift * row_shift, sine * column_scale, (sine * shear + cosine) * row_scale]
+    columns = [augmentation.shift * column_shift, cosine * column_scale, (cosine * shear - sine) * row_scale]
+    return tf.stack([tf.stack(rows, axis=1), tf.stack(columns, axis=1)], axis=1)
+
+
+def warp(images, coefficients, elastic_sigma=Augmentation().elastic_sigma, compiled=None):
+    """Looks every output pixel up in its image by bilinear interpolation.
+
+    images: uint8 or float [batch, height, width, channels].
+    coefficients: float32 [batch, 2, terms] from `draw_coefficients`, or [batch, 2, 3] for affine maps:
+        (shift, change by column, change by row) of the source row, then of the source column, where
+        [[0, 0, 1], [0, 1, 0]] is the identity.
+    elastic_sigma: the sigma the coefficients were drawn for; unused without elastic terms.
+    Returns float32 of the images' shape.
+    """
+    height, width = images.shape.as_list()[1:3]
+    if height < 2 or width < 2:
+        raise ValueError(f"images to warp need 2 x 2 pixels or more, not {height} x {width}")
+    basis = _affine_basis(height, width)
+    if coefficients.shape.as_list()[2] != _AFFINE_TERMS:
+        basis = np.concatenate([basis, _bump_basis(height, width, elastic_sigma)])
+    if compiled is None:
+        compiled = tf.test.is_built_with_xla()
+    interpolate = tf.function(_interpolate, jit_compile=True, autograph=False) if compiled else _interpolate
+    return interpolate(images, coefficients, tf.constant(basis))
+
+
+def _interpolate(images, coefficients, basis):
+    """Bilinear interpolation at coefficients x basis; four flat gathers, as gather_nd is far slower."""
+    batch = tf.shape(images)[0]
+    height, width, channels = images.shape.as_list()[1:]
+    terms = basis.shape.as_list()[0]
+    points = tf.matmul(tf.reshape(coefficients, [-1, terms]), basis)
+    points = tf.reshape(points, [-1, 2, height * width])
+    row = tf.clip_by_value(points[:, 0] + (height - 1) / 2, 0.0, height - 1.0)
+    column = tf.clip_by_value(points[:, 1] + (width - 1) / 2, 0.0, width - 1.0)
+    # The last row and column belong to the cell before them, so that all four corners exist.
+    top = tf.minimum(tf.floor(row), height - 2.0)
+    left = tf.minimum(tf.floor(column), width - 2.0)
+    down, right = (row - top)[..., tf.newaxis], (column - left)[..., tf.newaxis]
+    corner = tf.cast(top, tf.int32) * width + tf.cast(left, tf.int32)
+    corner += tf.range(batch)[:, tf.newaxis] * (height * width)
+    pixels = tf.reshape(images, [-1, channels])
+
+    def pixel(offset):
+        return tf.cast(tf.gather(pixels, corner + offset), tf.float32)
+
+    upper = pixel(0) * (1.0 - right) + pixel(1) * right
+    lower = pixel(width) * (1.0 - right) + pixel(width + 1) * right
+    return tf.reshape(upper * (1.0 - down) + lower * down, tf.shape(images))
+
+
+@functools.lru_cache(maxsize=None)
+def _affine_basis(height, width):
+    """Constant, centred column and centred row of every pixel: float32 [3, height * width]."""
+    row, column = np.mgrid[:height, :width].reshape(2, -1).astype(np.float32)
+    return np.stack([np.ones_like(row), column - (width - 1) / 2, row - (height - 1) / 2]).astype(np.float32)
+
+
+@functools.lru_cache(maxsize=None)
+def _bump_basis(height, width, sigma):
+    """Gaussian bumps on a coarse grid over the image: float32 [bumps, height * width].
+
+    At every pixel the squares add up to 1: standard normal coefficients give a field of standard
+    deviation 1 everywhere. sigma is in pixels; 4.5 gives a 6 x 6 grid on 28 x 28 pixels.
+    """
+    axes = []
+    for length in (height, width):
+        cells = max(1, round((length - 1) / (_BUMP_SPACING * sigma)))
+        centres = np.linspace(0, length - 1, cells + 1)
+        axes.append(np.exp(-0.5 * ((np.arange(length) - centres[:, np.newaxis]) / sigma) ** 2))
+    bumps = np.einsum("ai,bj->abij", *axes).reshape(-1, height * width)
+    return (bumps / np.sqrt(np.sum(bumps**2, axis=0))).astype(np.float32)
+
+
+# (degrees, scale, rows, columns) of the views after the first: opposite pairs, the mildest first.
+_VIEWS = (
+    (0.0, 1.0, 0.5, 0.5),
+    (0.0, 1.0, -0.5, -0.5),
+    (0.0, 1.0, 0.5, -0.5),
+    (0.0, 1.0, -0.5, 0.5),
+    (6.0, 1.0, 0.0, 0.0),
+    (-6.0, 1.0, 0.0, 0.0),
+    (0.0, 1.06, 0.0, 0.0),
+    (0.0, 1 / 1.06, 0.0, 0.0),
+)
+
+
+def views(images, count=9, compiled=None):
+    """Deterministic, slightly moved views of each image, to average a prediction over.
+
+    images: uint8 or float [batch, height, width, channels]; count: number of views, 1 to 9.
+    The first view is the image itself; then come shifts by half a pixel along both axes, turns by
+    6 degrees and scalings by 6 %. Returns float32 [count, batch, height, width, channels].
+    """
+    if not 1 <= count <= len(_VIEWS) + 1:
+        raise ValueError(f"{count} views were asked for: choose 1 to {len(_VIEWS) + 1}")
+    result = [tf.cast(images, tf.float32)]
+    for degrees, scale, rows, columns in _VIEWS[: count - 1]:
+        sine, cosine = math.sin(math.radians(degrees)) * scale, math.cos(math.radians(degrees)) * scale
+        matrix = tf.constant([[rows, sine, cosine], [columns, cosine, -sine]])
+        result.append(warp(images, tf.tile(matrix[tf.newaxis], [tf.shape(images)[0], 1, 1]), compiled=compiled))
+    return tf.stack(result)

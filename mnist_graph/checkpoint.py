@@ -1,0 +1,163 @@
+"""Checkpoints that can be trusted: whole or not there at all.
+
+`tf.train.Saver` writes the variables; beside them goes a manifest,
+`model.ckpt-1000.json`, with the size and SHA-256 of each of their files and
+how far training had come. The manifest is written last, so a checkpoint whose
+writing was cut short has none and does not count; one whose bytes changed
+later no longer matches it and is passed over.
+"""
+
+import glob
+import json
+import os
+import re
+from typing import Any, NamedTuple
+
+from mnist_graph import files
+from mnist_graph.errors import CheckpointError
+
+_BASENAME = 'model.ckpt'
+_MANIFEST = re.compile(re.escape(_BASENAME) + r'-(\d+)\.json')
+_MANIFEST_MAX_BYTES = 100_000
+
+
+class Checkpoint(NamedTuple):
+    """A checkpoint that was found whole.
+
+    Attributes:
+      prefix: What tf.train.Saver calls its path.
+      step: Updates done when it was saved.
+      progress: What else was saved with it: the fields of `train.Progress`.
+    """
+
+    prefix: str
+    step: int
+    progress: dict[str, Any]
+
+
+def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: int) -> Checkpoint:
+    """Writes a checkpoint, then removes all but the newest `keep`.
+
+    Args:
+      sess: Session whose variables are saved.
+      saver: A tf.train.Saver made with max_to_keep=0; removing is done here.
+      folder: Made if need be.
+      step: Updates done.
+      progress: JSON values to keep with it.
+      keep: At least 1.
+
+    Raises:
+      CheckpointError: It could not be written; older checkpoints are intact.
+    """
+    import tensorflow.compat.v1 as tf
+
+    prefix = os.path.join(folder, f'{_BASENAME}-{step}')
+    try:
+        os.makedirs(folder, exist_ok=True)
+        _remove(prefix)  # a damaged or half-written one of the same step
+        saver.save(sess, os.path.join(folder, _BASENAME), global_step=step,
+                   write_meta_graph=False, write_state=False)
+        written = sorted(path for path in glob.glob(glob.escape(prefix) + '.*'))
+        manifest = {'step': step, 'progress': progress,
+                    'files': {os.path.basename(path): {'bytes': os.path.getsize(path), 'sha256': files.sha256(path)}
+                              for path in written}}
+        files.write_json(prefix + '.json', manifest)
+    except (OSError, tf.errors.OpError, ValueError) as error:
+        _remove(prefix)
+        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        raise CheckpointError(f'{folder}: the checkpoint of step {step} could not be written ({reason}); '
+                              f'free some space or mend the folder, then --resume.') from None
+    for old in _steps(folder)[:-keep]:
+        _remove(os.path.join(folder, f'{_BASENAME}-{old}'))
+    return Checkpoint(prefix, step, progress)
+
+
+def _remove(prefix: str) -> None:
+    """Removes a checkpoint's files, the manifest first, so that what is left never counts as whole."""
+    manifest = prefix + '.json'
+    leftovers = glob.glob(glob.escape(prefix) + '.*')
+    for path in [manifest] * (manifest in leftovers) + [path for path in leftovers if path != manifest]:
+        try:
+            os.unlink(path)
+        except OSError:
+            pass  # gone already, or to be reported by whatever is written next
+
+
+def _steps(folder: str) -> list[int]:
+    """Steps of all checkpoints that have a manifest, ascending."""
+    try:
+        names = os.listdir(folder)
+    except OSError:
+        return []
+    return sorted(int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name)))
+
+
+def find(folder: str) -> tuple[Checkpoint | None, list[str]]:
+    """The newest whole checkpoint in `folder`.
+
+    Returns:
+      The checkpoint, or None if there is no whole one; and a line for each
+      newer one that is damaged, saying which and how.
+    """
+    problems = []
+    for step in reversed(_steps(folder)):
+        prefix = os.path.join(folder, f'{_BASENAME}-{step}')
+        try:
+            return _verified(prefix, step), problems
+        except CheckpointError as error:
+            problems.append(str(error))
+    return None, problems
+
+
+def _verified(prefix: str, step: int) -> Checkpoint:
+    """The checkpoint of a manifest, if every file is as the manifest says.
+
+    Nothing but the manifest is parsed before its hash is known to be right, so
+    damaged files never reach TensorFlow's own readers.
+    """
+    manifest_path = prefix + '.json'
+    try:
+        with open(manifest_path, 'rb') as file:
+            manifest = json.loads(file.read(_MANIFEST_MAX_BYTES))
+        listed = {name: (entry['bytes'], entry['sha256']) for name, entry in manifest['files'].items()}
+        progress, saved_step = dict(manifest['progress']), manifest['step']
+    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise CheckpointError(f'{manifest_path}: is damaged') from None
+    if saved_step != step or not any(name.endswith('.index') for name in listed):
+        raise CheckpointError(f'{manifest_path}: is damaged')
+    for name, (n_bytes, digest) in listed.items():
+        path = os.path.join(os.path.dirname(prefix), os.path.basename(name))
+        try:
+            if os.path.getsize(path) != n_bytes or files.sha256(path) != digest:
+                raise CheckpointError(f'{path}: is damaged (its size or SHA-256 is not what was saved)')
+        except OSError as error:
+            raise CheckpointError(f'{path}: cannot be read ({error.strerror})') from None
+    return Checkpoint(prefix, step, progress)
+
+
+def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
+    """Gives the session's variables the checkpoint's values.
+
+    Shapes are compared first: Saver.restore would set a variable to a value of
+    another shape without a word.
+
+    Args:
+      variables: The variables that `saver` restores.
+
+    Raises:
+      CheckpointError: It lacks a variable, or has one of another shape.
+    """
+    import tensorflow.compat.v1 as tf
+
+    saved = dict(tf.train.list_variables(checkpoint.prefix))
+    for variable in variables:
+        name, shape = variable.op.name, variable.shape.as_list()
+        if name not in saved:
+            raise CheckpointError(f'{checkpoint.prefix}: has no variable {name}; it is of another network.')
+        if saved[name] != shape:
+            raise CheckpointError(f'{checkpoint.prefix}: {name} has shape {saved[name]}, '
+                                  f'but the network needs {shape}.')
+    try:
+        saver.restore(sess, checkpoint.prefix)
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({str(error).splitlines()[0]}).') from None

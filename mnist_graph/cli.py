@@ -1,0 +1,182 @@
+"""What the entry points share: their flags, how they start, and how they fail.
+
+A user's mistake ends in one line on standard error and a non-zero exit code;
+only a defect shows a traceback.
+"""
+
+import contextlib
+import os
+import signal
+import sys
+from typing import Callable, Sequence
+
+from absl import app, flags
+
+from mnist_graph import hparams as hparams_module
+from mnist_graph.errors import MnistGraphError, UsageError
+from mnist_graph.hparams import DEFAULTS, SPECS, HParams
+
+FLAGS = flags.FLAGS
+
+
+class _HParamParser(flags.ArgumentParser):
+    """Parses and checks one hyperparameter exactly as the library does."""
+
+    def __init__(self, name: str):
+        self._name = name
+        self.syntactic_help = ''
+
+    def parse(self, argument):
+        if not isinstance(argument, str):
+            return argument
+        try:
+            return hparams_module.parse(self._name, argument)
+        except UsageError as error:
+            raise ValueError(str(error).partition(': ')[2]) from None
+
+    def flag_type(self):
+        return SPECS[self._name].kind
+
+
+class _HParamSerializer(flags.ArgumentSerializer):
+    def serialize(self, value):
+        return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+
+
+def define_hparams() -> None:
+    """Defines one flag for each field of HParams, for the entry point that calls this."""
+    for name, spec in SPECS.items():
+        if spec.kind == 'bool':
+            flags.DEFINE_boolean(name, DEFAULTS[name], spec.help)
+        elif spec.kind == 'enum':
+            flags.DEFINE_enum(name, DEFAULTS[name], list(spec.choices), spec.help)
+        else:
+            bounds = spec.describe_bounds()
+            flags.DEFINE(_HParamParser(name), name, DEFAULTS[name],
+                         f'{spec.help} ({bounds[0].upper()}{bounds[1:]}.)', serializer=_HParamSerializer())
+    flags.adopt_module_key_flags(sys.modules[__name__])
+
+
+def hparams_from_flags(base: HParams | None = None) -> HParams:
+    """The HParams that the flags give; flags not given come from `base`, if there is one."""
+    return HParams(**{name: getattr(base, name) if base and not FLAGS[name].present else FLAGS[name].value
+                      for name in SPECS})
+
+
+def define(*names: str) -> None:
+    """Defines shared flags by name, for the entry point that calls this."""
+    for name in names:
+        _SHARED_FLAGS[name]()
+    flags.adopt_module_key_flags(sys.modules[__name__])
+
+
+_SHARED_FLAGS: dict[str, Callable[[], object]] = {
+    'dataset': lambda: flags.DEFINE_enum(
+        'dataset', 'auto', ['auto', 'mnist', 'drawn'],
+        'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
+        'else drawn.'),
+    'data_dir': lambda: flags.DEFINE_string(
+        'data_dir', None,
+        'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
+        'by default the cache folder that MNIST is downloaded into.'),
+    'model_dir': lambda: flags.DEFINE_string(
+        'model_dir', None, 'Folder of the run: by default a new one under runs/.'),
+    'trained_model_dir': lambda: flags.DEFINE_multi_string(
+        'model_dir', None, 'Folder of a trained run, by default the newest; several flags or a comma-separated '
+        'list average their probabilities.'),
+    'checkpoint': lambda: flags.DEFINE_enum(
+        'checkpoint', 'last', ['last', 'best'], 'Which checkpoint to use; best is the best on validation.'),
+    'num_threads': lambda: flags.DEFINE_integer(
+        'num_threads', 0, 'Processor cores to use; 0 uses all there are.', lower_bound=0, upper_bound=1024),
+}
+
+
+def run(main: Callable[[Sequence[str]], int | None]) -> None:
+    """Parses the flags, calls `main` with what is left of the command line, and exits."""
+    app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
+
+
+def _parse_flags(argv: Sequence[str]) -> list[str]:
+    try:
+        return app.parse_flags_with_usage(argv) if _asks_for_help(argv) else FLAGS(argv)
+    except flags.UnrecognizedFlagError as error:
+        fail(f'Unknown flag --{error.flagname}.'
+             + hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --'), UsageError.exit_code)
+    except (flags.Error, OSError) as error:
+        fail(' '.join(str(error).split()), UsageError.exit_code)
+
+
+def _asks_for_help(argv: Sequence[str]) -> bool:
+    return any(argument.lstrip('-').split('=')[0] in ('help', 'helpfull', 'helpshort', '?') for argument in argv[1:])
+
+
+def _guarded(main, arguments) -> int:
+    try:
+        return main(arguments) or 0
+    except MnistGraphError as error:
+        fail(str(error), error.exit_code)
+    except BrokenPipeError:  # standard output was closed, as `| head` does
+        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        return 128 + signal.SIGPIPE
+    except KeyboardInterrupt:
+        sys.stderr.write('\nStopped.\n')
+        return 128 + signal.SIGINT
+
+
+def fail(message: str, exit_code: int = 1) -> None:
+    """Ends the program with one line on standard error."""
+    sys.stdout.flush()
+    sys.stderr.write(f'mnist_graph: {message}\n')
+    sys.exit(exit_code)
+
+
+def note(message: str) -> None:
+    """One line on standard error about something the user should know."""
+    sys.stdout.flush()
+    sys.stderr.write(message + '\n')
+
+
+def n_threads() -> int:
+    """--num_threads, or all usable cores."""
+    from mnist_graph import runtime
+
+    return FLAGS.num_threads or runtime.usable_cores()
+
+
+def no_arguments(arguments: Sequence[str]) -> None:
+    """Refuses words on the command line that are no flags.
+
+    Raises:
+      UsageError: There is one.
+    """
+    if len(arguments) > 1:
+        raise UsageError(f'Unexpected argument {arguments[1]!r}; every setting is a --flag=value, see --help.')
+
+
+class StopRequest:
+    """Notes the first Ctrl-C or SIGTERM; the second stops at once.
+
+    Attributes:
+      signal: The signal's number, or 0 while there was none.
+    """
+
+    signal = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.signal)
+
+    def _handle(self, number, frame):
+        if self.signal:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    @contextlib.contextmanager
+    def listening(self):
+        """While active, signals are noted instead of ending the program."""
+        numbers = (signal.SIGINT, signal.SIGTERM)
+        previous = [signal.signal(number, self._handle) for number in numbers]
+        try:
+            yield self
+        finally:
+            for number, handler in zip(numbers, previous):
+                signal.signal(number, handler)

@@ -1,0 +1,252 @@
+"""Data sets in memory: reading, splitting, and the order of mini-batches.
+
+Pictures stay unsigned bytes until they enter the graph. No TensorFlow here.
+"""
+
+import dataclasses
+import hashlib
+import os
+import zlib
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph import data_files, download
+from mnist_graph.errors import DataError, UsageError
+
+DATASETS = ('auto', 'mnist', 'drawn')
+# `fingerprint` of the canonical MNIST files, however they are packed.
+MNIST_FINGERPRINT = '57ed3f7af808d214'
+# Multiplying by this float32 scales bytes to [0, 1] (255 maps to 1.0 exactly);
+# the graph uses the same constant, so fed and looped pixels agree to the bit.
+PIXEL_SCALE = np.float32(1 / 255)
+
+
+class InputSpec(NamedTuple):
+    """What a network must know about its data.
+
+    Attributes:
+      height, width, channels: Shape of one picture; channels is 1 or 3 or more.
+      n_classes: Number of labels, which are 0 to n_classes - 1.
+      pixel_mean, pixel_std: What pixels in [0, 1] are shifted and divided by
+        first; 0.0 and 1.0 leave them alone.
+    """
+
+    height: int
+    width: int
+    channels: int
+    n_classes: int
+    pixel_mean: float = 0.0
+    pixel_std: float = 1.0
+
+    @property
+    def n_features(self) -> int:
+        """Numbers in one flattened picture: 784 for MNIST."""
+        return self.height * self.width * self.channels
+
+
+@dataclasses.dataclass(frozen=True, eq=False)
+class Split:
+    """Pictures with their labels.
+
+    Attributes:
+      images: uint8 [n, height, width, channels], ink bright on black for MNIST.
+      labels: int32 [n], each in [0, n_classes).
+    """
+
+    images: np.ndarray
+    labels: np.ndarray
+
+    def __getitem__(self, rows) -> 'Split':
+        """A Split of the given rows (a slice or an index array)."""
+        return Split(self.images[rows], self.labels[rows])
+
+    def __len__(self) -> int:
+        return self.labels.shape[0]
+
+
+class Dataset(NamedTuple):
+    """A data set, split and ready for training.
+
+    Attributes:
+      name: 'mnist', 'drawn', or the name of the folder it came from.
+      train, validation, test: The three splits; validation may be empty.
+      class_names: What each label stands for: ('0', ..., '9') for digits.
+      fingerprint: Hex digits that change when any picture, label or their order does.
+      notice: One line that the user should see, or ''.
+    """
+
+    name: str
+    train: Split
+    validation: Split
+    test: Split
+    class_names: tuple[str, ...]
+    fingerprint: str
+    notice: str = ''
+
+    def input_spec(self, standardize: bool = False) -> InputSpec:
+        """The shape of the pictures, and their mean and deviation if asked for."""
+        mean, std = pixel_statistics(self.train.images) if standardize else (0.0, 1.0)
+        return InputSpec(*self.train.images.shape[1:], len(self.class_names), mean, std)
+
+
+def load(dataset: str = 'auto', data_dir: str | None = None, n_validation: int = 5000,
+         show_progress: bool = False) -> Dataset:
+    """Reads a data set, downloading or drawing it if need be.
+
+    Args:
+      dataset: 'mnist' (from `data_dir`, else downloaded into it), 'drawn' (the
+        built-in digits), or 'auto': whatever `data_dir` holds, else MNIST, and
+        else the built-in digits, which `notice` then says.
+      data_dir: Folder of the four IDX files, of `mnist.npz`, or of
+        train/LABEL/*.png and test/LABEL/*.png; None is `default_data_dir()`.
+      n_validation: The first so many training pictures are held out, as
+        TensorFlow's own MNIST tutorial did (55,000 / 5,000 / 10,000).
+      show_progress: Draw a bar for downloads and drawing on standard error.
+
+    Raises:
+      DataError: The data cannot be had, or is damaged; names the file.
+      UsageError: `dataset` is unknown, or `n_validation` leaves nothing to train on.
+    """
+    if dataset not in DATASETS:
+        raise UsageError(f'dataset={dataset}: must be one of {", ".join(DATASETS)}.')
+    folder = os.path.expanduser(data_dir or default_data_dir())
+    notice = ''
+    if dataset == 'drawn':
+        raw = _drawn(show_progress)
+    else:
+        try:
+            raw = _read_or_download(folder, show_progress)
+        except NoDataError as error:
+            if dataset == 'mnist':
+                raise
+            notice = f'MNIST could not be had, so this uses the built-in drawn digits instead: {error}'
+            raw = _drawn(show_progress)
+    fingerprint = _fingerprint(raw)
+    name = 'mnist' if fingerprint == MNIST_FINGERPRINT else raw.name
+    if dataset == 'mnist' and name != 'mnist':
+        raise DataError(f'{folder}: holds other data than the MNIST database; use --dataset=auto to train on it.')
+    return _split(raw, name, fingerprint, n_validation, notice)
+
+
+class NoDataError(DataError):
+    """There is no data set in the folder and none could be downloaded."""
+
+
+def default_data_dir() -> str:
+    """The per-user cache folder that MNIST is downloaded into."""
+    return os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.join(os.path.expanduser('~'), '.cache'),
+                        'mnist_graph')
+
+
+def _read_or_download(folder: str, show_progress: bool) -> data_files.RawData:
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
+    raw = data_files.read_folder(folder)
+    if raw is None:
+        try:
+            download.download_mnist(folder, show_progress=show_progress)
+        except DataError as error:
+            kind = DataError if data_files.has_some_files(folder) else NoDataError
+            raise kind(str(error)) from None
+        raw = data_files.read_folder(folder)
+    return raw
+
+
+def _drawn(show_progress: bool) -> data_files.RawData:
+    from mnist_graph import drawn
+
+    progress = None
+    if show_progress:
+        from tqdm import tqdm
+        progress = lambda steps: tqdm(steps, desc='Drawing digits', leave=False)
+    arrays = drawn.load_or_draw(drawn.default_cache_dir(), progress=progress)
+    return data_files.RawData('drawn', *arrays, tuple('0123456789'), 'the built-in drawn digits')
+
+
+def _split(raw: data_files.RawData, name: str, fingerprint: str, n_validation: int, notice: str) -> Dataset:
+    n_train = len(raw.train_labels)
+    if n_validation >= n_train:
+        raise UsageError(f'n_validation={n_validation}: leaves no training image of the {n_train} in {raw.where}; '
+                         f'give a smaller --n_validation.')
+    everything = Split(_with_channels(raw.train_images), raw.train_labels.astype(np.int32))
+    return Dataset(
+        name=name,
+        train=everything[n_validation:],
+        validation=everything[:n_validation],
+        test=Split(_with_channels(raw.test_images), raw.test_labels.astype(np.int32)),
+        class_names=raw.class_names,
+        fingerprint=fingerprint,
+        notice=notice)
+
+
+def _with_channels(images: np.ndarray) -> np.ndarray:
+    return images[..., np.newaxis] if images.ndim == 3 else images
+
+
+def _fingerprint(raw: data_files.RawData) -> str:
+    """Detects change, not forgery: CRC-32 of the pixels, as it keeps pace with reading."""
+    parts = [f'{array.shape} {zlib.crc32(np.ascontiguousarray(array)):08x}'
+             for array in (raw.train_images, raw.train_labels.astype(np.uint8),
+                           raw.test_images, raw.test_labels.astype(np.uint8))]
+    return hashlib.sha256(';'.join(parts).encode()).hexdigest()[:16]
+
+
+def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
+    """Mean and standard deviation of uint8 pixels scaled to [0, 1], from every pixel."""
+    counts = np.zeros(256, np.int64)
+    for start in range(0, len(images), 1000):
+        counts += np.bincount(images[start:start + 1000].ravel(), minlength=256)
+    values = np.arange(256) / 255
+    mean = float(counts @ values / counts.sum())
+    return mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum())) or 1.0
+
+
+def to_input(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, height, width, channels] to the float32 [n, features] in [0, 1] that X takes."""
+    return images.reshape(len(images), -1).astype(np.float32) * PIXEL_SCALE
+
+
+def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
+    """int [n] to the float32 [n, n_classes] that Y takes: 1.0 at the label, else 0.0."""
+    return np.eye(n_classes, dtype=np.float32)[labels]
+
+
+class BatchOrder:
+    """Which pictures each mini-batch holds, as a function of seed and step alone.
+
+    Every epoch is a fresh permutation of all pictures, and the batches are
+    consecutive pieces of the endless row of epochs: batch k holds positions
+    k * batch_size to (k + 1) * batch_size - 1, so every picture is used once in
+    each epoch, whether or not the batch size divides their number. Nothing
+    about earlier steps need be known to continue from any step.
+    """
+
+    def __init__(self, n_images: int, batch_size: int, seed: int):
+        self.n_images, self.batch_size, self.seed = n_images, batch_size, seed
+        self._epoch, self._permutation = -1, None
+
+    def rows(self, first_step: int, n_steps: int, last_position: int | None = None) -> np.ndarray:
+        """int32 [n_steps * batch_size] indices of the pictures of these steps, in order.
+
+        Args:
+          first_step: Steps done so far; the first batch of all is step 0.
+          n_steps: Number of batches.
+          last_position: The row ends here if it would go beyond (a whole number
+            of epochs whose last batch is short).
+        """
+        start, end = first_step * self.batch_size, (first_step + n_steps) * self.batch_size
+        end = end if last_position is None else min(end, last_position)
+        pieces = []
+        while start < end:
+            epoch, offset = divmod(start, self.n_images)
+            piece = self._of_epoch(epoch)[offset:offset + end - start]
+            pieces.append(piece)
+            start += len(piece)
+        return np.concatenate(pieces) if pieces else np.zeros(0, np.int32)
+
+    def _of_epoch(self, epoch: int) -> np.ndarray:
+        if epoch != self._epoch:
+            generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
+            self._epoch, self._permutation = epoch, generator.permutation(self.n_images).astype(np.int32)
+        return self._permutation

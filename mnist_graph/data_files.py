@@ -1,0 +1,221 @@
+"""Reads a data set from a folder, in any of three layouts.
+
+1. The four IDX files of MNIST and its successors (Fashion-MNIST, EMNIST, ...),
+   gzipped or plain: `train-images-idx3-ubyte`, `train-labels-idx1-ubyte`,
+   `t10k-images-idx3-ubyte`, `t10k-labels-idx1-ubyte`.
+2. Keras's `mnist.npz` with arrays x_train, y_train, x_test, y_test.
+3. A tree of pictures: `train/LABEL/*.png` and `test/LABEL/*.png`.
+"""
+
+import os
+import re
+import zipfile
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.errors import DataError
+from mnist_graph.idx import read_idx
+
+_IDX_NAME = re.compile(r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?')
+_NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
+_MAX_CLASSES = 1000
+# As for IDX files: what a compressed member may expand to, times its packed size.
+_MAX_EXPANSION = 40
+_ALWAYS_ALLOWED_BYTES = 1 << 20
+
+
+class RawData(NamedTuple):
+    """The arrays of a data set as read.
+
+    Attributes:
+      name: A short name for it.
+      train_images, test_images: uint8 [n, height, width] or [n, height, width, channels].
+      train_labels, test_labels: uint8 or int [n], each in [0, len(class_names)).
+      class_names: What each label stands for.
+      where: The folder or file, for messages.
+    """
+
+    name: str
+    train_images: np.ndarray
+    train_labels: np.ndarray
+    test_images: np.ndarray
+    test_labels: np.ndarray
+    class_names: tuple[str, ...]
+    where: str
+
+
+def read_folder(folder: str) -> RawData | None:
+    """The data set in `folder`, or None when it holds no complete one.
+
+    Raises:
+      DataError: There is a data set, but it is damaged or contradicts itself.
+    """
+    name = os.path.basename(os.path.abspath(folder))
+    idx_files = _idx_files(folder)
+    if len(idx_files) == 4:
+        return _read_idx_files(name, folder, idx_files)
+    if os.path.isfile(npz := os.path.join(folder, 'mnist.npz')):
+        return _read_npz(name, npz)
+    if os.path.isdir(os.path.join(folder, 'train')) and not idx_files:
+        return _read_tree(name, folder)
+    return None
+
+
+def has_some_files(folder: str) -> bool:
+    """Whether the folder holds a part of a data set, or anything that is not ours."""
+    return os.path.isdir(folder) and bool(_idx_files(folder))
+
+
+def _idx_files(folder: str) -> dict[tuple[str, str], str]:
+    """{('train' or 'test', 'images' or 'labels'): path} of the IDX files; plain ones win over gzipped."""
+    found: dict[tuple[str, str], str] = {}
+    try:
+        names = sorted(os.listdir(folder), key=lambda name: (name.endswith('.gz'), name))
+    except OSError:
+        return found
+    prefixes = set()
+    for name in names:
+        if match := _IDX_NAME.fullmatch(name):
+            prefixes.add(match['prefix'])
+            found.setdefault(('train' if match['part'] == 'train' else 'test', match['what']),
+                             os.path.join(folder, name))
+    if len(prefixes) > 1:
+        raise DataError(f'{folder}: holds IDX files of several data sets; give each a folder of its own.')
+    return found
+
+
+def _read_idx_files(name: str, folder: str, files: dict[tuple[str, str], str]) -> RawData:
+    order = [('train', 'images'), ('train', 'labels'), ('test', 'images'), ('test', 'labels')]
+    paths = [files[key] for key in order]
+    with ThreadPoolExecutor(4) as pool:  # unpacking releases the interpreter lock
+        train_images, train_labels, test_images, test_labels = pool.map(read_idx, paths)
+    if os.path.basename(paths[0]).startswith('emnist'):
+        # EMNIST's files hold every picture transposed (Cohen et al. 2017).
+        train_images, test_images = train_images.swapaxes(1, 2), test_images.swapaxes(1, 2)
+    for images, labels, images_path, labels_path in ((train_images, train_labels, *paths[:2]),
+                                                     (test_images, test_labels, *paths[2:])):
+        if images.ndim not in (3, 4) or 0 in images.shape:
+            raise DataError(f'{images_path}: holds an array of shape {images.shape}, not pictures.')
+        if labels.ndim != 1:
+            raise DataError(f'{labels_path}: holds an array of shape {labels.shape}, not a list of labels.')
+        if len(images) != len(labels):
+            raise DataError(f'{images_path} has {len(images)} pictures, but {labels_path} has {len(labels)} labels.')
+    _check_same_shape(train_images, test_images, paths[2])
+    n_classes = _n_classes(train_labels, test_labels, paths[1], paths[3])
+    return RawData(name, train_images, train_labels, test_images, test_labels,
+                   tuple(map(str, range(n_classes))), folder)
+
+
+def _check_same_shape(train_images, test_images, where: str) -> None:
+    if train_images.shape[1:] != test_images.shape[1:]:
+        raise DataError(f'{where}: pictures of shape {test_images.shape[1:]}, '
+                        f'but those to train on have {train_images.shape[1:]}.')
+
+
+def _n_classes(train_labels, test_labels, train_where: str, test_where: str) -> int:
+    """One more than the largest label, if the labels look like labels."""
+    present = np.unique(train_labels)
+    n_classes = int(present[-1]) + 1
+    if present[0] < 0 or n_classes > _MAX_CLASSES or n_classes > 2 * len(present) + 1:
+        raise DataError(f'{train_where}: label {present[-1] if present[0] >= 0 else present[0]} is out of range: '
+                        f'only {len(present)} different labels occur.')
+    if test_labels.min() < 0 or test_labels.max() >= n_classes:
+        raise DataError(f'{test_where}: label {test_labels.max()} is out of range: '
+                        f'the training labels are 0 to {n_classes - 1}.')
+    return n_classes
+
+
+def _read_npz(name: str, path: str) -> RawData:
+    """Keras's archive; pickled objects are refused, never loaded."""
+    arrays = {}
+    try:
+        with zipfile.ZipFile(path) as archive:
+            for member in archive.infolist():
+                if member.file_size > max(_MAX_EXPANSION * member.compress_size, _ALWAYS_ALLOWED_BYTES):
+                    raise DataError(f'{path}: {member.filename} claims {member.file_size:,} bytes packed into '
+                                    f'{member.compress_size:,}; that is not a data set.')
+        with np.load(path, allow_pickle=False) as archive:
+            for key in _NPZ_NAMES:
+                if key not in archive:
+                    raise DataError(f'{path}: has no array {key}; it must hold {", ".join(_NPZ_NAMES)}.')
+                arrays[key] = archive[key]
+    except DataError:
+        raise
+    except MemoryError:
+        raise DataError(f'{path}: claims an array larger than the memory.') from None
+    except Exception as error:  # zipfile and numpy raise a dozen types on damaged archives
+        raise DataError(f'{path}: is damaged or no npz archive ({_one_line(error)}).') from None
+    train_images, train_labels, test_images, test_labels = (arrays[key] for key in _NPZ_NAMES)
+    for images, labels, key in ((train_images, train_labels, 'train'), (test_images, test_labels, 'test')):
+        if images.dtype != np.uint8 or images.ndim not in (3, 4) or 0 in images.shape:
+            raise DataError(f'{path}: x_{key} is {images.dtype} {images.shape}, not uint8 pictures.')
+        if labels.ndim != 1 or not np.issubdtype(labels.dtype, np.integer):
+            raise DataError(f'{path}: y_{key} is {labels.dtype} {labels.shape}, not a list of whole numbers.')
+        if len(images) != len(labels):
+            raise DataError(f'{path}: x_{key} has {len(images)} pictures, but y_{key} has {len(labels)} labels.')
+    _check_same_shape(train_images, test_images, f'{path}: x_test')
+    n_classes = _n_classes(train_labels, test_labels, f'{path}: y_train', f'{path}: y_test')
+    return RawData(name, train_images, train_labels, test_images, test_labels,
+                   tuple(map(str, range(n_classes))), path)
+
+
+def _one_line(error: Exception) -> str:
+    return ' '.join(str(error).split())[:200] or type(error).__name__
+
+
+def _read_tree(name: str, folder: str) -> RawData:
+    """Pictures in folders named for their labels.
+
+    Pictures that all have one size are taken as they are. Of different sizes,
+    they are someone's photographs and drawings, and each is made into what
+    MNIST would have made of it.
+    """
+    train_root, test_root = os.path.join(folder, 'train'), os.path.join(folder, 'test')
+    if not os.path.isdir(test_root):
+        raise DataError(f'{folder}: has train/ but no test/ folder; put test/LABEL/*.png beside it.')
+    class_names = _class_folders(train_root)
+    unknown = set(_class_folders(test_root)) - set(class_names)
+    if unknown:
+        raise DataError(f'{test_root}: label {sorted(unknown)[0]!r} has no pictures in {train_root}.')
+    train_files, train_labels = _labelled_files(train_root, class_names)
+    test_files, test_labels = _labelled_files(test_root, class_names)
+    images = _read_pictures(train_files + test_files)
+    n_train = len(train_files)
+    return RawData(name, images[:n_train], np.array(train_labels, np.int32),
+                   images[n_train:], np.array(test_labels, np.int32), class_names, folder)
+
+
+def _class_folders(root: str) -> tuple[str, ...]:
+    names = [entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith('.')]
+    if not names:
+        raise DataError(f'{root}: has no folders; it must hold one for each label, as in {root}/7/picture.png.')
+    return tuple(sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)))
+
+
+def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str], list[int]]:
+    """Picture files under `root` with their labels, in an order that mixes the classes.
+
+    The first pictures become validation data, which must not be all of one class.
+    """
+    pairs = []
+    for label, class_name in enumerate(class_names):
+        class_folder = os.path.join(root, class_name)
+        files = sorted(entry.path for entry in os.scandir(class_folder)
+                       if entry.is_file() and not entry.name.startswith('.')) if os.path.isdir(class_folder) else []
+        pairs += [((index + 0.5) / len(files), label, path) for index, path in enumerate(files)]
+    if not pairs:
+        raise DataError(f'{root}: has no picture in any of its folders.')
+    pairs.sort()
+    return [path for _, _, path in pairs], [label for _, label, _ in pairs]
+
+
+def _read_pictures(paths: list[str]) -> np.ndarray:
+    """uint8 [n, height, width, channels] of all files."""
+    from mnist_graph import images
+
+    pictures = [images.read_picture(path) for path in paths]
+    if len({picture.shape for picture in pictures}) > 1:
+        pictures = [images.picture_to_digit(path)[..., np.newaxis] for path in paths]
+    return np.stack([np.round(picture * 255).astype(np.uint8) for picture in pictures])

@@ -1,0 +1,268 @@
+"""Every hyperparameter, defined once: type, default, bounds and help.
+
+The command-line flags, the saved `hparams.json` and the search spaces of
+sweeps are all derived from the fields of `HParams`; a new hyperparameter is
+one new field here and its use in the library.
+
+    from mnist_graph.hparams import HParams
+    HParams(learning_rate=3e-4, hidden_units=(256, 128))
+"""
+
+import dataclasses
+import difflib
+import json
+import math
+from typing import Any, NamedTuple
+
+from mnist_graph.errors import UsageError
+
+ACTIVATIONS = ('linear', 'relu', 'sigmoid', 'tanh')
+OPTIMIZERS = ('adam', 'rmsprop', 'momentum', 'gradient_descent')
+INITIALIZERS = ('truncated_normal', 'glorot_uniform', 'he_normal')
+SCHEDULES = ('constant', 'linear', 'cosine')
+
+
+class Spec(NamedTuple):
+    """What a value of one hyperparameter may be.
+
+    Attributes:
+      kind: 'float', 'int', 'bool', 'enum' or 'ints' (a list of whole numbers).
+      help: Its meaning and unit, as `--help` prints it.
+      lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
+      choices: The values of an enum.
+      may_be_empty: Whether a list of kind 'ints' may hold no number.
+    """
+
+    kind: str
+    help: str
+    lower: float | None = None
+    upper: float | None = None
+    open_lower: bool = False
+    open_upper: bool = False
+    choices: tuple[str, ...] = ()
+    may_be_empty: bool = False
+
+    def describe_bounds(self) -> str:
+        """'above 0 and at most 10': the bounds as an error message says them."""
+        parts = []
+        if self.lower is not None:
+            parts.append(('above ' if self.open_lower else 'at least ') + f'{self.lower:.12g}')
+        if self.upper is not None:
+            parts.append(('below ' if self.open_upper else 'at most ') + f'{self.upper:.12g}')
+        return ' and '.join(parts)
+
+    def allows(self, number: float) -> bool:
+        """Whether one number is finite and within the bounds."""
+        if not math.isfinite(number):
+            return False
+        if self.lower is not None and (number < self.lower or (self.open_lower and number == self.lower)):
+            return False
+        if self.upper is not None and (number > self.upper or (self.open_upper and number == self.upper)):
+            return False
+        return True
+
+
+def _field(default: Any, *spec_args, **spec_kwargs):
+    return dataclasses.field(default=default, metadata={'spec': Spec(*spec_args, **spec_kwargs)})
+
+
+def _float(default, help, lower=0, upper=None, **open_ends):
+    return _field(default, 'float', help, lower, upper, **open_ends)
+
+
+def _int(default, help, lower=0, upper=None):
+    return _field(default, 'int', help, lower, upper)
+
+
+def _enum(default, help, choices):
+    return _field(default, 'enum', help, choices=choices)
+
+
+def _bool(default, help):
+    return _field(default, 'bool', help)
+
+
+@dataclasses.dataclass(frozen=True)
+class HParams:
+    """One training run's hyperparameters, checked when made.
+
+    The defaults are the tutorial's network with ReLU layers and its dropout
+    connected. Everything from `initializer` on is an ingredient that the
+    tutorial does not have, and is off by default.
+
+    Raises:
+      UsageError: A value has the wrong type or is out of bounds.
+    """
+
+    learning_rate: float = _float(
+        1e-4, 'Step size of the optimizer (its peak, if a schedule varies it).', 0, 10, open_lower=True)
+    n_iterations: int = _int(1000, 'Training steps, one mini-batch each.', 1, 100_000_000)
+    n_epochs: int = _int(
+        0, 'Passes over the training images, instead of --n_iterations; 0 means that --n_iterations counts.',
+        0, 1_000_000)
+    batch_size: int = _int(128, 'Images in each mini-batch.', 1, 1_000_000)
+    dropout: float = _float(
+        0.5, 'Fraction of units dropped while training; keep_prob = 1 - dropout.', 0, 1, open_upper=True)
+    dropout_layers: str = _enum(
+        'last', 'Which hidden layers dropout follows.', ('last', 'all'))
+    hidden_units: tuple[int, ...] = _field(
+        (512, 256, 128), 'ints', 'Units of each hidden layer, comma-separated, first layer first.', 1, 65_536,
+        may_be_empty=True)
+    activation: str = _enum('relu', 'Function applied to every hidden layer.', ACTIVATIONS)
+    optimizer: str = _enum('adam', 'Rule that turns gradients into updates.', OPTIMIZERS)
+    momentum: float = _float(0.9, 'Share of the last update that --optimizer=momentum keeps.', 0, 1, open_upper=True)
+    n_validation: int = _int(
+        5000, 'Images held out for validation: the first of the training set.', 0, 10_000_000)
+    seed: int = _int(
+        0, 'Start of every random choice: weights, batches, dropout, augmentation.', 0, 2**31 - 1)
+
+    model: str = _enum(
+        'mlp', 'Network: fully connected layers, or convolutions followed by the layers of --hidden_units.',
+        ('mlp', 'cnn'))
+    filters: tuple[int, ...] = _field(
+        (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096)
+    initializer: str = _enum(
+        'truncated_normal',
+        'First weights: truncated_normal (stddev 0.1, biases 0.1), glorot_uniform or he_normal (biases 0).',
+        INITIALIZERS)
+    standardize: bool = _bool(
+        False, "Shift and scale pixels to the training images' mean 0 and standard deviation 1.")
+    augment: bool = _bool(
+        False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
+    augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)
+    augment_scale: float = _float(
+        0.15, 'Largest change of size of --augment on each axis, as a fraction.', 0, 1, open_upper=True)
+    augment_shear: float = _float(0.15, 'Largest shear of --augment, in pixels per pixel.', 0, 1)
+    augment_shift: float = _float(1.0, 'Largest shift of --augment on each axis, in pixels.', 0, 1000)
+    augment_elastic: float = _float(
+        1.1, "Standard deviation of --augment's elastic displacements, in pixels.", 0, 100)
+    augment_taper: float = _float(
+        0.0, 'Last fraction of training in which each image is augmented by a random part of the full strength.',
+        0, 1)
+    label_smoothing: float = _float(
+        0.0, 'Probability spread evenly over all classes in the training labels.', 0, 1, open_upper=True)
+    weight_decay: float = _float(
+        0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100)
+    input_dropout: float = _float(
+        0.0, 'Fraction of input pixels set to zero while training.', 0, 1, open_upper=True)
+    learning_rate_schedule: str = _enum(
+        'constant', 'How the learning rate goes from its peak (constant) to about 0 at the last step.', SCHEDULES)
+    warmup_steps: int = _int(0, 'Steps over which the learning rate first rises linearly to its peak.', 0, 100_000_000)
+    ema_decay: float = _float(
+        0.0, 'Decay of the exponential moving average of the weights, which then is what is tested and saved; 0 is off.',
+        0, 1, open_upper=True)
+    early_stopping_patience: int = _int(
+        0, 'Stop after this many validations in a row without a new best accuracy; 0 never stops early.', 0, 1_000_000)
+    eval_steps: int = _int(
+        500, 'Steps from one validation to the next; validation also follows the last step.', 1, 100_000_000)
+
+    def __post_init__(self):
+        for name, spec in SPECS.items():
+            object.__setattr__(self, name, _checked(name, spec, getattr(self, name)))
+
+    def to_dict(self) -> dict[str, Any]:
+        """All values by name, as JSON can hold them (tuples become lists)."""
+        return {name: list(value) if isinstance(value, tuple) else value
+                for name, value in dataclasses.asdict(self).items()}
+
+    @classmethod
+    def from_dict(cls, values: dict[str, Any], where: str = 'hyperparameters') -> 'HParams':
+        """The inverse of `to_dict`; every name must be known.
+
+        Raises:
+          UsageError: An unknown name, or a value out of bounds; names `where`.
+        """
+        for name in values:
+            if name not in SPECS:
+                raise UsageError(f'{where}: unknown hyperparameter {name!r}.{did_you_mean(name)}')
+        try:
+            return cls(**values)
+        except UsageError as error:
+            raise UsageError(f'{where}: {error}') from None
+
+    def to_flags(self) -> list[str]:
+        """The command-line flags that differ from the defaults, in field order."""
+        return [flag_text(name, getattr(self, name)) for name in SPECS
+                if getattr(self, name) != DEFAULTS[name]]
+
+
+SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
+DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
+
+
+def flag_text(name: str, value: Any) -> str:
+    """`--name=value` as a flagfile or a command line takes it; floats round-trip."""
+    if SPECS[name].kind == 'bool':
+        return f'--{name}' if value else f'--no{name}'
+    if SPECS[name].kind == 'ints':
+        return f'--{name}=' + ','.join(map(str, value))
+    return f'--{name}={value!r}' if isinstance(value, float) else f'--{name}={value}'
+
+
+def did_you_mean(name: str, known=None) -> str:
+    """' Did you mean learning_rate?' or '' when nothing known is close to `name`."""
+    close = difflib.get_close_matches(name, list(SPECS if known is None else known), n=1)
+    return f' Did you mean {close[0]}?' if close else ''
+
+
+def parse(name: str, text: str) -> Any:
+    """One value of hyperparameter `name` from its text on a command line.
+
+    Raises:
+      UsageError: The text is not of the hyperparameter's type or out of bounds.
+    """
+    spec = SPECS[name]
+    text = text.strip()
+    try:
+        if spec.kind == 'float':
+            value = float(text)
+        elif spec.kind == 'int':
+            value = int(text)
+        elif spec.kind == 'ints':
+            value = tuple(int(part) for part in text.split(',') if part.strip()) if text else ()
+        elif spec.kind == 'bool':
+            value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
+        else:
+            value = text
+    except (ValueError, KeyError):
+        raise UsageError(f'{name}={text}: {_expected(spec)}.') from None
+    return _checked(name, spec, value)
+
+
+def _expected(spec: Spec) -> str:
+    if spec.kind == 'enum':
+        return 'must be one of ' + ', '.join(spec.choices)
+    noun = {'float': 'must be a number', 'int': 'must be a whole number', 'bool': 'must be true or false',
+            'ints': 'must be whole numbers separated by commas, each'}[spec.kind]
+    return f'{noun} {spec.describe_bounds()}'.rstrip()
+
+
+def _checked(name: str, spec: Spec, value: Any) -> Any:
+    """`value` in the field's own type, or UsageError."""
+    def is_int(number):
+        return hasattr(number, '__index__') and not isinstance(number, bool)
+
+    good = None
+    if spec.kind == 'enum' and value in spec.choices:
+        good = value
+    elif spec.kind == 'bool' and isinstance(value, bool):
+        good = value
+    elif spec.kind == 'int' and is_int(value) and spec.allows(value):
+        good = int(value)
+    elif spec.kind == 'float' and (is_int(value) or isinstance(value, float)) and spec.allows(value):
+        good = float(value)
+    elif spec.kind == 'ints' and isinstance(value, (list, tuple)):
+        numbers = tuple(int(number) for number in value if is_int(number) and spec.allows(number))
+        if len(numbers) == len(value) and (numbers or spec.may_be_empty):
+            good = numbers
+    if good is None:
+        shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else value
+        raise UsageError(f'{name}={shown}: {_expected(spec)}.')
+    return good
+
+
+def differences(old: HParams, new: HParams, ignore: tuple[str, ...] = ()) -> list[str]:
+    """'learning_rate: 0.0001 -> 0.001' for each field that differs."""
+    return [f'{name}: {json.dumps(a)} -> {json.dumps(b)}'
+            for (name, a), b in zip(old.to_dict().items(), new.to_dict().values())
+            if a != b and name not in ignore]

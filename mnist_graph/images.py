@@ -1,0 +1,215 @@
+"""Any picture of a digit to what MNIST would have made of it.
+
+MNIST's makers scaled each digit's ink so that its box's longest side was 20
+pixels, and moved it by whole pixels so that its centre of mass came to the
+centre of a 28x28 image (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of
+handwritten digits"). Measured on the training images, the centre of mass is at
+index 14.0 of both axes, counting from 0, give or take the half pixel of
+rounding.
+"""
+
+import numpy as np
+from PIL import Image
+
+from mnist_graph.errors import ImageError
+from mnist_graph.ink import extract_ink
+from mnist_graph.picture_files import list_pictures, read_picture
+from mnist_graph.segment import isolate_digit, split_digits
+from mnist_graph.stroke_width import WIDTH_SCALE, adjust_stroke_width
+
+__all__ = ['list_pictures', 'read_picture', 'extract_ink', 'normalize',
+           'picture_to_digit', 'picture_to_digits', 'plain_resize',
+           'mnist_digit']
+
+IMAGE_SIDE = 28
+INK_SIDE = 20
+CENTRE = 14.0
+
+
+def picture_to_digit(source):
+    """Returns the digit in a picture as MNIST would have it.
+
+    Args:
+      source: a path, PIL image or array; see `read_picture`.
+
+    Returns:
+      float32 [28, 28] in [0, 1], bright ink on black.
+
+    Raises:
+      ImageError: the picture cannot be read or is blank.
+    """
+    return picture_to_digits(source, digits='one')[0]
+
+
+def picture_to_digits(source, digits='auto'):
+    """Returns the digits in a picture, in reading order.
+
+    Args:
+      source: a path, PIL image or array; see `read_picture`.
+      digits: 'one', 'many', or 'auto': several only where that is plain.
+
+    Returns:
+      float32 [digits, 28, 28] in [0, 1], bright ink on black.
+
+    Raises:
+      ImageError: the picture cannot be read or is blank.
+    """
+    if digits not in ('one', 'many', 'auto'):
+        raise ValueError(f"digits is {digits!r}; use 'one', 'many' or 'auto'")
+    picture = read_picture(source)
+    ready = mnist_digit(picture)
+    if ready is not None:
+        return ready[None]
+    try:
+        ink = extract_ink(picture)
+        if digits == 'one':
+            parts = [isolate_digit(ink)]
+        else:
+            parts = split_digits(ink, plain_only=digits == 'auto')
+        return np.stack([normalize(part) for part in parts])
+    except ImageError as error:
+        if isinstance(source, (np.ndarray, Image.Image)):
+            raise
+        raise ImageError(f'{source}: {error}') from None
+
+
+def mnist_digit(picture):
+    """Returns a picture that MNIST's makers could have made, or None.
+
+    That is a grey one of 28x28, bright on black or (then inverted) dark on
+    white, whose ink fits 20 pixels with its longest side and whose centre of
+    mass is the centre, as all of MNIST's images do (of three in 20,000 the
+    longest side is 19).
+
+    Args:
+      picture: float32 [height, width, channels] in [0, 1].
+
+    Returns:
+      float32 [28, 28], or None.
+    """
+    if picture.shape != (IMAGE_SIDE, IMAGE_SIDE, 1):
+        return None
+    image = picture[:, :, 0]
+    if image[0, 0] > 0.5:
+        image = 1 - image
+    rows, columns = image.any(axis=1), image.any(axis=0)
+    if image.max() < 0.98 or not rows.any():
+        return None
+    sides = [np.ptp(np.flatnonzero(used)) + 1 for used in (rows, columns)]
+    off = np.abs(np.subtract(_centre_of_mass(image), CENTRE)).max()
+    return image if max(sides) in (19, INK_SIDE) and off <= 0.55 else None
+
+
+def normalize(ink):
+    """Returns ink scaled, thickened or thinned, and centred as in MNIST.
+
+    Args:
+      ink: [height, width] in [0, 1] or of integers from 0 to 255, bright ink
+        on black, of one digit alone.
+
+    Returns:
+      float32 [28, 28] in [0, 1]: the ink's longest side is 20 pixels, its
+      centre of mass within half a pixel of index 14.0 (if it fits so).
+
+    Raises:
+      ImageError: no ink.
+    """
+    ink = np.asarray(ink)
+    if ink.ndim != 2:
+        raise ImageError(f'ink of shape {ink.shape}; it should be '
+                         '[height, width]')
+    if ink.dtype.kind in 'iu':
+        ink = ink / np.float32(255)
+    large = adjust_stroke_width(_enlarge(ink.astype(np.float32)))
+    top, bottom, left, right = _box(large, 0.5)
+    scale = INK_SIDE / max(bottom - top, right - left)
+    size = tuple(max(1, round(side * scale))
+                 for side in (right - left, bottom - top))
+    small = np.asarray(Image.fromarray(large).resize(
+        size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+    small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
+    return _centre(small)
+
+
+def _box(ink, threshold):
+    """(top, bottom, left, right), half open, of the ink above a threshold."""
+    rows = np.flatnonzero(ink.max(axis=1) >= threshold)
+    columns = np.flatnonzero(ink.max(axis=0) >= threshold)
+    if not rows.size:
+        raise ImageError('the picture is blank: no ink to be seen')
+    return (int(rows[0]), int(rows[-1]) + 1,
+            int(columns[0]), int(columns[-1]) + 1)
+
+
+def _enlarge(ink):
+    """Scales ink to WIDTH_SCALE times MNIST's size, with room around it.
+
+    Returns:
+      float32 [height, width] in [0, 1], box's longest side 20 * WIDTH_SCALE.
+    """
+    ink = ink / max(float(ink.max()), 1e-6)
+    top, bottom, left, right = _box(ink, 0.3)
+    ink = _with_margin(ink, 2)
+    longest = max(bottom - top, right - left)
+    scale = INK_SIDE * WIDTH_SCALE / longest
+    size = tuple(max(1, round((side + 2) * scale))
+                 for side in (right - left, bottom - top))
+    # One pixel around the box comes along, as the edge fades over it.
+    box = (left + 1, top + 1, right + 3, bottom + 3)
+    large = np.asarray(Image.fromarray(ink).resize(
+        size, Image.Resampling.BICUBIC, box=box))
+    return _with_margin(large.clip(0, 1), 2 * WIDTH_SCALE)
+
+
+def _with_margin(ink, margin):
+    """Puts zeros around float32 [h, w]; `np.pad` takes longer."""
+    height, width = ink.shape
+    result = np.zeros((height + 2 * margin, width + 2 * margin), np.float32)
+    result[margin:-margin, margin:-margin] = ink
+    return result
+
+
+def _centre_of_mass(image):
+    """(y, x), in pixel indices, of float32 [height, width]."""
+    total = float(image.sum())
+    return tuple(float(image.sum(axis=1 - axis) @ np.arange(side)) / total
+                 for axis, side in enumerate(image.shape))
+
+
+def _centre(small):
+    """Puts ink of at most 20x20 into 28x28, its centre of mass central."""
+    image = np.zeros((IMAGE_SIDE, IMAGE_SIDE), np.float32)
+    place = []
+    for centre, side in zip(_centre_of_mass(small), small.shape):
+        # A heavy end may push the other beyond the image; the ink stays whole.
+        start = min(max(round(CENTRE - centre), 0), IMAGE_SIDE - side)
+        place.append(slice(start, start + side))
+    image[tuple(place)] = small
+    return image
+
+
+def plain_resize(source, height, width, channels):
+    """Returns a picture resized as it is, for models of other images.
+
+    Args:
+      source: a path, PIL image or array; see `read_picture`.
+      height, width: pixels of the result.
+      channels: 1 (grey) or 3 (red, green, blue).
+
+    Returns:
+      float32 [height, width, channels] in [0, 1].
+
+    Raises:
+      ImageError: the picture cannot be read.
+    """
+    if channels not in (1, 3):
+        raise ValueError(f'channels is {channels}; use 1 or 3')
+    picture = read_picture(source, longest_side=max(256, 2 * height, 2 * width))
+    if channels == 1 and picture.shape[2] == 3:
+        # ITU-R BT.601 luma.
+        picture = (picture @ np.float32([0.299, 0.587, 0.114]))[:, :, None]
+    resized = np.stack([
+        np.asarray(Image.fromarray(picture[:, :, channel]).resize(
+            (width, height), Image.Resampling.BILINEAR))
+        for channel in range(picture.shape[2])], axis=2)
+    return np.repeat(resized, channels // resized.shape[2], axis=2)

@@ -1,0 +1,158 @@
+"""Trains the graph on MNIST, tests it, and predicts a picture.
+
+    python -m mnist_graph.main --learning_rate=1e-4 --n_iterations=1000
+
+`main` below tells the story from top to bottom. How the graph looks is in
+`graph.py`, how it is trained in `train.py`.
+"""
+
+import os
+import sys
+from typing import NamedTuple
+
+from absl import flags
+
+from mnist_graph import cli
+from mnist_graph.hparams import HParams
+
+FLAGS = flags.FLAGS
+cli.define_hparams()
+cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
+flags.DEFINE_string('image', None, 'Picture to predict at the end; by default test_img.png.')
+flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
+flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
+flags.DEFINE_integer('save_steps', 1000, 'Iterations from one checkpoint to the next.', lower_bound=1)
+flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
+flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
+
+
+def main(arguments) -> int:
+    """Runs the job that the flags describe; returns the exit code."""
+    cli.no_arguments(arguments)
+    run = new_run() if not FLAGS.resume else resumed_run()
+    hparams = run.hparams
+
+    # The data set, and the picture to read at the end.
+    from mnist_graph import data, description
+    mnist = data.load(run.dataset, run.data_dir, hparams.n_validation, show_progress=sys.stderr.isatty())
+    if mnist.notice:
+        cli.note(mnist.notice)
+    image = read_image(mnist)
+
+    # The graph. TensorFlow takes seconds to import, so not before it is needed.
+    from mnist_graph import runtime
+    tf = runtime.import_tensorflow()
+    from mnist_graph import evaluation, graph, train
+    from mnist_graph.printer import Printer
+    described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__)
+    n_steps = train.total_steps(hparams, len(mnist.train))
+    n_towers = runtime.n_towers(hparams.batch_size, run.n_threads)
+    network = graph.build(hparams, described.input_spec, n_steps, n_towers)
+
+    folder = open_folder(run, described)
+    with folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
+        # Training.
+        progress, problems = folder.attach(network, sess)
+        for problem in problems:
+            cli.note(f'{problem}; going on from the checkpoint before it.')
+        with cli.StopRequest().listening() as stop, Printer(progress.step, n_steps) as printer:
+            result = train.train(
+                network, sess, hparams, mnist, start=progress, monitors=[folder, printer],
+                display_step=FLAGS.display_step, save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop),
+                n_threads=run.n_threads)
+        if not result.finished:
+            cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
+                     f'python -m mnist_graph.main --resume --model_dir={folder.path}')
+            return 128 + stop.signal
+        if result.stopped_early:
+            print(f'Stopped early after step {result.progress.step}: the best validation accuracy was '
+                  f'{result.progress.best_accuracy:.4f} at step {result.progress.best_step}.')
+
+        # Testing, over every picture.
+        where = '' if mnist.name == 'mnist' else f' ({mnist.name})'
+        validation = result.validation
+        if FLAGS.checkpoint == 'best' and validation.n:
+            folder.restore_best(sess)
+            validation = evaluation.evaluate(network, sess, mnist.validation, run.n_threads)
+        if validation.n:
+            print(f'Accuracy on validation set{where}: {validation.accuracy:.4f}')
+        test = evaluation.evaluate(network, sess, mnist.test, run.n_threads)
+        print(f'Accuracy on test set{where}: {test.accuracy:.4f}')
+
+        # Predicting.
+        if image is not None:
+            probabilities = evaluation.softmax(evaluation.logits(network, sess, image))[0]
+            digit = probabilities.argmax()
+            print(f'Prediction for test image{where}: {mnist.class_names[digit]} '
+                  f'(probability {probabilities[digit]:.3f})')
+        print(f'The model is in {folder.path}')
+    return 0
+
+
+class Run(NamedTuple):
+    """What this run is to do: from the flags alone, or from the run that they resume."""
+
+    hparams: HParams
+    dataset: str
+    data_dir: str | None
+    model_dir: str
+    n_threads: int
+
+
+def new_run() -> Run:
+    """A run from the flags."""
+    from mnist_graph import run_folder
+
+    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir,
+               FLAGS.model_dir or run_folder.new_folder_name(), cli.n_threads())
+
+
+def resumed_run() -> Run:
+    """The run in the folder; flags that are given must agree with it.
+
+    Raises:
+      UsageError: A hyperparameter differs, other than a larger number of steps.
+      CheckpointError: There is no run to resume.
+    """
+    from mnist_graph import description, run_folder
+
+    folder = run_folder.resolve(FLAGS.model_dir)
+    saved = description.read(folder)
+    hparams = cli.hparams_from_flags(saved.hparams)
+    description.check_resumable(saved.hparams, hparams)
+    return Run(hparams,
+               FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
+               FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
+               folder, FLAGS.num_threads or saved.n_threads)
+
+
+def open_folder(run: Run, described):
+    """The run's folder, locked, with its description written into it."""
+    from mnist_graph.run_folder import RunFolder
+
+    make = RunFolder.reopen if FLAGS.resume else RunFolder.create
+    return make(run.model_dir, described, FLAGS.keep_checkpoints)
+
+
+def read_image(mnist):
+    """The picture to predict, as the network takes it: float32 [1, height, width, channels].
+
+    Without --image that is test_img.png, if it is there to be read, or else the
+    same picture drawn anew. None where the network reads no digits.
+    """
+    from mnist_graph import drawn, images
+
+    spec = mnist.input_spec()
+    source = FLAGS.image or ('test_img.png' if os.path.exists('test_img.png') else drawn.test_picture())
+    if (spec.height, spec.width, spec.channels) == (28, 28, 1):
+        return images.picture_to_digit(source)[None, :, :, None]
+    return images.plain_resize(source, spec.height, spec.width, spec.channels)[None] if FLAGS.image else None
+
+
+def run() -> None:
+    """The console command `mnist-graph`."""
+    cli.run(main)
+
+
+if __name__ == '__main__':
+    run()

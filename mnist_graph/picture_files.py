@@ -1,0 +1,227 @@
+"""Finding picture files and decoding them to arrays.
+
+A decoded picture is float32 [height, width, channels] in [0, 1], one channel
+where it holds no colour and three (red, green, blue) where it does. Everything
+here bounds its memory: the size is judged before a pixel is decoded, and a
+large photo is reduced while it is decoded where its format can do that.
+"""
+
+import os
+import warnings
+
+import numpy as np
+from PIL import Image, ImageOps
+
+from mnist_graph.errors import ImageError
+
+PICTURE_ENDINGS = frozenset({
+    '.avif', '.bmp', '.dib', '.gif', '.jfif', '.jp2', '.jpeg', '.jpg', '.pbm',
+    '.pgm', '.png', '.pnm', '.ppm', '.tga', '.tif', '.tiff', '.webp'})
+
+# A 48-megapixel phone photo passes; as RGBA it decodes to 256 MB at most.
+MAX_PIXELS = 64_000_000
+
+# Digits are looked for at this size; see `picture_to_digits` for small ones.
+WORKING_SIDE = 160
+
+
+def list_pictures(paths):
+    """Returns the picture files that `paths` name.
+
+    Args:
+      paths: a path or a list of paths. A file is taken as it is, whatever its
+        ending; a folder gives all files below it with a picture's ending, in
+        sorted order, hidden ones left out.
+
+    Raises:
+      ImageError: a path does not exist, or a folder holds no picture.
+    """
+    if isinstance(paths, (str, os.PathLike)):
+        paths = [paths]
+    files = []
+    for path in paths:
+        path = os.fspath(path)
+        if os.path.isdir(path):
+            files.extend(_pictures_below(path))
+        elif os.path.exists(path):
+            files.append(path)
+        else:
+            raise ImageError(f'{path}: no such file or folder; check the path')
+    return files
+
+
+def _pictures_below(folder):
+    found = []
+    for parent, folders, names in os.walk(folder):
+        folders[:] = sorted(name for name in folders if name[0] != '.')
+        found.extend(
+            os.path.join(parent, name) for name in names
+            if name[0] != '.'
+            and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS)
+    if not found:
+        raise ImageError(f'{folder}: no pictures in this folder; it should '
+                         'hold .png, .jpg or similar files')
+    return sorted(found)
+
+
+def read_picture(source, longest_side=WORKING_SIDE):
+    """Reads a picture from a file, a PIL image or an array.
+
+    Args:
+      source: a path, a `PIL.Image.Image`, or an array [height, width] or
+        [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
+        (0 to the type's largest value), booleans or floats ([0, 1], or
+        [0, 255] if any value is above 1).
+      longest_side: a picture with a side above this many pixels is reduced to
+        it by averaging; None keeps every pixel.
+
+    Returns:
+      float32 [height, width, 1 or 3] in [0, 1], upright as its EXIF
+      orientation asks, transparent places filled as `_fill_transparent` says.
+
+    Raises:
+      ImageError: the file cannot be read as a picture, or is too large.
+    """
+    if isinstance(source, np.ndarray):
+        return _reduce(_drop_alpha(_array_to_unit(source)), longest_side)
+    if isinstance(source, Image.Image):
+        return _decode(source, 'picture', longest_side)
+    path = os.fspath(source)
+    try:
+        if os.path.isfile(path) and os.path.getsize(path) == 0:
+            raise ImageError(f'{path}: the file is empty (0 bytes)')
+        with warnings.catch_warnings():
+            # Pillow warns of sizes that the limit below refuses anyway.
+            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
+            opened = Image.open(path)
+        with opened as image:
+            return _decode(image, path, longest_side)
+    except Image.DecompressionBombError:
+        raise ImageError(_too_large(path)) from None
+    except Image.UnidentifiedImageError:
+        raise ImageError(f'{path}: not a picture, or of a format that cannot '
+                         'be read; save it as PNG or JPEG') from None
+    except FileNotFoundError:
+        raise ImageError(f'{path}: no such file; check the path') from None
+    except IsADirectoryError:
+        raise ImageError(f'{path}: is a folder, not a picture') from None
+    except PermissionError:
+        raise ImageError(f'{path}: no permission to read this file') from None
+    except ImageError:
+        raise
+    except Exception as error:  # Damaged files make decoders raise anything.
+        reason = ' '.join(str(error).split()) or type(error).__name__
+        raise ImageError(f'{path}: damaged or truncated picture '
+                         f'({reason})') from None
+
+
+def _too_large(name):
+    return (f'{name}: more than {MAX_PIXELS // 1_000_000} megapixels; '
+            'make the picture smaller first')
+
+
+def _decode(image, name, longest_side):
+    """Decodes an open PIL image; see `read_picture`."""
+    if image.width * image.height > MAX_PIXELS:
+        raise ImageError(_too_large(name))
+    if longest_side is not None:
+        # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, much faster.
+        image.draft(None, (2 * longest_side, 2 * longest_side))
+    image = ImageOps.exif_transpose(image)
+    if image.mode in ('P', 'PA', '1', 'CMYK', 'YCbCr', 'LAB', 'HSV', 'La',
+                      'RGBa', 'RGBX'):
+        image = image.convert(_plain_mode(image))
+    elif image.mode in ('L', 'RGB') and 'transparency' in image.info:
+        image = image.convert('LA' if image.mode == 'L' else 'RGBA')
+    if longest_side is not None and image.mode in ('L', 'RGB'):
+        image = _reduce_image(image, longest_side)
+    return _reduce(_drop_alpha(_array_to_unit(np.asarray(image))), longest_side)
+
+
+def _plain_mode(image):
+    """The mode, among L, RGB and RGBA, that keeps all `image` holds."""
+    if image.mode == '1':
+        return 'L'
+    if image.mode in ('PA', 'La', 'RGBa') or 'transparency' in image.info:
+        return 'RGBA' if image.mode != 'La' else 'LA'
+    return 'RGB'
+
+
+def _array_to_unit(array):
+    """Scales an array of grey or colour values to float32 [h, w, c]."""
+    if array.ndim == 2:
+        array = array[:, :, None]
+    if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
+        raise ImageError(f'array of shape {array.shape} is not a picture; '
+                         'it should be [height, width] or '
+                         '[height, width, 1 to 4]')
+    if array.dtype == np.bool_:
+        return array.astype(np.float32)
+    if array.dtype.kind in 'iu' and array.dtype.itemsize <= 2:
+        scale = np.iinfo(array.dtype).max
+    elif array.dtype.kind in 'iuf':
+        array = np.nan_to_num(array.astype(np.float64))
+        # 32-bit pictures carry no scale of their own: 1, 8 or 16 bits'.
+        top = float(array.max())
+        scale = next((s for s in (1, 255, 65535) if top <= s), top)
+        if array.dtype.kind in 'iu' and scale == 1:
+            scale = 255
+    else:
+        raise ImageError(f'array of {array.dtype} is not a picture; it should '
+                         'hold numbers')
+    scaled = np.multiply(array, 1.0 / scale, dtype=np.float32)
+    return np.clip(scaled, 0, 1, out=scaled)
+
+
+def _drop_alpha(picture):
+    """float32 [h, w, 1 to 4] to [h, w, 1 or 3]: no alpha, no idle colour."""
+    if picture.shape[2] in (2, 4):
+        picture = _fill_transparent(picture[:, :, :-1], picture[:, :, -1:])
+    if picture.shape[2] == 3:
+        first = picture[:, :, 0]
+        if (np.array_equal(first, picture[:, :, 1])
+                and np.array_equal(first, picture[:, :, 2])):
+            picture = picture[:, :, :1]
+    return picture
+
+
+def _fill_transparent(colour, alpha):
+    """Puts paper behind a picture with transparency.
+
+    Where the picture is mostly transparent, what is opaque is the ink and the
+    paper is white or black, whichever is farther from the ink. Where it is
+    mostly opaque, it brings its own paper, whose typical colour fills the rest.
+
+    Args:
+      colour: float32 [h, w, 1 or 3] in [0, 1].
+      alpha: float32 [h, w, 1] in [0, 1], 0 transparent.
+    """
+    cover = float(alpha.mean())
+    if cover >= 0.999 or cover == 0:
+        return colour if cover else np.ones_like(colour)
+    if cover > 0.6:
+        paper = np.median(colour[alpha[:, :, 0] > 0.5], axis=0)
+    else:
+        ink = float((colour * alpha).mean(axis=(0, 1)).mean()) / cover
+        paper = np.float32(1.0 if ink < 0.5 else 0.0)
+    return colour * alpha + paper * (1 - alpha)
+
+
+def _reduce_image(image, longest_side):
+    """Averages an L or RGB image down to at most `longest_side` pixels."""
+    scale = max(image.size) / longest_side
+    if scale <= 1:
+        return image
+    size = tuple(max(1, round(side / scale)) for side in image.size)
+    return image.resize(size, Image.Resampling.BOX, reducing_gap=2.0)
+
+
+def _reduce(picture, longest_side):
+    """`_reduce_image` for float32 [h, w, c]."""
+    height, width = picture.shape[:2]
+    if longest_side is None or max(height, width) <= longest_side:
+        return picture
+    return np.stack([
+        np.asarray(_reduce_image(Image.fromarray(picture[:, :, channel]),
+                                 longest_side))
+        for channel in range(picture.shape[2])], axis=2)

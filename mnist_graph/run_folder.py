@@ -1,0 +1,243 @@
+"""A run's folder: its lock, description, checkpoints and metrics.
+
+    runs/2026-01-31-120000/
+      hparams.json          what was trained, on what
+      checkpoints/          the newest --keep_checkpoints of them
+      best/                 the one with the best validation accuracy
+      metrics.jsonl         one line for each display and validation
+      events.out.tfevents*  for TensorBoard
+"""
+
+import fcntl
+import json
+import os
+import time
+from typing import Any
+
+from mnist_graph import checkpoint, description, files
+from mnist_graph.description import Description
+from mnist_graph.errors import CheckpointError, UsageError
+from mnist_graph.train import Monitor, Progress
+
+RUNS = 'runs'
+LATEST = os.path.join(RUNS, 'latest')
+_CHECKPOINTS, _BEST, _METRICS, _LOCK = 'checkpoints', 'best', 'metrics.jsonl', '.lock'
+
+
+def new_folder_name() -> str:
+    """runs/DATE-TIME, with a number after it if that is taken."""
+    base = os.path.join(RUNS, time.strftime('%Y-%m-%d-%H%M%S'))
+    name, number = base, 2
+    while os.path.exists(name):
+        name, number = f'{base}-{number}', number + 1
+    return name
+
+
+def point_latest_at(folder: str) -> None:
+    """Makes runs/latest a link to a folder inside runs/; other folders are left out of it."""
+    if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS):
+        return
+    temporary = f'{LATEST}.{os.getpid()}.part'
+    os.symlink(os.path.basename(folder), temporary)
+    os.replace(temporary, LATEST)
+
+
+class FolderLock:
+    """Keeps a second run out of a folder for as long as this process lives.
+
+    The operating system frees the lock however the process ends.
+
+    Raises:
+      CheckpointError: Another process holds it; the message says which. Or the
+        folder cannot be made or written.
+    """
+
+    def __init__(self, folder: str):
+        path = os.path.join(folder, _LOCK)
+        try:
+            os.makedirs(folder, exist_ok=True)
+            self._file = open(path, 'a+')
+        except OSError as error:
+            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
+        try:
+            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except OSError:
+            self._file.seek(0)
+            owner = self._file.read().strip() or 'unknown'
+            self._file.close()
+            raise CheckpointError(f'{folder}: is in use by process {owner}; wait for it or give another folder.') from None
+        self._file.truncate(0)
+        self._file.write(str(os.getpid()))
+        self._file.flush()
+
+    def release(self) -> None:
+        """Frees the folder."""
+        self._file.close()
+
+
+class RunFolder(Monitor):
+    """A folder in use by this training, which it records as a Monitor; a context manager.
+
+    Attributes:
+      path: The folder.
+      description: What `hparams.json` says.
+    """
+
+    def __init__(self, folder: str, lock: FolderLock, described: Description, keep_checkpoints: int):
+        self.path, self.description = folder, described
+        self._lock, self._keep = lock, keep_checkpoints
+        self._metrics = None
+        self._sess = self._saver = self._variables = None
+
+    @classmethod
+    def create(cls, folder: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+        """A folder for a new run.
+
+        Raises:
+          UsageError: It holds a model already.
+          CheckpointError: It is in use, or cannot be written.
+        """
+        lock = FolderLock(folder)
+        if os.path.exists(os.path.join(folder, description.FILENAME)):
+            lock.release()
+            raise UsageError(f'{folder}: holds a model already; continue it with --resume, '
+                             f'or give another --model_dir.')
+        try:
+            description.write(folder, described)
+            point_latest_at(folder)
+        except OSError as error:
+            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
+        return cls(folder, lock, described, keep_checkpoints)
+
+    @classmethod
+    def reopen(cls, folder: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+        """The folder of a run to be resumed; `described` replaces its description.
+
+        Raises:
+          CheckpointError: There is no run in it, it is in use, or cannot be written.
+        """
+        if not os.path.isdir(folder):
+            raise CheckpointError(f'{folder}: there is no such folder to resume; start a run without --resume.')
+        lock = FolderLock(folder)
+        if description.read(folder) != described:
+            description.write(folder, described)
+        return cls(folder, lock, described, keep_checkpoints)
+
+    def attach(self, network, sess) -> tuple[Progress, list[str]]:
+        """Gives the session's variables their saved or first values, and begins recording.
+
+        Args:
+          network: The `graph.Network` of this run.
+          sess: A session on its graph.
+
+        Returns:
+          How far the run had come, and a line for each damaged checkpoint that
+          was passed over.
+
+        Raises:
+          CheckpointError: The checkpoint is of another network.
+        """
+        import tensorflow.compat.v1 as tf
+
+        with network.graph.as_default():
+            self._variables = tf.global_variables()
+            self._saver = tf.train.Saver(self._variables, max_to_keep=0)
+        self._sess = sess
+        sess.run(network.initializer)
+        found, problems = checkpoint.find(os.path.join(self.path, _CHECKPOINTS))
+        progress = Progress()
+        if found:
+            checkpoint.restore(sess, self._saver, found, self._variables)
+            progress = Progress(**found.progress)
+        self._cut_metrics(progress.step)
+        return progress, problems
+
+    def _cut_metrics(self, step: int) -> None:
+        """Drops the metrics of steps that will be taken again."""
+        path = os.path.join(self.path, _METRICS)
+        kept = [line for line in read_metrics(self.path) if line['step'] <= step]
+        files.write_atomically(path, ''.join(json.dumps(line) + '\n' for line in kept))
+        self._metrics = open(path, 'a', buffering=1)
+
+    def on_display(self, step, loss, accuracy, learning_rate):
+        self._write_metrics({'step': step, 'loss': loss, 'accuracy': accuracy, 'learning_rate': learning_rate})
+
+    def on_validation(self, progress, metrics, is_best):
+        self._write_metrics({'step': progress.step, 'validation_loss': metrics.loss,
+                             'validation_accuracy': metrics.accuracy})
+        if is_best:
+            self._save(_BEST, progress, keep=1)
+
+    def on_save(self, progress):
+        self._save(_CHECKPOINTS, progress, self._keep)
+
+    def _save(self, subfolder: str, progress: Progress, keep: int) -> None:
+        if not os.path.isdir(self.path):
+            raise CheckpointError(f'{self.path}: the folder is gone; nothing more can be saved in it.')
+        checkpoint.save(self._sess, self._saver, os.path.join(self.path, subfolder), progress.step,
+                        progress._asdict(), keep)
+
+    def _write_metrics(self, values: dict[str, Any]) -> None:
+        try:
+            self._metrics.write(json.dumps(values) + '\n')
+        except OSError as error:
+            raise CheckpointError(f'{os.path.join(self.path, _METRICS)}: cannot be written '
+                                  f'({error.strerror}); free some space, then --resume.') from None
+
+    def restore_best(self, sess) -> None:
+        """Gives the session's variables the values of the best validation accuracy."""
+        best, _ = find_checkpoint(self.path, 'best')
+        checkpoint.restore(sess, self._saver, best, self._variables)
+
+    def __enter__(self) -> 'RunFolder':
+        return self
+
+    def __exit__(self, *error) -> None:
+        if self._metrics:
+            self._metrics.close()
+        self._lock.release()
+
+
+def read_metrics(folder: str) -> list[dict[str, Any]]:
+    """The lines of metrics.jsonl that are whole, oldest first; [] if there are none."""
+    lines = []
+    try:
+        with open(os.path.join(folder, _METRICS), encoding='utf-8', errors='replace') as file:
+            for line in file:
+                try:
+                    values = json.loads(line)
+                except ValueError:
+                    continue
+                if isinstance(values, dict) and isinstance(values.get('step'), int):
+                    lines.append(values)
+    except OSError:
+        pass
+    return lines
+
+
+def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, list[str]]:
+    """The 'last' or 'best' whole checkpoint of a model folder, and lines about damaged ones.
+
+    Raises:
+      CheckpointError: There is no whole checkpoint.
+    """
+    subfolder = {'last': _CHECKPOINTS, 'best': _BEST}[which]
+    found, problems = checkpoint.find(os.path.join(folder, subfolder))
+    if found is None:
+        reason = problems[0] if problems else 'none was saved yet'
+        raise CheckpointError(f'{folder}: has no whole checkpoint to load ({reason}).')
+    return found, problems
+
+
+def resolve(model_dir: str | None) -> str:
+    """The folder to read a model from: the one given, or the newest run.
+
+    Raises:
+      CheckpointError: None was given and there is no run yet.
+    """
+    if model_dir:
+        return model_dir
+    if not os.path.isdir(LATEST):
+        raise CheckpointError(f'{LATEST}: there is no trained model yet; train one with '
+                              f'python -m mnist_graph.main, or give --model_dir.')
+    return os.path.normpath(os.path.join(RUNS, os.readlink(LATEST))) if os.path.islink(LATEST) else LATEST

@@ -1,0 +1,148 @@
+"""TensorFlow as a guest: imported late and quietly, given the cores there are.
+
+Importing TensorFlow takes seconds, so the entry points parse their flags and
+find their files first and call `import_tensorflow` only when a graph is about
+to be built. Nothing here runs when the package is imported.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import glob
+import os
+import re
+import sys
+import tempfile
+
+# Lines that TensorFlow's C++ static initialisers write to standard error on
+# every start, whatever TF_CPP_MIN_LOG_LEVEL says, and that ask nothing of the
+# user. Everything else that appears during the import is shown.
+_KNOWN_LINES = (
+    re.compile(rb'WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR'),
+    re.compile(rb'[IW]\d{4} .*cudart_stub\.cc:\d+\] Could not find cuda drivers on your machine'),
+    re.compile(rb'[IW]\d{4} .*port\.cc:\d+\] oneDNN custom operations are on'),
+    re.compile(rb'[IW]\d{4} .*cpu_feature_guard\.cc:\d+\] '),
+    re.compile(rb'To enable the following instructions: '),
+)
+# Without an NVIDIA device this is the same news once more; with one it is a fault.
+_NO_DEVICE_LINE = re.compile(rb'E\d{4} .*cuda_(?:platform|driver)\.cc:\d+\] failed call to cuInit')
+
+_MIN_ROWS_PER_TOWER = 32
+
+
+def import_tensorflow():
+    """Imports TensorFlow without its start-up chatter; returns `tensorflow.compat.v1`.
+
+    The environment is left as it was found, but for TF_CPP_MIN_LOG_LEVEL, which
+    defaults to 2 (errors only) and must stay for the C++ side to see it.
+    """
+    if 'tensorflow' in sys.modules:
+        import tensorflow.compat.v1 as tf
+        return tf
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    with _held_back_stderr(), _no_garbage_collection(), _without_keras():
+        import tensorflow.compat.v1 as tf
+        tf.config.list_physical_devices()  # the first look for a GPU logs, too
+    return tf
+
+
+@contextlib.contextmanager
+def _held_back_stderr():
+    """Collects what is written to file descriptor 2, then replays all but the known lines.
+
+    A crash inside still shows its traceback: faulthandler writes to the real
+    standard error.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    was_enabled = faulthandler.is_enabled()
+    faulthandler.enable(file=real)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            faulthandler.disable()
+            if was_enabled:
+                faulthandler.enable()
+            held.seek(0)
+            for line in held.read().splitlines(keepends=True):
+                if not _is_known(line):
+                    os.write(2, line)
+            os.close(real)
+
+
+def _is_known(line: bytes) -> bool:
+    if _NO_DEVICE_LINE.match(line):
+        return not glob.glob('/dev/nvidia[0-9]*')
+    return not line.strip() or any(pattern.match(line) for pattern in _KNOWN_LINES)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection():
+    """The import allocates millions of objects that live on; looking for garbage among them is in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _without_keras():
+    """Keeps TensorFlow from importing Keras, which this package never uses (a tenth of the time).
+
+    `tensorflow/__init__.py` ends by importing Keras 3, unless this variable asks
+    for the legacy package, whose absence it accepts.
+    """
+    name = 'TF_USE_LEGACY_KERAS'
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = '1'
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1
+
+
+def n_towers(batch_size: int, n_threads: int) -> int:
+    """Into how many parts a batch is split to be computed at the same time.
+
+    One for each thread, while each keeps enough rows for a matrix product to be
+    worth its while. On a GPU a batch stays whole.
+    """
+    import tensorflow.compat.v1 as tf
+
+    if tf.config.list_physical_devices('GPU'):
+        return 1
+    return max(1, min(n_threads, batch_size // _MIN_ROWS_PER_TOWER))
+
+
+def open_session(network, n_threads: int, n_towers: int = 1):
+    """A tf.Session on the network's graph, as a context manager.
+
+    Args:
+      network: A `graph.Network`.
+      n_threads: Cores to use.
+      n_towers: Operations that run at the same time; each has the remaining
+        threads to itself.
+    """
+    import tensorflow.compat.v1 as tf
+
+    config = tf.ConfigProto(
+        intra_op_parallelism_threads=max(1, n_threads // n_towers),
+        inter_op_parallelism_threads=max(1, n_threads))
+    config.gpu_options.allow_growth = True
+    return tf.Session(graph=network.graph, config=config)

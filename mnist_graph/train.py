@@ -1,0 +1,194 @@
+"""The training loop: mini-batches through a Session, until done or told to stop.
+
+What is trained at step n depends on the hyperparameters, the data and n alone,
+never on the steps before having run in the same process. So training may stop
+after any step and go on later from a checkpoint, bit for bit.
+"""
+
+import math
+import time
+from typing import Callable, NamedTuple, Sequence
+
+import numpy as np
+
+from mnist_graph import evaluation
+from mnist_graph.data import BatchOrder, Dataset, Split, one_hot, to_input
+from mnist_graph.errors import DivergedError
+from mnist_graph.hparams import HParams
+
+# One run of the in-graph loop should be short enough to answer Ctrl-C soon and
+# its pictures few enough to copy into the graph at no cost.
+_SECONDS_PER_RUN = 0.4
+_BYTES_PER_RUN = 16 << 20
+_FIRST_RUN_STEPS = 10
+
+
+class Progress(NamedTuple):
+    """How far a training has come; with the variables, all that resuming needs.
+
+    Attributes:
+      step: Updates done.
+      best_accuracy: Best validation accuracy so far; -1.0 before the first validation.
+      best_step: The step that reached it.
+      validations_since_best: Validations since then.
+    """
+
+    step: int = 0
+    best_accuracy: float = -1.0
+    best_step: int = 0
+    validations_since_best: int = 0
+
+    def after_validation(self, accuracy: float) -> 'Progress':
+        """With one more validation counted; only a strictly better accuracy is a new best."""
+        if accuracy > self.best_accuracy:
+            return self._replace(best_accuracy=accuracy, best_step=self.step, validations_since_best=0)
+        return self._replace(validations_since_best=self.validations_since_best + 1)
+
+
+class Result(NamedTuple):
+    """How a training ended.
+
+    Attributes:
+      progress: The step reached, and the best validation accuracy.
+      loss, accuracy: On the last mini-batch, without dropout.
+      validation: Metrics of the final weights on the validation split, or None if stopped on request.
+      finished: False if it was stopped on request with steps left to do.
+      stopped_early: Whether validation stopped getting better.
+      seconds: Wall time of the training.
+    """
+
+    progress: Progress
+    loss: float
+    accuracy: float
+    validation: evaluation.Metrics | None
+    finished: bool
+    stopped_early: bool
+    seconds: float
+
+
+class Monitor:
+    """What may watch a training; each method does nothing unless a subclass says otherwise."""
+
+    def on_steps(self, step: int) -> None:
+        """Called several times a second, when `step` updates are done."""
+
+    def on_display(self, step: int, loss: float, accuracy: float, learning_rate: float) -> None:
+        """Every display_step steps: loss and accuracy on the last mini-batch, without dropout."""
+
+    def on_validation(self, progress: Progress, metrics: evaluation.Metrics, is_best: bool) -> None:
+        """Every eval_steps steps and after the last, if there are validation pictures."""
+
+    def on_save(self, progress: Progress) -> None:
+        """Every save_steps steps, after the last, and when stopped."""
+
+
+def total_steps(hparams: HParams, n_train: int) -> int:
+    """Length of the training in steps; the last batch of n_epochs may be a short one."""
+    if hparams.n_epochs:
+        return math.ceil(hparams.n_epochs * n_train / hparams.batch_size)
+    return hparams.n_iterations
+
+
+def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress = Progress(),
+          monitors: Sequence[Monitor] = (), display_step: int = 100, save_steps: int = 1000,
+          should_stop: Callable[[], bool] = lambda: False, n_threads: int = 1) -> Result:
+    """Trains the network from `start` to the end of its training.
+
+    Args:
+      network: A `graph.Network` built for these hyperparameters.
+      sess: A session on its graph whose variables are initialised or restored.
+      hparams: The hyperparameters.
+      dataset: `train` is trained on, `validation` measured; `test` is not touched.
+      start: Where to begin; the variables must be those of that step.
+      monitors: Told of everything that happens.
+      display_step, save_steps: Steps between two calls of on_display, on_save.
+      should_stop: Asked several times a second; True stops after a save.
+      n_threads: Threads for evaluation.
+
+    Raises:
+      DivergedError: The loss is not a finite number; says at which step.
+    """
+    n_steps = total_steps(hparams, len(dataset.train))
+    progress, result = start, Result(start, math.nan, math.nan, None, False, False, 0.0)
+    took_steps = _StepRunner(network, sess, hparams, dataset.train)
+    began = time.perf_counter()
+    validated = None
+    while True:
+        stopped_early = 0 < hparams.early_stopping_patience <= progress.validations_since_best
+        if progress.step >= n_steps or stopped_early:
+            break
+        if should_stop():
+            _tell(monitors, 'on_save', progress)
+            return result._replace(progress=progress, seconds=time.perf_counter() - began)
+        end = min(n_steps, *(_next_multiple(progress.step, interval)
+                             for interval in (display_step, save_steps, hparams.eval_steps)))
+        progress = progress._replace(step=took_steps(progress.step, end))
+        step = progress.step
+        _tell(monitors, 'on_steps', step)
+        if step % display_step == 0 or step == n_steps:
+            loss, accuracy, rate = took_steps.measure_last_batch()
+            result = result._replace(loss=loss, accuracy=accuracy)
+            _tell(monitors, 'on_display', step, loss, accuracy, rate)
+        if len(dataset.validation) and (step % hparams.eval_steps == 0 or step == n_steps):
+            validated = evaluation.evaluate(network, sess, dataset.validation, n_threads)
+            progress = progress.after_validation(validated.accuracy)
+            _tell(monitors, 'on_validation', progress, validated, progress.best_step == step)
+        if step % save_steps == 0 or step == n_steps:
+            _tell(monitors, 'on_save', progress)
+    seconds = time.perf_counter() - began
+    if stopped_early and progress.step % save_steps:
+        _tell(monitors, 'on_save', progress)
+    if validated is None:
+        validated = evaluation.evaluate(network, sess, dataset.validation, n_threads)
+    return result._replace(progress=progress, validation=validated, finished=True,
+                           stopped_early=stopped_early and progress.step < n_steps, seconds=seconds)
+
+
+def _tell(monitors: Sequence[Monitor], event: str, *what) -> None:
+    for monitor in monitors:
+        getattr(monitor, event)(*what)
+
+
+def _next_multiple(step: int, interval: int) -> int:
+    return (step // interval + 1) * interval
+
+
+class _StepRunner:
+    """Takes steps in runs of the in-graph loop, each as long as is convenient."""
+
+    def __init__(self, network, sess, hparams: HParams, split: Split):
+        self._network, self._sess, self._hparams = network, sess, hparams
+        self._images, self._labels = split.images.reshape(len(split), -1), split.labels
+        self._order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
+        self._last_position = hparams.n_epochs * len(split) if hparams.n_epochs else None
+        loop = network.loop
+        self._run = sess.make_callable([loop.steps_done, loop.last_loss],
+                                       [loop.images, loop.labels, network.keep_prob])
+        self._most_steps = max(1, _BYTES_PER_RUN // (self._images.shape[1] * hparams.batch_size))
+        self._steps = min(_FIRST_RUN_STEPS, self._most_steps)
+        self._last_rows = None
+
+    def __call__(self, step: int, end: int) -> int:
+        """Goes from `step` toward `end`, as far as one run may take; returns the step reached."""
+        n_steps = min(end - step, self._steps)
+        began = time.perf_counter()
+        rows = self._order.rows(step, n_steps, self._last_position)
+        reached, loss = self._run(self._images[rows], self._labels[rows], 1 - self._hparams.dropout)
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f'The loss became {loss} at step {reached}: lower --learning_rate={self._hparams.learning_rate:g}, '
+                f'or change --activation, --initializer or --optimizer.')
+        seconds_per_step = (time.perf_counter() - began) / n_steps
+        self._steps = max(1, min(self._most_steps, 2 * self._steps, int(_SECONDS_PER_RUN / seconds_per_step)))
+        self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size:]
+        return step + n_steps
+
+    def measure_last_batch(self) -> tuple[float, float, float]:
+        """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout."""
+        network = self._network
+        n_classes = network.Y.shape[1]
+        values = self._sess.run(
+            [network.cross_entropy, network.accuracy, network.learning_rate],
+            {network.X: to_input(self._images[self._last_rows]),
+             network.Y: one_hot(self._labels[self._last_rows], n_classes), network.keep_prob: 1.0})
+        return tuple(map(float, values))

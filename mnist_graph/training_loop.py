@@ -1,0 +1,107 @@
+"""Many training steps in one `Session.run`, and one step on several cores.
+
+`Session.run` once for each step costs Python's time and leaves cores idle
+between small operations. Two things make the loop fast, and neither changes
+what a step computes:
+
+1. A `tf.while_loop` inside the graph takes as many steps as pictures are fed
+   (TensorFlow 1's `iterations_per_loop`), slicing batch after batch from them.
+2. Each batch is split into towers that share the variables and run at the same
+   time, one thread each. Their gradients are summed. A batch of 128 is too
+   little work to share among threads inside one matrix product.
+
+The sum's order depends on the number of towers, and so does the last bit of
+the weights; the number of steps in one run changes nothing.
+"""
+
+from typing import Callable, NamedTuple, Sequence
+
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.data import PIXEL_SCALE, InputSpec
+
+
+class TrainingLoop(NamedTuple):
+    """What to feed and run for many steps.
+
+    Attributes:
+      images: Placeholder, uint8 [n, features]: the pictures of all steps, in order.
+      labels: Placeholder, int32 [n]: their labels.
+      steps_done: int64 []: runs the loop; global_step afterwards. It is less
+        than the pictures would have given if a loss was not finite: the step
+        numbered `steps_done` (counting from 1) then was the bad one.
+      last_loss: float32 []: training loss of the last step.
+    """
+
+    images: tf.Tensor
+    labels: tf.Tensor
+    steps_done: tf.Tensor
+    last_loss: tf.Tensor
+
+
+class StepFunctions(NamedTuple):
+    """How one step is computed, as functions that add it to the graph.
+
+    Attributes:
+      distort: (X, step) -> X: what happens to the pictures first.
+      draw_masks: (n_rows, step) -> {layer: float32 [n_rows, units]}: dropout.
+      loss: (X, Y, masks) -> float32 []: mean over the rows.
+    """
+
+    distort: Callable
+    draw_masks: Callable
+    loss: Callable
+
+
+def add_training_loop(spec: InputSpec, batch_size: int, optimizer, n_towers: int,
+                      functions: StepFunctions) -> TrainingLoop:
+    """Adds the loop to the current graph; `optimizer` is an `optimizers.Optimizer`."""
+    images = tf.placeholder(tf.uint8, [None, spec.n_features], name='images')
+    labels = tf.placeholder(tf.int32, [None], name='labels')
+    n_pictures = tf.shape(labels)[0]
+    first_step = optimizer.global_step.read_value()
+
+    def more_to_do(start, step, loss):
+        return tf.logical_and(start < n_pictures, tf.math.is_finite(loss))
+
+    def one_step(start, step, loss):
+        end = tf.minimum(start + batch_size, n_pictures)
+        X = tf.cast(images[start:end], tf.float32) * PIXEL_SCALE
+        Y = tf.one_hot(labels[start:end], spec.n_classes)
+        rows = (functions.distort(X, step), Y, functions.draw_masks(end - start, step))
+        gradients, loss = gradients_in_towers(functions.loss, rows, optimizer.variables, n_towers)
+        with tf.control_dependencies([optimizer.apply_gradients(gradients, step)]):
+            return end, step + 1, tf.identity(loss)
+
+    _, steps_done, last_loss = tf.while_loop(
+        more_to_do, one_step, [tf.constant(0), first_step, tf.constant(0.0)], parallel_iterations=1)
+    return TrainingLoop(images, labels, steps_done, last_loss)
+
+
+def gradients_in_towers(loss: Callable, rows: Sequence, variables: Sequence[tf.Variable],
+                        n_towers: int) -> tuple[list[tf.Tensor], tf.Tensor]:
+    """Gradients of a mean loss over a batch, computed part by part.
+
+    Args:
+      loss: Function of the `rows` that returns their mean loss.
+      rows: The arguments of `loss`: tensors, or dictionaries of tensors, with
+        the batch as their first dimension.
+      variables: What to differentiate by.
+      n_towers: Number of parts; 1 leaves the batch whole.
+
+    Returns:
+      The gradients, and the mean loss over the whole batch.
+    """
+    if n_towers == 1:
+        total = loss(*rows)
+        return tf.gradients(total, variables), total
+    n_rows = tf.shape(rows[0])[0]
+    losses, gradients = [], []
+    for tower in range(n_towers):
+        start, end = n_rows * tower // n_towers, n_rows * (tower + 1) // n_towers
+        with tf.name_scope(f'tower_{tower + 1}'):
+            share = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
+            part = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
+            losses.append(share * loss(*part))
+            gradients.append(tf.gradients(losses[-1], variables))
+    return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)

@@ -1,0 +1,30 @@
+"""Installs the package mnist_graph and the command mnist-graph."""
+
+import pathlib
+import re
+
+from setuptools import setup
+
+HERE = pathlib.Path(__file__).parent
+VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'mnist_graph/__init__.py').read_text(), re.M)[1]
+REQUIREMENTS = [line for line in (HERE / 'requirements.txt').read_text().splitlines()
+                if line and not line.startswith('#')]
+PLOTS = ['matplotlib>=3.9,<4']
+SWEEP = ['optuna>=5.0,<6']
+POSTGRESQL = ['psycopg[binary]>=3.2,<4']
+TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+TEST = ['pytest>=8,<10', 'hypothesis>=6,<7', *PLOTS, *SWEEP, *POSTGRESQL, *TENSORBOARD]
+
+setup(
+    name='mnist_graph',
+    version=VERSION,
+    description='A TensorFlow-1-style graph that learns to read handwritten digits, on today\'s TensorFlow.',
+    long_description=(HERE / 'README.md').read_text(),
+    long_description_content_type='text/markdown',
+    packages=['mnist_graph'],
+    python_requires='>=3.11,<3.14',
+    install_requires=REQUIREMENTS,
+    extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD,
+                    'test': TEST},
+    entry_points={'console_scripts': ['mnist-graph = mnist_graph.main:run']},
+)
