@@ -25,10 +25,10 @@ class Recipe(NamedTuple):
 
 LEARNING_RATE = 1e-3
 RECIPES = {
-    "keras_512_512_20_epochs": Recipe((512, 512), 0.2, "RMSprop", 128, 20, 0.0),
-    "keras_512_512_4_epochs": Recipe((512, 512), 0.2, "RMSprop", 128, 4, 0.0),
-    "keras_512": Recipe((512,), 0.0, "Adam", 64, 5, 0.0),
-    "keras_128_128": Recipe((128, 128), 0.0, "Adam", 32, 3, 0.1),
+    'keras_512_512_20_epochs': Recipe((512, 512), 0.2, 'RMSprop', 128, 20, 0.0),
+    'keras_512_512_4_epochs': Recipe((512, 512), 0.2, 'RMSprop', 128, 4, 0.0),
+    'keras_512': Recipe((512,), 0.0, 'Adam', 64, 5, 0.0),
+    'keras_128_128': Recipe((128, 128), 0.0, 'Adam', 32, 3, 0.1),
 }
 
 
@@ -39,24 +39,24 @@ def build_model(recipe):
 
     model = keras.Sequential([keras.Input((784,))])
     for width in recipe.hidden:
-        model.add(layers.Dense(width, activation="relu"))
+        model.add(layers.Dense(width, activation='relu'))
         if recipe.dropout:
             model.add(layers.Dropout(recipe.dropout))
-    model.add(layers.Dense(10, activation="softmax"))
+    model.add(layers.Dense(10, activation='softmax'))
     model.compile(
         optimizer=getattr(keras.optimizers, recipe.optimizer)(learning_rate=LEARNING_RATE),
-        loss="sparse_categorical_crossentropy",
-        metrics=["accuracy"],
+        loss='sparse_categorical_crossentropy',
+        metrics=['accuracy'],
     )
     return model
 
 
 def main():
     """Trains one recipe and prints its test accuracy."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--recipe", required=True, choices=RECIPES)
-    parser.add_argument("--data_dir", required=True, help="folder of the four gzipped IDX files")
-    parser.add_argument("--seed", type=int, default=0)
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('--recipe', required=True, choices=RECIPES)
+    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument('--seed', type=int, default=0)
     arguments = parser.parse_args()
 
     import keras
@@ -84,5 +84,5 @@ def main():
     )
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

@@ -34,11 +34,11 @@ def run_program(command):
     Raises BenchmarkError, with the last lines it wrote, for a non-zero exit.
     """
     environment = dict(os.environ)
-    environment.setdefault("TF_CPP_MIN_LOG_LEVEL", "3")
-    paths = [ROOT, environment.get("PYTHONPATH")]
-    environment["PYTHONPATH"] = os.pathsep.join(path for path in paths if path)
+    environment.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    paths = [ROOT, environment.get('PYTHONPATH')]
+    environment['PYTHONPATH'] = os.pathsep.join(path for path in paths if path)
     # Files rather than pipes, so that nothing has to be read while os.wait4 waits.
-    with tempfile.TemporaryFile("w+") as output, tempfile.TemporaryFile("w+") as errors:
+    with tempfile.TemporaryFile('w+') as output, tempfile.TemporaryFile('w+') as errors:
         start = time.perf_counter()
         process = subprocess.Popen(command, cwd=ROOT, env=environment, stdout=output, stderr=errors)
         _, status, usage = os.wait4(process.pid, 0)
@@ -47,7 +47,7 @@ def run_program(command):
         output.seek(0)
         errors.seek(0)
         if process.returncode:
-            tail = "\n".join((output.read() + errors.read()).strip().splitlines()[-8:])
+            tail = '\n'.join((output.read() + errors.read()).strip().splitlines()[-8:])
             raise BenchmarkError(f"{' '.join(command)} exited {process.returncode}:\n{tail}")
         return Run(seconds, usage.ru_maxrss / 1024, output.read())
 
@@ -61,8 +61,8 @@ def run_json(command):
         fields = json.loads(lines[-1])
     except (IndexError, json.JSONDecodeError):
         raise BenchmarkError(f"{' '.join(command)} printed no JSON line") from None
-    fields["seconds_total"] = run.seconds
-    fields["peak_rss_mb"] = run.peak_rss_mb
+    fields['seconds_total'] = run.seconds
+    fields['peak_rss_mb'] = run.peak_rss_mb
     return fields
 
 
@@ -82,11 +82,11 @@ def in_turn(runners, rounds):
     results = {name: [] for name in runners}
     for number in range(rounds):
         for name in list(results):
-            print(f"round {number + 1}/{rounds}: {name}", file=sys.stderr, flush=True)
+            print(f'round {number + 1}/{rounds}: {name}', file=sys.stderr, flush=True)
             try:
                 results[name].append(runners[name]())
             except BenchmarkError as error:
-                print(f"leaving out {name}: {error}", file=sys.stderr, flush=True)
+                print(f'leaving out {name}: {error}', file=sys.stderr, flush=True)
                 del results[name]
     return results
 
@@ -104,23 +104,23 @@ def values_of(results, field):
 def spread(values, digits):
     """'median (lowest-highest)' with `digits` decimals."""
     middle, low, high = statistics.median(values), min(values), max(values)
-    return f"{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})"
+    return f'{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})'
 
 
 def markdown_table(header, rows):
     """Returns a Markdown table: the first column to the left, the others to the right."""
-    lines = [header, ["---"] + ["---:"] * (len(header) - 1), *rows]
-    return "\n".join("| " + " | ".join(str(cell) for cell in line) + " |" for line in lines)
+    lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]
+    return '\n'.join('| ' + ' | '.join(str(cell) for cell in line) + ' |' for line in lines)
 
 
 def machine():
     """One line that names the processor, its usable cores, the system and the Python."""
     processor = platform.processor() or platform.machine()
     try:
-        with open("/proc/cpuinfo", encoding="utf-8") as file:
-            names = [line.split(":", 1)[1].strip() for line in file if line.startswith("model name")]
+        with open('/proc/cpuinfo', encoding='utf-8') as file:
+            names = [line.split(':', 1)[1].strip() for line in file if line.startswith('model name')]
         processor = names[0] if names else processor
         cores = len(os.sched_getaffinity(0))
     except (OSError, AttributeError):
         cores = os.cpu_count()
-    return f"{processor}, {cores} cores, {platform.system()}, Python {platform.python_version()}"
+    return f'{processor}, {cores} cores, {platform.system()}, Python {platform.python_version()}'

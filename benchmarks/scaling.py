@@ -30,11 +30,11 @@ def settings():
     """Yields (what varies, its value, batch size, hidden units, copies of the training set)."""
     usual = (512, 256, 128)
     for batch_size in BATCH_SIZES:
-        yield "batch", batch_size, batch_size, usual, 1
+        yield 'batch', batch_size, batch_size, usual, 1
     for width in WIDTHS:
-        yield "width", width, 128, (width, width // 2, width // 4), 1
+        yield 'width', width, 128, (width, width // 2, width // 4), 1
     for copies in COPIES:
-        yield "training images", 60_000 * copies, 128, usual, copies
+        yield 'training images', 60_000 * copies, 128, usual, copies
 
 
 def steps_for(batch_size, hidden_units):
@@ -49,25 +49,25 @@ def run_setting(peer, batch_size, hidden_units, copies, data_dir):
     return measure.run_json(
         [
             sys.executable,
-            os.path.join(measure.BENCHMARKS, "peers", peer.script),
-            f"--variant={peer.variant}",
-            f"--data_dir={os.path.abspath(data_dir)}",
-            f"--steps={steps}",
-            f"--warmup={max(10, steps // 5)}",
-            f"--batch_size={batch_size}",
+            os.path.join(measure.BENCHMARKS, 'peers', peer.script),
+            f'--variant={peer.variant}',
+            f'--data_dir={os.path.abspath(data_dir)}',
+            f'--steps={steps}',
+            f'--warmup={max(10, steps // 5)}',
+            f'--batch_size={batch_size}',
             f"--hidden_units={','.join(map(str, hidden_units))}",
-            f"--copies={copies}",
+            f'--copies={copies}',
         ]
     )
 
 
 def main():
     """Measures every setting and prints one Markdown table."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data_dir", required=True, help="folder of the four gzipped IDX files")
-    parser.add_argument("--rounds", type=int, default=3, help="runs of every setting")
-    parser.add_argument("--peer", default=compare.OURS, choices=compare.PEERS)
-    parser.add_argument("--only", choices=("batch", "width", "training images"))
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument('--rounds', type=int, default=3, help='runs of every setting')
+    parser.add_argument('--peer', default=compare.OURS, choices=compare.PEERS)
+    parser.add_argument('--only', choices=('batch', 'width', 'training images'))
     arguments = parser.parse_args()
     peer = compare.PEERS[arguments.peer]
 
@@ -80,25 +80,25 @@ def main():
     for what, value, batch_size, hidden_units, _ in chosen:
         runs = results.get((what, value))
         if not runs:
-            rows.append([what, f"{value:,}", "failed", "-", "-", "-"])
+            rows.append([what, f'{value:,}', 'failed', '-', '-', '-'])
             continue
-        step = measure.median_of(runs, "ms_per_step")
+        step = measure.median_of(runs, 'ms_per_step')
         rows.append(
             [
                 what,
-                f"{value:,}",
-                measure.spread(measure.values_of(runs, "ms_per_step"), 2),
-                f"{batch_size / step * 1000:,.0f}",
+                f'{value:,}',
+                measure.spread(measure.values_of(runs, 'ms_per_step'), 2),
+                f'{batch_size / step * 1000:,.0f}',
                 # A multiply and an add for each weight, forward once and backward twice.
-                f"{6 * batch_size * count_weights(hidden_units) / step / 1e6:.1f}",
+                f'{6 * batch_size * count_weights(hidden_units) / step / 1e6:.1f}',
                 f"{measure.median_of(runs, 'peak_rss_mb'):,.0f}",
             ]
         )
-    header = ["what varies", "value", "ms per step", "images per second", "GFLOP/s", "peak MiB"]
-    print(f"{arguments.peer} on {measure.machine()}; {arguments.rounds} rounds;")
-    print("medians (lowest-highest).\n")
+    header = ['what varies', 'value', 'ms per step', 'images per second', 'GFLOP/s', 'peak MiB']
+    print(f'{arguments.peer} on {measure.machine()}; {arguments.rounds} rounds;')
+    print('medians (lowest-highest).\n')
     print(measure.markdown_table(header, rows))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

@@ -27,8 +27,8 @@ N_VALIDATION = 5000  # set aside, as the tutorials' own reader of the files did
 
 def build_graph():
     """Returns the placeholders, the loss, the training operation, the guess and the accuracy."""
-    images = tf.placeholder("float", [None, N_INPUT])
-    labels = tf.placeholder("float", [None, N_OUTPUT])
+    images = tf.placeholder('float', [None, N_INPUT])
+    labels = tf.placeholder('float', [None, N_OUTPUT])
     keep_prob = tf.placeholder(tf.float32)
 
     layer, widths = images, (N_INPUT, *N_HIDDEN, N_OUTPUT)
@@ -51,9 +51,9 @@ def build_graph():
 
 def main():
     """Trains, prints every 100 steps, tests, guesses the picture; ends with one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data_dir", required=True)
-    parser.add_argument("--picture", required=True, help="a 28 by 28 picture, dark on light")
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('--data_dir', required=True)
+    parser.add_argument('--picture', required=True, help='a 28 by 28 picture, dark on light')
     arguments = parser.parse_args()
     tf.disable_v2_behavior()
 
@@ -75,16 +75,16 @@ def main():
             loss, batch_accuracy = session.run(
                 [cross_entropy, accuracy], feed_dict={**feed, keep_prob: 1.0}
             )
-            print(f"Iteration {number}\t| Loss = {loss}\t| Accuracy = {batch_accuracy}")
+            print(f'Iteration {number}\t| Loss = {loss}\t| Accuracy = {batch_accuracy}')
 
     test_feed = {images: digits.test_images, labels: one_hot[digits.test_labels], keep_prob: 1.0}
     test_accuracy = session.run(accuracy, feed_dict=test_feed)
-    print("Accuracy on test set:", test_accuracy)
-    picture = np.invert(Image.open(arguments.picture).convert("L")).ravel()
+    print('Accuracy on test set:', test_accuracy)
+    picture = np.invert(Image.open(arguments.picture).convert('L')).ravel()
     prediction = session.run(guess, feed_dict={images: [picture]})[0]
-    print("Prediction for test image:", prediction)
+    print('Prediction for test image:', prediction)
     print_json(test_accuracy=round(float(test_accuracy), 4), prediction=int(prediction))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

@@ -158,6 +158,7 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
             raise CheckpointError(f'{checkpoint.prefix}: {name} has shape {saved[name]}, '
                                   f'but the network needs {shape}.')
     try:
-        saver.restore(sess, checkpoint.prefix)
+        # What Saver.restore runs, without the line that it logs.
+        sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: checkpoint.prefix})
     except (tf.errors.OpError, ValueError) as error:
         raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({str(error).splitlines()[0]}).') from None

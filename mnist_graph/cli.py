@@ -17,6 +17,8 @@ from mnist_graph.errors import MnistGraphError, UsageError
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
+# Flags defined by calls into this module belong to the entry point that makes them.
+flags.disclaim_key_flags()
 
 
 class _HParamParser(flags.ArgumentParser):
@@ -54,7 +56,6 @@ def define_hparams() -> None:
             bounds = spec.describe_bounds()
             flags.DEFINE(_HParamParser(name), name, DEFAULTS[name],
                          f'{spec.help} ({bounds[0].upper()}{bounds[1:]}.)', serializer=_HParamSerializer())
-    flags.adopt_module_key_flags(sys.modules[__name__])
 
 
 def hparams_from_flags(base: HParams | None = None) -> HParams:
@@ -67,7 +68,6 @@ def define(*names: str) -> None:
     """Defines shared flags by name, for the entry point that calls this."""
     for name in names:
         _SHARED_FLAGS[name]()
-    flags.adopt_module_key_flags(sys.modules[__name__])
 
 
 _SHARED_FLAGS: dict[str, Callable[[], object]] = {
@@ -91,14 +91,24 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
 }
 
 
-def run(main: Callable[[Sequence[str]], int | None]) -> None:
-    """Parses the flags, calls `main` with what is left of the command line, and exits."""
+def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], None]) -> None:
+    """Defines and parses the flags, calls `main` with what is left of the command line, and exits.
+
+    Flags are defined here, and not when an entry point's module is imported, so
+    that several of them may be imported together.
+    """
+    define_flags()
     app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
+    if _asks_for_help(argv):
+        try:
+            app.parse_flags_with_usage(argv)
+        except SystemExit:  # absl ends with 1 after printing the help that was asked for
+            sys.exit(0)
     try:
-        return app.parse_flags_with_usage(argv) if _asks_for_help(argv) else FLAGS(argv)
+        return FLAGS(argv)
     except flags.UnrecognizedFlagError as error:
         fail(f'Unknown flag --{error.flagname}.'
              + hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --'), UsageError.exit_code)

@@ -186,9 +186,10 @@ def _with_channels(images: np.ndarray) -> np.ndarray:
 
 def _fingerprint(raw: data_files.RawData) -> str:
     """Detects change, not forgery: CRC-32 of the pixels, as it keeps pace with reading."""
+    label_type = np.uint8 if len(raw.class_names) <= 256 else np.int32
     parts = [f'{array.shape} {zlib.crc32(np.ascontiguousarray(array)):08x}'
-             for array in (raw.train_images, raw.train_labels.astype(np.uint8),
-                           raw.test_images, raw.test_labels.astype(np.uint8))]
+             for array in (raw.train_images, raw.train_labels.astype(label_type),
+                           raw.test_images, raw.test_labels.astype(label_type))]
     return hashlib.sha256(';'.join(parts).encode()).hexdigest()[:16]
 
 

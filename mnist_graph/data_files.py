@@ -7,6 +7,7 @@
 3. A tree of pictures: `train/LABEL/*.png` and `test/LABEL/*.png`.
 """
 
+import math
 import os
 import re
 import zipfile
@@ -122,7 +123,8 @@ def _n_classes(train_labels, test_labels, train_where: str, test_where: str) -> 
         raise DataError(f'{train_where}: label {present[-1] if present[0] >= 0 else present[0]} is out of range: '
                         f'only {len(present)} different labels occur.')
     if test_labels.min() < 0 or test_labels.max() >= n_classes:
-        raise DataError(f'{test_where}: label {test_labels.max()} is out of range: '
+        wrong = test_labels.min() if test_labels.min() < 0 else test_labels.max()
+        raise DataError(f'{test_where}: label {wrong} is out of range: '
                         f'the training labels are 0 to {n_classes - 1}.')
     return n_classes
 
@@ -133,14 +135,12 @@ def _read_npz(name: str, path: str) -> RawData:
     try:
         with zipfile.ZipFile(path) as archive:
             for member in archive.infolist():
-                if member.file_size > max(_MAX_EXPANSION * member.compress_size, _ALWAYS_ALLOWED_BYTES):
-                    raise DataError(f'{path}: {member.filename} claims {member.file_size:,} bytes packed into '
-                                    f'{member.compress_size:,}; that is not a data set.')
+                _check_member(path, archive, member)
         with np.load(path, allow_pickle=False) as archive:
             for key in _NPZ_NAMES:
                 if key not in archive:
                     raise DataError(f'{path}: has no array {key}; it must hold {", ".join(_NPZ_NAMES)}.')
-                arrays[key] = archive[key]
+                arrays[key] = np.asarray(archive[key])
     except DataError:
         raise
     except MemoryError:
@@ -159,6 +159,25 @@ def _read_npz(name: str, path: str) -> RawData:
     n_classes = _n_classes(train_labels, test_labels, f'{path}: y_train', f'{path}: y_test')
     return RawData(name, train_images, train_labels, test_images, test_labels,
                    tuple(map(str, range(n_classes))), path)
+
+
+def _check_member(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) -> None:
+    """Refuses a member that would fill the memory, before any of it is unpacked.
+
+    Raises:
+      DataError: It packs too well to be data, or its header announces more than follows.
+    """
+    packed = min(member.compress_size, os.path.getsize(path))
+    if member.file_size > max(_MAX_EXPANSION * packed, _ALWAYS_ALLOWED_BYTES):
+        raise DataError(f'{path}: {member.filename} claims {member.file_size:,} bytes packed into {packed:,}; '
+                        f'that is not a data set.')
+    if member.filename.endswith('.npy'):
+        with archive.open(member) as file:
+            version = np.lib.format.read_magic(file)
+            read_header = {(1, 0): np.lib.format.read_array_header_1_0}.get(version, np.lib.format.read_array_header_2_0)
+            shape, _, dtype = read_header(file)
+        if math.prod(shape) * dtype.itemsize > member.file_size:
+            raise DataError(f'{path}: {member.filename} announces an array of shape {shape}, but is too short for it.')
 
 
 def _one_line(error: Exception) -> str:

@@ -8,6 +8,7 @@ Proxies are taken from the environment (`https_proxy`), as urllib does.
 import hashlib
 import os
 import tempfile
+import time
 import urllib.error
 import urllib.request
 from typing import NamedTuple
@@ -19,6 +20,8 @@ MIRRORS = (
     'https://ossci-datasets.s3.amazonaws.com/mnist/',
 )
 TIMEOUT_SECONDS = 5
+# A mirror that answers, but more slowly than this on average, is given up too.
+MIN_BYTES_PER_SECOND = 10_000
 _CHUNK_BYTES = 1 << 16
 
 
@@ -112,15 +115,18 @@ def _copy(address: str, file, expected: RemoteFile, show_progress: bool) -> tupl
     from tqdm import tqdm
 
     digest, size = hashlib.sha256(), 0
+    deadline = time.monotonic() + TIMEOUT_SECONDS + expected.size / MIN_BYTES_PER_SECOND
     try:
         with urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response, tqdm(
                 total=expected.size, unit='B', unit_scale=True, desc=expected.name,
                 disable=not show_progress, leave=False) as bar:
-            while size <= expected.size and (chunk := response.read(_CHUNK_BYTES)):
+            while size <= expected.size and (chunk := response.read1(_CHUNK_BYTES)):
+                if time.monotonic() > deadline:
+                    raise _FetchError(f'sends too slowly ({size:,} bytes of {expected.size:,} so far)')
                 file.write(chunk)
                 digest.update(chunk)
                 size += len(chunk)
                 bar.update(len(chunk))
     except (HTTPException, ValueError) as error:
-        raise _FetchError(str(error) or type(error).__name__) from None
+        raise _FetchError(' '.join(str(error).split()) or type(error).__name__) from None
     return digest.hexdigest(), size

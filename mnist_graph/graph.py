@@ -137,9 +137,9 @@ def make_variables(hparams: HParams, spec: InputSpec) -> tuple[dict[str, tf.Vari
 
     weights, biases = {}, {}
     for index, (name, shape) in enumerate(shapes.items()):
-        with tf.name_scope('weights'):
+        with tf.name_scope('weights/'):  # the slash reopens the scope, rather than making weights_1
             weights[name] = tf.Variable(initial_weights(hparams, shape, index), name=name)
-        with tf.name_scope('biases'):
+        with tf.name_scope('biases/'):
             first_bias = 0.1 if hparams.initializer == 'truncated_normal' else 0.0
             name = name.replace('w', 'b') if name.startswith('w') else name
             biases[name] = tf.Variable(tf.constant(first_bias, shape=shape[-1:]), name=name)

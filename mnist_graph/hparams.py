@@ -12,6 +12,7 @@ import dataclasses
 import difflib
 import json
 import math
+import numbers
 from typing import Any, NamedTuple
 
 from mnist_graph.errors import UsageError
@@ -53,7 +54,7 @@ class Spec(NamedTuple):
 
     def allows(self, number: float) -> bool:
         """Whether one number is finite and within the bounds."""
-        if not math.isfinite(number):
+        if not isinstance(number, numbers.Integral) and not math.isfinite(number):
             return False
         if self.lower is not None and (number < self.lower or (self.open_lower and number == self.lower)):
             return False
@@ -240,7 +241,7 @@ def _expected(spec: Spec) -> str:
 def _checked(name: str, spec: Spec, value: Any) -> Any:
     """`value` in the field's own type, or UsageError."""
     def is_int(number):
-        return hasattr(number, '__index__') and not isinstance(number, bool)
+        return isinstance(number, numbers.Integral) and not isinstance(number, bool)
 
     good = None
     if spec.kind == 'enum' and value in spec.choices:
@@ -249,15 +250,15 @@ def _checked(name: str, spec: Spec, value: Any) -> Any:
         good = value
     elif spec.kind == 'int' and is_int(value) and spec.allows(value):
         good = int(value)
-    elif spec.kind == 'float' and (is_int(value) or isinstance(value, float)) and spec.allows(value):
+    elif spec.kind == 'float' and isinstance(value, numbers.Real) and not isinstance(value, bool) and spec.allows(value):
         good = float(value)
     elif spec.kind == 'ints' and isinstance(value, (list, tuple)):
-        numbers = tuple(int(number) for number in value if is_int(number) and spec.allows(number))
-        if len(numbers) == len(value) and (numbers or spec.may_be_empty):
-            good = numbers
+        whole = tuple(int(number) for number in value if is_int(number) and spec.allows(number))
+        if len(whole) == len(value) and (whole or spec.may_be_empty):
+            good = whole
     if good is None:
-        shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else value
-        raise UsageError(f'{name}={shown}: {_expected(spec)}.')
+        shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+        raise UsageError(f'{name}={" ".join(shown.split())[:100]}: {_expected(spec)}.')
     return good
 
 

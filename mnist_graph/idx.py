@@ -9,6 +9,7 @@ C. Burges, "The MNIST database of handwritten digits".)
 import math
 import os
 import struct
+import sys
 import zlib
 
 import numpy as np
@@ -82,7 +83,10 @@ def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
     offset = 4 + 4 * n_dimensions
     if len(header) < offset:
         raise DataError(f'{path}: is truncated inside its header.')
-    return struct.unpack(f'>{n_dimensions}I', header[4:offset]), offset
+    shape = struct.unpack(f'>{n_dimensions}I', header[4:offset])
+    if math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even where a side is 0
+        raise DataError(f'{path}: announces an impossible shape, {" x ".join(map(str, shape))}.')
+    return shape, offset
 
 
 def write_idx(path: str, values: np.ndarray) -> None:

@@ -6,6 +6,7 @@
 `graph.py`, how it is trained in `train.py`.
 """
 
+import contextlib
 import os
 import sys
 from typing import NamedTuple
@@ -16,14 +17,18 @@ from mnist_graph import cli
 from mnist_graph.hparams import HParams
 
 FLAGS = flags.FLAGS
-cli.define_hparams()
-cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
-flags.DEFINE_string('image', None, 'Picture to predict at the end; by default test_img.png.')
-flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
-flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
-flags.DEFINE_integer('save_steps', 1000, 'Iterations from one checkpoint to the next.', lower_bound=1)
-flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
-flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
+
+
+def define_flags() -> None:
+    """The hyperparameters, and how this run is to be done."""
+    cli.define_hparams()
+    cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
+    flags.DEFINE_string('image', None, 'Picture to predict at the end; by default test_img.png.')
+    flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
+    flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
+    flags.DEFINE_integer('save_steps', 1000, 'Iterations from one checkpoint to the next.', lower_bound=1)
+    flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
+    flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
 
 
 def main(arguments) -> int:
@@ -43,23 +48,26 @@ def main(arguments) -> int:
     from mnist_graph import runtime
     tf = runtime.import_tensorflow()
     from mnist_graph import evaluation, graph, train
+    from mnist_graph.event_files import EventFiles
     from mnist_graph.printer import Printer
     described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__)
     n_steps = train.total_steps(hparams, len(mnist.train))
     n_towers = runtime.n_towers(hparams.batch_size, run.n_threads)
     network = graph.build(hparams, described.input_spec, n_steps, n_towers)
 
-    folder = open_folder(run, described)
-    with folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
+    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
         # Training.
         progress, problems = folder.attach(network, sess)
         for problem in problems:
             cli.note(f'{problem}; going on from the checkpoint before it.')
-        with cli.StopRequest().listening() as stop, Printer(progress.step, n_steps) as printer:
+        with contextlib.ExitStack() as stack:
+            stop = stack.enter_context(cli.StopRequest().listening())
+            monitors = [folder, stack.enter_context(Printer(progress.step, n_steps))]
+            if FLAGS.tensorboard:
+                monitors.append(stack.enter_context(EventFiles(folder.path, network, sess, hparams, progress.step)))
             result = train.train(
-                network, sess, hparams, mnist, start=progress, monitors=[folder, printer],
-                display_step=FLAGS.display_step, save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop),
-                n_threads=run.n_threads)
+                network, sess, hparams, mnist, start=progress, monitors=monitors, display_step=FLAGS.display_step,
+                save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop), n_threads=run.n_threads)
         if not result.finished:
             cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
                      f'python -m mnist_graph.main --resume --model_dir={folder.path}')
@@ -151,7 +159,7 @@ def read_image(mnist):
 
 def run() -> None:
     """The console command `mnist-graph`."""
-    cli.run(main)
+    cli.run(main, define_flags)
 
 
 if __name__ == '__main__':

@@ -21,34 +21,37 @@ CENTRE = 14.0  # pixel index, from 0, of the centre of mass in MNIST
 class Style(NamedTuple):
     """How widely handwriting varies. Lengths are in unit boxes (a digit is 1 high) unless they say pixels."""
 
+    # The strokes.
     mixing: float = 1.5  # spread of the mixture of forms; 1 stays between the forms, more goes beyond them
+    mixing_alpha: float = 0.45  # Dirichlet parameter of the mixture: small ones stay near single forms
     jitter: float = 0.040  # standard deviation of every control point's own shift
-    carelessness: float = 0.5  # standard deviation of the log of a digit's untidiness, which scales all of its errors
+    carelessness: float = 0.5  # standard deviation of the log of a digit's untidiness, which scales its errors
     stroke_shift: float = 0.025  # standard deviation of a whole stroke's shift
     overshoot: float = 0.15  # standard deviation of a stroke end's lengthening, in units of its last segment
     rounding: float = 0.7  # largest rounding of the corners: 0 none, 1 a B-spline
-    warp: float = 0.030  # standard deviation of each wave of the smooth distortion
-    balance: float = 0.20  # how much larger the top can be than the bottom, the left than the right (st. deviation)
-    bend: float = 0.10  # standard deviation of the sideways bow of the whole digit
-    slant: float = 0.28  # standard deviation of the shear to the right
-    mean_slant: float = 0.18
-    rotation: float = 0.10  # standard deviation, radians
+    # The digit as a whole.
+    warp: float = 0.030  # strength of the smooth distortion, about the standard deviation of its slowest wave / 1.4
+    balance: float = 0.20  # standard deviation of how much larger the top is than the bottom, the left than the right
+    bend: float = 0.10  # standard deviation of the sideways bow
     width: float = 0.85  # median of width / height of the box
     width_spread: float = 0.26  # standard deviation of its log
+    slant: float = 0.18  # mean shear to the right
+    slant_spread: float = 0.28  # its standard deviation
+    rotation: float = 0.10  # standard deviation, in radians
     tremor: float = 0.004  # standard deviation of the fast wobble
-    pen: float = 2.65  # pixels: median diameter of the pen
-    pen_spread: float = 0.27  # standard deviation of its log
-    softness: tuple[float, float] = (0.9, 1.6)  # pixels: least and largest width of the ink's grey edge
+    # The pen.
+    pen: float = 2.65  # pixels: median diameter
+    pen_spread: float = 0.25  # standard deviation of its log
+    pressure: float = 0.14  # standard deviation of the log of the pen's widening along a digit, at its strongest
+    softness: tuple[float, float] = (0.8, 1.5)  # pixels: least and largest width of the ink's grey edge
     roughness: float = 0.12  # pixels: standard deviation of the edge's unevenness
-    alpha: float = 0.45  # concentration of the mixture: small ones stay near single forms
-    pressure: float = 0.10  # standard deviation of the log of the pen's width along a digit
 
 
 def trace(way: Way, n: int, rng: np.random.Generator, style: Style) -> np.ndarray:
     """Returns n paths of the pen, float32 [n, N_SAMPLES, 2] in the unit box, each another attempt at `way`."""
     bones = skeleton(way)
     n_forms = len(bones.forms)
-    weights = rng.dirichlet(np.full(n_forms, style.alpha), n)
+    weights = rng.dirichlet(np.full(n_forms, style.mixing_alpha), n)
     weights = 1 / n_forms + style.mixing * (weights - 1 / n_forms)
     points = np.tensordot(weights, bones.forms, 1)
     untidy = np.exp(style.carelessness * np.clip(rng.standard_normal((n, 1, 1)), -2, 2))
@@ -83,7 +86,7 @@ def distort(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, style: Style
     x, y = x * (1 - 2 * wide * y) + 0.7 * side * (x * x - 0.25), y + tall * (y * y - 0.25)
     x = x + style.bend * normal(n, 1) * (4 * y * y - 1)
     x = x * style.width * np.exp(style.width_spread * normal(n, 1))
-    x = x - (style.mean_slant + style.slant * normal(n, 1)) * y
+    x = x - (style.slant + style.slant_spread * normal(n, 1)) * y
     angle = style.rotation * normal(n, 1)
     x, y = np.cos(angle) * x - np.sin(angle) * y, np.sin(angle) * x + np.cos(angle) * y
     return x + style.tremor * normal(*x.shape), y + style.tremor * normal(*y.shape)
@@ -162,7 +165,7 @@ def draw_block(labels: np.ndarray, rng: np.random.Generator, style: Style = Styl
     diameter = style.pen * np.exp(style.pen_spread * rng.standard_normal((n, 1)))
     along = np.linspace(0, 2 * np.pi, N_SAMPLES)
     swell = np.sin(along * rng.uniform(0.3, 1.5, (n, 1)) + rng.uniform(0, 2 * np.pi, (n, 1)))
-    radius = diameter / 2 * np.exp(style.pressure * 1.4 * rng.standard_normal((n, 1)) * swell)
+    radius = diameter / 2 * np.exp(style.pressure * rng.standard_normal((n, 1)) * swell)
     radius = np.minimum(radius, 4).astype(np.float32)
     inside = ink(*fit(x, y, radius), radius)
     inside += style.roughness * rng.standard_normal(inside.shape, dtype=np.float32)

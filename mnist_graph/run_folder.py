@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist_graph import checkpoint, description, files
 from mnist_graph.description import Description
-from mnist_graph.errors import CheckpointError, UsageError
+from mnist_graph.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.train import Monitor, Progress
 
 RUNS = 'runs'
@@ -192,7 +192,11 @@ class RunFolder(Monitor):
     def __enter__(self) -> 'RunFolder':
         return self
 
-    def __exit__(self, *error) -> None:
+    def __exit__(self, kind, error, traceback) -> None:
+        if isinstance(error, DivergedError):
+            found, _ = checkpoint.find(os.path.join(self.path, _CHECKPOINTS))
+            error.args = (f'{error} ' + (f'The checkpoint of step {found.step} in {self.path} is still good.' if found
+                                         else 'No checkpoint was saved before that.'),)
         if self._metrics:
             self._metrics.close()
         self._lock.release()

@@ -9,7 +9,7 @@ from mnist_graph.strokes import Way
 
 N_SAMPLES = 72  # points along the path; about one per pixel for the longest digit, an 8
 
-# Rows: the coefficients of 1, t, t^2 and t^3; columns: the four points around a segment.
+# The uniform cubic splines' textbook matrices. Rows: the coefficients of 1, t, t^2 and t^3; columns: the four points around a segment.
 CATMULL_ROM = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
 B_SPLINE = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6
 
@@ -17,12 +17,12 @@ B_SPLINE = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]
 class Skeleton(NamedTuple):
     """A way of writing, prepared for drawing.
 
-    forms: float32 [forms, points, 2], (x, y) in the unit box.
-    sharp: float32 [N_SAMPLES, points], takes control points to points on the path, with corners.
-    round: float32 [N_SAMPLES, points], the same as a B-spline, which cuts every corner.
-    ends: int [2 * strokes, 2], (end point, its neighbour) for both ends of every stroke.
-    stroke_of_point: int [points].
-    stroke_of_sample: int [N_SAMPLES].
+    Attributes:
+      forms: float32 [forms, points, 2], (x, y) in the unit box.
+      sharp: float32 [N_SAMPLES, points], takes control points to points on the path, with corners.
+      round: float32 [N_SAMPLES, points], the same as a B-spline, which cuts every corner.
+      ends: int [2 * strokes, 2], (end point, its neighbour) for both ends of every stroke.
+      stroke_of_point: int [points], which stroke each control point belongs to.
     """
 
     forms: np.ndarray
@@ -30,14 +30,13 @@ class Skeleton(NamedTuple):
     round: np.ndarray
     ends: np.ndarray
     stroke_of_point: np.ndarray
-    stroke_of_sample: np.ndarray
 
 
 def parse_stroke(text: str) -> tuple[np.ndarray, list[int]]:
     """Returns the points of a stroke, float64 [points, 2] in the unit box, and the indices of its corners."""
     numbers, corners = [], []
     for word in text.split():
-        if word == "|":
+        if word == '|':
             corners.append(len(numbers) // 2 - 1)
         else:
             numbers.append(float(word) / 100)
@@ -45,10 +44,19 @@ def parse_stroke(text: str) -> tuple[np.ndarray, list[int]]:
 
 
 def spline_matrix(segment: np.ndarray, t: np.ndarray, breaks: list[int], n_points: int, basis: np.ndarray) -> np.ndarray:
-    """Matrix [samples, n_points] of a cubic spline: sample i lies at t[i] in [0, 1] of the segment segment[i].
+    """The matrix that takes control points to points on a cubic spline.
 
-    breaks: indices of the points where the curve stops and starts anew: both ends and the corners. Beyond them the
-    curve is continued by reflection (p[-1] = 2 p[0] - p[1]).
+    Args:
+      segment: int [samples], the control point at which each sample's segment begins.
+      t: float64 [samples], where in its segment the sample lies, in [0, 1].
+      breaks: Indices of the points where the curve ends or begins anew: strokes'
+        ends and corners. There the missing neighbour is the reflection of the
+        one that there is (p[-1] = 2 p[0] - p[1]).
+      n_points: Number of control points.
+      basis: CATMULL_ROM or B_SPLINE.
+
+    Returns:
+      float64 [samples, n_points], each row adding up to 1.
     """
     matrix = np.zeros((len(t), n_points))
     powers = np.stack([np.ones_like(t), t, t**2, t**3], axis=1) @ basis
@@ -81,7 +89,7 @@ def skeleton(way: Way) -> Skeleton:
     # Samples are spread evenly over the summed length of all strokes.
     reach = np.concatenate([[0], np.cumsum(lengths)])
     places = (np.arange(N_SAMPLES) + 0.5) / N_SAMPLES * reach[-1]
-    index = np.searchsorted(reach, places, side="right") - 1
+    index = np.searchsorted(reach, places, side='right') - 1
     t = (places - reach[index]) / lengths[index]
     ends, breaks, corners = [], [], []
     for stroke, (_, its_corners) in enumerate(parsed[0]):
@@ -94,4 +102,4 @@ def skeleton(way: Way) -> Skeleton:
         forms.astype(np.float32),
         spline_matrix(*arguments, breaks + corners, len(forms[0]), CATMULL_ROM).astype(np.float32),
         spline_matrix(*arguments, breaks, len(forms[0]), B_SPLINE).astype(np.float32),
-        np.array(ends), stroke_of_point, stroke_of_point[starts[index]])
+        np.array(ends), stroke_of_point)

@@ -81,6 +81,9 @@ class Monitor:
     def on_save(self, progress: Progress) -> None:
         """Every save_steps steps, after the last, and when stopped."""
 
+    def on_end(self, progress: Progress, validation: Split, logits: np.ndarray) -> None:
+        """After the last step, with the final logits of all validation pictures, if there are any."""
+
 
 def total_steps(hparams: HParams, n_train: int) -> int:
     """Length of the training in steps; the last batch of n_epochs may be a short one."""
@@ -112,7 +115,7 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
     progress, result = start, Result(start, math.nan, math.nan, None, False, False, 0.0)
     took_steps = _StepRunner(network, sess, hparams, dataset.train)
     began = time.perf_counter()
-    validated = None
+    logits = None
     while True:
         stopped_early = 0 < hparams.early_stopping_patience <= progress.validations_since_best
         if progress.step >= n_steps or stopped_early:
@@ -130,17 +133,21 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
             result = result._replace(loss=loss, accuracy=accuracy)
             _tell(monitors, 'on_display', step, loss, accuracy, rate)
         if len(dataset.validation) and (step % hparams.eval_steps == 0 or step == n_steps):
-            validated = evaluation.evaluate(network, sess, dataset.validation, n_threads)
-            progress = progress.after_validation(validated.accuracy)
-            _tell(monitors, 'on_validation', progress, validated, progress.best_step == step)
+            logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
+            metrics = evaluation.metrics_of(logits, dataset.validation.labels)
+            progress = progress.after_validation(metrics.accuracy)
+            _tell(monitors, 'on_validation', progress, metrics, progress.best_step == step)
         if step % save_steps == 0 or step == n_steps:
             _tell(monitors, 'on_save', progress)
     seconds = time.perf_counter() - began
     if stopped_early and progress.step % save_steps:
         _tell(monitors, 'on_save', progress)
-    if validated is None:
-        validated = evaluation.evaluate(network, sess, dataset.validation, n_threads)
-    return result._replace(progress=progress, validation=validated, finished=True,
+    if logits is None:
+        logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
+    if len(logits):
+        _tell(monitors, 'on_end', progress, dataset.validation, logits)
+    return result._replace(progress=progress, validation=evaluation.metrics_of(logits, dataset.validation.labels),
+                           finished=True,
                            stopped_early=stopped_early and progress.step < n_steps, seconds=seconds)
 
 

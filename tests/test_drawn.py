@@ -4,6 +4,7 @@ import os
 
 import numpy as np
 import pytest
+from PIL import Image
 
 from mnist_graph import drawn, pen, skeletons, strokes
 from mnist_graph.errors import UsageError
@@ -82,6 +83,19 @@ def test_single_digit():
     assert np.any(image != drawn.draw_digit(3, seed=5))
 
 
+def test_test_picture_is_dark_ink_on_light_paper():
+    picture = drawn.test_picture()
+    assert picture.shape == (28, 28) and picture.dtype == np.uint8
+    border = np.concatenate([picture[0], picture[-1], picture[:, 0], picture[:, -1]])
+    assert border.min() > 200 and picture.min() < 60 and 0.05 < np.mean(picture < 128) < 0.25
+    # The file in the repository is this picture; another processor may round a grey level otherwise.
+    path = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), 'test_img.png')
+    with Image.open(path) as file:
+        assert file.mode == 'L' and file.size == (28, 28)
+        difference = np.abs(np.asarray(file).astype(int) - picture)
+    assert difference.max() <= 2
+
+
 @pytest.mark.parametrize('call', [lambda: drawn.draw_digit(10, 0), lambda: drawn.draw_digits(-1, 0),
                                   lambda: drawn.draw_digits(1, -1), lambda: drawn.load_or_draw(None, 1, 1, -1)])
 def test_impossible_requests(call):
@@ -125,6 +139,15 @@ def test_parse_stroke():
     points, corners = skeletons.parse_stroke('10 8  85 4 |  45 100')
     np.testing.assert_allclose(points, [[0.1, 0.08], [0.85, 0.04], [0.45, 1.0]])
     assert corners == [1]
+
+
+@pytest.mark.parametrize('digit', range(10))
+def test_splines_keep_a_digit_where_it_is(digit):
+    # Rows that add up to 1: moving every control point moves the path alike.
+    for way in strokes.WAYS[digit]:
+        bones = skeletons.skeleton(way)
+        np.testing.assert_allclose(bones.sharp.sum(axis=1), 1, atol=1e-6)
+        np.testing.assert_allclose(bones.round.sum(axis=1), 1, atol=1e-6)
 
 
 def test_path_follows_the_described_points():

@@ -61,12 +61,12 @@ class Outcome(NamedTuple):
 
 def read_idx(path):
     """Reads one gzipped IDX file into a uint8 array; raises ValueError for any other file."""
-    with gzip.open(path, "rb") as file:
+    with gzip.open(path, 'rb') as file:
         content = file.read()
-    if content[:3] != b"\x00\x00\x08":
-        raise ValueError(f"{path} is not an IDX file of unsigned bytes")
+    if content[:3] != b'\x00\x00\x08':
+        raise ValueError(f'{path} is not an IDX file of unsigned bytes')
     rank = content[3]
-    shape = np.frombuffer(content, ">u4", count=rank, offset=4)
+    shape = np.frombuffer(content, '>u4', count=rank, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
@@ -87,10 +87,10 @@ def load_digits(data_dir, copies=1):
         return np.concatenate([array] * copies) if copies > 1 else array
 
     return Digits(
-        repeated(images("train-images-idx3-ubyte.gz")),
-        repeated(labels("train-labels-idx1-ubyte.gz")),
-        images("t10k-images-idx3-ubyte.gz"),
-        labels("t10k-labels-idx1-ubyte.gz"),
+        repeated(images('train-images-idx3-ubyte.gz')),
+        repeated(labels('train-labels-idx1-ubyte.gz')),
+        images('t10k-images-idx3-ubyte.gz'),
+        labels('t10k-labels-idx1-ubyte.gz'),
     )
 
 
@@ -120,9 +120,9 @@ def peak_rss_mb():
     """Returns the largest resident size of this process so far, in MiB."""
     try:
         # Linux hands a parent's ru_maxrss down through exec; VmHWM is this program's own.
-        with open("/proc/self/status", encoding="ascii") as file:
+        with open('/proc/self/status', encoding='ascii') as file:
             for line in file:
-                if line.startswith("VmHWM:"):
+                if line.startswith('VmHWM:'):
                     return int(line.split()[1]) / 1024
     except OSError:
         pass
@@ -132,27 +132,29 @@ def peak_rss_mb():
 def parse_settings(variants, description):
     """Reads `Settings` from the command line; the first of `variants` is the default."""
     parser = argparse.ArgumentParser(description=description)
-    parser.add_argument("--data_dir", required=True, help="folder of the four gzipped IDX files")
-    parser.add_argument("--steps", type=int, default=2000)
-    parser.add_argument("--warmup", type=int, default=200)
-    parser.add_argument("--batch_size", type=int, default=128)
-    parser.add_argument("--learning_rate", type=float, default=1e-3)
-    parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--variant", choices=variants, default=variants[0])
-    parser.add_argument("--hidden_units", type=parse_widths, default=HIDDEN_UNITS)
-    parser.add_argument("--copies", type=int, default=1, help="times to repeat the training set")
+    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument('--steps', type=int, default=2000)
+    parser.add_argument('--warmup', type=int, default=200)
+    parser.add_argument('--batch_size', type=int, default=128)
+    parser.add_argument('--learning_rate', type=float, default=1e-3)
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--variant', choices=variants, default=variants[0])
+    parser.add_argument('--hidden_units', type=parse_widths, default=HIDDEN_UNITS)
+    parser.add_argument('--copies', type=int, default=1, help='times to repeat the training set')
     return Settings(**vars(parser.parse_args()))
 
 
 def parse_widths(text):
     """'512,256,128' to (512, 256, 128)."""
-    return tuple(int(width) for width in text.split(","))
+    return tuple(int(width) for width in text.split(','))
 
 
-def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description):
+def run_peer(
+    train: Callable[[Digits, Settings], Outcome], variants, description, load=load_digits
+):
     """Loads the digits, calls `train`, and prints the outcome as one line of JSON."""
     settings = parse_settings(variants, description)
-    outcome = train(load_digits(settings.data_dir, settings.copies), settings)
+    outcome = train(load(settings.data_dir, settings.copies), settings)
     wall, processor = outcome.seconds
     print_json(
         name=outcome.name,
@@ -167,6 +169,6 @@ def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description
 
 def print_json(**fields):
     """Prints `fields`, this process's peak memory and its seconds so far, as one line of JSON."""
-    fields["peak_rss_mb"] = round(peak_rss_mb(), 1)
-    fields["seconds_total"] = round(time.perf_counter() - STARTED, 3)
+    fields['peak_rss_mb'] = round(peak_rss_mb(), 1)
+    fields['seconds_total'] = round(time.perf_counter() - STARTED, 3)
     print(json.dumps(fields), flush=True)

@@ -98,14 +98,14 @@ def make_runner(settings, images, labels):
 
     def run_scanned(state, steps):
         if steps % SCAN_STEPS:
-            raise SystemExit(f"--steps and --warmup must be multiples of {SCAN_STEPS} for scan")
+            raise SystemExit(f'--steps and --warmup must be multiples of {SCAN_STEPS} for scan')
         source = batches(steps)
         for _ in range(steps // SCAN_STEPS):
             table = np.stack([next(source) for _ in range(SCAN_STEPS)]).astype(np.int32)
             state = many(state, images, labels, table)
         return jax.block_until_ready(state)
 
-    return run_scanned if settings.variant == "scan" else run_each
+    return run_scanned if settings.variant == 'scan' else run_each
 
 
 def train(digits, settings):
@@ -118,8 +118,8 @@ def train(digits, settings):
     state, seconds = timed(run, state, settings.steps)
     guesses = np.asarray(jax.jit(logits_of)(state.parameters, digits.test_images)).argmax(1)
     accuracy = float((guesses == digits.test_labels).mean())
-    return Outcome(f"jax_{settings.variant}", seconds, accuracy, f"jax {jax.__version__}")
+    return Outcome(f'jax_{settings.variant}', seconds, accuracy, f'jax {jax.__version__}')
 
 
-if __name__ == "__main__":
-    run_peer(train, ["step", "scan"], __doc__)
+if __name__ == '__main__':
+    run_peer(train, ['step', 'scan'], __doc__)

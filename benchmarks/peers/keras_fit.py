@@ -8,17 +8,17 @@ from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, timed
 
 import os
 
-os.environ.setdefault("TF_CPP_MIN_LOG_LEVEL", "2")
-os.environ["KERAS_BACKEND"] = "tensorflow"
+os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ['KERAS_BACKEND'] = 'tensorflow'
 
 import keras  # noqa: E402  (the backend is chosen at import)
 import tensorflow as tf
 
 EXTRA = {
-    "default": {},
-    "plain": {"jit_compile": False},
-    "100": {"steps_per_execution": 100},
-    "plain_100": {"steps_per_execution": 100, "jit_compile": False},
+    'default': {},
+    'plain': {'jit_compile': False},
+    '100': {'steps_per_execution': 100},
+    'plain_100': {'steps_per_execution': 100, 'jit_compile': False},
 }
 
 
@@ -26,7 +26,7 @@ def build_model(num_pixels, settings):
     """Returns the compiled perceptron; its output is the logits."""
     model = keras.Sequential(
         [keras.Input((num_pixels,))]
-        + [keras.layers.Dense(width, activation="relu") for width in settings.hidden_units]
+        + [keras.layers.Dense(width, activation='relu') for width in settings.hidden_units]
         + [keras.layers.Dropout(DROPOUT_RATE), keras.layers.Dense(NUM_CLASSES)]
     )
     model.compile(
@@ -62,9 +62,9 @@ def train(digits, settings):
     )
     guesses = model.predict(digits.test_images, batch_size=1000, verbose=0).argmax(1)
     accuracy = float((guesses == digits.test_labels).mean())
-    versions = f"keras {keras.__version__}, tensorflow {tf.__version__}"
-    return Outcome(f"keras_{settings.variant}", seconds, accuracy, versions)
+    versions = f'keras {keras.__version__}, tensorflow {tf.__version__}'
+    return Outcome(f'keras_{settings.variant}', seconds, accuracy, versions)
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     run_peer(train, list(EXTRA), __doc__)

@@ -33,9 +33,9 @@ def train(digits, settings):
     run(settings.warmup)
     _, seconds = timed(run, settings.steps)
     accuracy = float(network.score(digits.test_images, digits.test_labels))
-    versions = f"scikit-learn {sklearn.__version__}"
-    return Outcome("sklearn_no_dropout", seconds, accuracy, versions)
+    versions = f'scikit-learn {sklearn.__version__}'
+    return Outcome('sklearn_no_dropout', seconds, accuracy, versions)
 
 
-if __name__ == "__main__":
-    run_peer(train, ["default"], __doc__)
+if __name__ == '__main__':
+    run_peer(train, ['default'], __doc__)

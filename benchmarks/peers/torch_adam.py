@@ -37,14 +37,14 @@ def train(digits, settings):
     torch.manual_seed(settings.seed)
     images, labels = torch.from_numpy(digits.train_images), torch.from_numpy(digits.train_labels)
     network = build_network(images.shape[1], settings.hidden_units)
-    fused = settings.variant != "eager"
+    fused = settings.variant != 'eager'
     # fused=None leaves PyTorch's own choice, which is the plain loop over tensors on a CPU.
     optimizer = torch.optim.Adam(network.parameters(), settings.learning_rate, fused=fused or None)
 
     def loss_of(pixels, targets):
         return functional.cross_entropy(network(pixels), targets)
 
-    if settings.variant == "compile":
+    if settings.variant == 'compile':
         loss_of = torch.compile(loss_of)
 
     def run(steps):
@@ -63,8 +63,8 @@ def train(digits, settings):
     with torch.inference_mode():
         guesses = network(torch.from_numpy(digits.test_images)).argmax(1).numpy()
     accuracy = float((guesses == digits.test_labels).mean())
-    return Outcome(f"torch_{settings.variant}", seconds, accuracy, f"torch {torch.__version__}")
+    return Outcome(f'torch_{settings.variant}', seconds, accuracy, f'torch {torch.__version__}')
 
 
-if __name__ == "__main__":
-    run_peer(train, ["eager", "fused", "compile"], __doc__)
+if __name__ == '__main__':
+    run_peer(train, ['eager', 'fused', 'compile'], __doc__)
