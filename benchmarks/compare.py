@@ -33,6 +33,7 @@ PEERS = {
     'keras': Peer('keras_fit.py', 'default', 'tensorflow', '`fit`'),
     'keras_100': Peer('keras_fit.py', '100', 'tensorflow', '`fit`, `steps_per_execution=100`'),
     'keras_plain': Peer('keras_fit.py', 'plain', 'tensorflow', '`fit`, `jit_compile=False`'),
+    'keras_plain_100': Peer('keras_fit.py', 'plain_100', 'tensorflow', '`fit`, both of these'),
     'torch_eager': Peer('torch_adam.py', 'eager', 'torch'),
     'torch_fused': Peer('torch_adam.py', 'fused', 'torch', 'Adam with `fused=True`'),
     'torch_compile': Peer('torch_adam.py', 'compile', 'torch', '`torch.compile`, fused Adam'),
@@ -56,7 +57,7 @@ def parse_arguments():
     arguments = parser.parse_args()
     unknown = set(arguments.peers.split(',')) - set(PEERS)
     if unknown:
-        parser.error(f"unknown peers {', '.join(sorted(unknown))}; there are {', '.join(PEERS)}")
+        parser.error(f'unknown peers {", ".join(sorted(unknown))}; there are {", ".join(PEERS)}')
     return arguments
 
 
@@ -104,12 +105,12 @@ def table_of(results):
             [
                 name,
                 measure.spread(measure.values_of(runs, 'ms_per_step'), 3),
-                f"{measure.median_of(runs, 'ms_per_step') / ours:.2f}",
-                f"{measure.median_of(runs, 'processor_seconds') / runs[0]['steps'] * 1000:.2f}",
-                f"{measure.median_of(runs, 'seconds_total'):.1f}",
-                f"{measure.median_of(runs, 'peak_rss_mb'):.0f}",
-                f"{measure.median_of(runs, 'test_accuracy'):.2%}",
-                f"{PEERS[name].note} {runs[0]['versions']}".strip(),
+                f'{measure.median_of(runs, "ms_per_step") / ours:.2f}',
+                f'{measure.median_of(runs, "processor_seconds") / runs[0]["steps"] * 1000:.2f}',
+                f'{measure.median_of(runs, "seconds_total"):.1f}',
+                f'{measure.median_of(runs, "peak_rss_mb"):.0f}',
+                f'{measure.median_of(runs, "test_accuracy"):.2%}',
+                f'{PEERS[name].note} {runs[0]["versions"]}'.strip(),
             ]
         )
     header = ['peer', 'ms per step', f'of {baseline}', 'processor ms per step']
@@ -122,7 +123,7 @@ def accuracy_complaints(results):
     baseline = OURS if OURS in results else next(iter(results))
     wanted = measure.median_of(results[baseline], 'test_accuracy') - ACCURACY_MARGIN
     return [
-        f"{name} ended at {measure.median_of(runs, 'test_accuracy'):.2%}, over a point below "
+        f'{name} ended at {measure.median_of(runs, "test_accuracy"):.2%}, over a point below '
         f'{baseline}: its time does not count'
         for name, runs in results.items()
         if measure.median_of(runs, 'test_accuracy') < wanted

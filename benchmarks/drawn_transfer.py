@@ -71,7 +71,8 @@ def main():
                           initializer="he_normal", seed=seed)
         on_drawn, logits = train_and_read(hparams, digits, real.images)
         accuracies.append(float(np.mean(logits.argmax(axis=1) == real.labels)))
-        print(f"seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}", flush=True)
+        print(f"seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}",
+              flush=True)
     print(f"mean {np.mean(accuracies):.2%} of {len(real):,} images")
     print_mistakes(real.labels, logits.argmax(axis=1))
 

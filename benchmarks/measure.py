@@ -48,7 +48,7 @@ def run_program(command):
         errors.seek(0)
         if process.returncode:
             tail = '\n'.join((output.read() + errors.read()).strip().splitlines()[-8:])
-            raise BenchmarkError(f"{' '.join(command)} exited {process.returncode}:\n{tail}")
+            raise BenchmarkError(f'{" ".join(command)} exited {process.returncode}:\n{tail}')
         return Run(seconds, usage.ru_maxrss / 1024, output.read())
 
 
@@ -60,7 +60,7 @@ def run_json(command):
     try:
         fields = json.loads(lines[-1])
     except (IndexError, json.JSONDecodeError):
-        raise BenchmarkError(f"{' '.join(command)} printed no JSON line") from None
+        raise BenchmarkError(f'{" ".join(command)} printed no JSON line') from None
     fields['seconds_total'] = run.seconds
     fields['peak_rss_mb'] = run.peak_rss_mb
     return fields

@@ -1,8 +1,8 @@
-"""Runs every flag file beside the Keras program it restates, over several seeds.
+"""Runs every flag file beside the program that it restates, over several seeds.
 
-Each run is a whole process. For one seed the package and Keras take turns, and the
-table has their test accuracies and their seconds. Flag files that restate no Keras
-program run alone.
+Each run is a whole process. For each seed the two take turns; the table has their
+test accuracies and their seconds. The other programs are those of keras_recipes.py
+and tutorial_port.py; a flag file that restates none of them runs alone.
 
     python benchmarks/recipes.py --data_dir=mnist --seeds=3 --flags=keras_512,keras_128_128
 """
@@ -23,32 +23,41 @@ FLAGS_DIR = os.path.join(measure.ROOT, 'flags')
 
 def flag_files(names):
     """Returns dict of name to path: the flag files in flags/, or those of `names` (a list)."""
-    paths = sorted(glob.glob(os.path.join(FLAGS_DIR, '*')))
+    paths = sorted(glob.glob(os.path.join(FLAGS_DIR, '*.flags')))
     found = {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
     missing = [name for name in names if name not in found]
     if missing:
-        raise SystemExit(f"no flag file {', '.join(missing)} in flags/; there are {', '.join(found)}")
+        raise SystemExit(f'no {", ".join(missing)} in {FLAGS_DIR}; there are {", ".join(found)}')
     return {name: found[name] for name in names or found}
 
 
 def published_accuracy(path):
-    """The 'published ... 98.40%' of the flag file's comments, or '-' when it names none."""
+    """What the flag file's comment 'Published: ... on the MNIST test set' says, or '-'."""
     with open(path, encoding='utf-8') as file:
         comments = ' '.join(line.strip('# \n') for line in file if line.startswith('#'))
-    found = re.search(r'published\D*?([\d.]+) ?%', comments, re.IGNORECASE)
-    return f'{found[1]}%' if found else '-'
+    found = re.search(r'Published: (.+?) on the MNIST test set', comments)
+    return found[1] if found else '-'
+
+
+def commands_of(name, path, arguments):
+    """Returns dict of 'ours' and, if there is one, 'other' to the list of strings that runs it."""
+    data_dir = f'--data_dir={os.path.abspath(arguments.data_dir)}'
+    commands = {'ours': ['-m', 'mnist_graph.main', f'--flagfile={path}']}
+    if name in RECIPES:
+        commands['other'] = [os.path.join(measure.BENCHMARKS, 'keras_recipes.py'), f'--recipe={name}']
+    elif name == 'digitalocean':
+        picture = os.path.join(measure.ROOT, 'test_img.png')
+        script = os.path.join(measure.BENCHMARKS, 'tutorial_port.py')
+        commands['other'] = [script, f'--picture={picture}']
+    return {kind: [sys.executable, *command, data_dir] for kind, command in commands.items()}
 
 
 def run_recipe(name, path, arguments):
-    """Runs ours, and the Keras program if there is one, once for each seed; in turn."""
-    data_dir = f'--data_dir={os.path.abspath(arguments.data_dir)}'
-    keras_script = os.path.join(measure.BENCHMARKS, 'keras_recipes.py')
-    ours = [sys.executable, '-m', 'mnist_graph.main', f'--flagfile={path}', data_dir]
-    commands = {'ours': ours}
-    if name in RECIPES:
-        commands['keras'] = [sys.executable, keras_script, f'--recipe={name}', data_dir]
+    """Runs both programs of one recipe, in turn, once for each seed; returns dict of lists."""
+    commands = commands_of(name, path, arguments)
     results = {kind: [] for kind in commands}
     for seed in range(arguments.seeds):
+        print(f'{name}, seed {seed}', file=sys.stderr)
         runners = {
             kind: lambda command=command: run_once([*command, f'--seed={seed}'])
             for kind, command in commands.items()
@@ -61,22 +70,22 @@ def run_recipe(name, path, arguments):
 def row_of(name, path, results):
     """One line of the table: mean accuracies with their spread, and median seconds."""
 
-    def accuracy(runs):
+    def cells(runs):
+        if not runs:
+            return ['-', '-']
         values = [100 * run['test_accuracy'] for run in runs]
-        deviation = statistics.stdev(values) if len(values) > 1 else 0
-        return f'{statistics.mean(values):.2f} ± {deviation:.2f}'
+        deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
+        return [f'{statistics.mean(values):.2f}{deviation}', f'{measure.median_of(runs, "seconds"):.1f}']
 
-    ours, keras = results['ours'], results.get('keras', [])
-    row = [name, published_accuracy(path)]
-    row += [accuracy(ours), f"{measure.median_of(ours, 'seconds'):.1f}"] if ours else ['failed', '-']
-    row += [accuracy(keras), f"{measure.median_of(keras, 'seconds'):.1f}"] if keras else ['-', '-']
-    both = ours and keras
-    ratio = measure.median_of(keras, 'seconds') / measure.median_of(ours, 'seconds') if both else 0
-    return [*row, f'{ratio:.2f}' if both else '-']
+    ours, other = results['ours'], results.get('other', [])
+    ratio = '-'
+    if ours and other:
+        ratio = f'{measure.median_of(other, "seconds") / measure.median_of(ours, "seconds"):.2f}'
+    return [name, published_accuracy(path), *cells(ours), *cells(other), ratio]
 
 
 def main():
-    """Runs the recipes and prints the table."""
+    """Runs the recipes and prints the table; exits 1 if one of ours never finished."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
     parser.add_argument('--seeds', type=int, default=3, help='runs of each, seeded 0, 1, ...')
@@ -85,12 +94,12 @@ def main():
     rows = []
     for name, path in flag_files([name for name in arguments.flags.split(',') if name]).items():
         rows.append(row_of(name, path, run_recipe(name, path, arguments)))
-    header = ['recipe', 'published', 'test accuracy, %', 'seconds', 'Keras, %', 'Keras, seconds']
-    header.append('Keras / ours, seconds')
-    print(f'{measure.machine()}; {arguments.seeds} seeds; accuracy: mean ± standard deviation;')
+    header = ['recipe', 'published', 'mnist_graph, %', 'seconds', 'other program, %', 'seconds']
+    header.append("other's seconds / ours")
+    print(f'{measure.machine()}; {arguments.seeds} seeds; test accuracy: mean ± standard deviation;')
     print('seconds: median of the whole process.\n')
     print(measure.markdown_table(header, rows))
-    sys.exit(any(row[2] == 'failed' for row in rows))
+    sys.exit(any(row[2] == '-' for row in rows))
 
 
 if __name__ == '__main__':

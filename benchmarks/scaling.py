@@ -55,7 +55,7 @@ def run_setting(peer, batch_size, hidden_units, copies, data_dir):
             f'--steps={steps}',
             f'--warmup={max(10, steps // 5)}',
             f'--batch_size={batch_size}',
-            f"--hidden_units={','.join(map(str, hidden_units))}",
+            f'--hidden_units={",".join(map(str, hidden_units))}',
             f'--copies={copies}',
         ]
     )
@@ -91,7 +91,7 @@ def main():
                 f'{batch_size / step * 1000:,.0f}',
                 # A multiply and an add for each weight, forward once and backward twice.
                 f'{6 * batch_size * count_weights(hidden_units) / step / 1e6:.1f}',
-                f"{measure.median_of(runs, 'peak_rss_mb'):,.0f}",
+                f'{measure.median_of(runs, "peak_rss_mb"):,.0f}',
             ]
         )
     header = ['what varies', 'value', 'ms per step', 'images per second', 'GFLOP/s', 'peak MiB']

@@ -54,8 +54,10 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--data_dir', required=True)
     parser.add_argument('--picture', required=True, help='a 28 by 28 picture, dark on light')
+    parser.add_argument('--seed', type=int, help='by default a different one each time')
     arguments = parser.parse_args()
     tf.disable_v2_behavior()
+    tf.set_random_seed(arguments.seed)
 
     digits = load_digits(arguments.data_dir)
     train_images = digits.train_images[N_VALIDATION:]
@@ -65,9 +67,8 @@ def main():
     images, labels, keep_prob, cross_entropy, train_step, guess, accuracy = build_graph()
     session = tf.Session()
     session.run(tf.global_variables_initializer())
-    batches = shuffled_batches(
-        len(train_images), BATCH_SIZE, N_ITERATIONS, np.random.default_rng()
-    )
+    generator = np.random.default_rng(arguments.seed)
+    batches = shuffled_batches(len(train_images), BATCH_SIZE, N_ITERATIONS, generator)
     for number, indices in enumerate(batches):
         feed = {images: train_images[indices], labels: train_labels[indices]}
         session.run(train_step, feed_dict={**feed, keep_prob: DROPOUT})

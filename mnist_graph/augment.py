@@ -50,10 +50,11 @@ class Augmentation(NamedTuple):
     elastic_sigma: float = 4.5
 
 
+DEFAULT = Augmentation()
 OFF = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic_std=0.0)
 
 
-def augment(images, seed, step, augmentation=Augmentation(), taper=0.0, compiled=None):
+def augment(images, seed, step, augmentation=DEFAULT, taper=0.0, compiled=None):
     """Returns the images of one training step, each distorted in its own way.
 
     images: uint8 or float [batch, height, width, channels], height and width at least 2.
@@ -75,7 +76,7 @@ def is_off(augmentation):
     return augmentation._replace(elastic_sigma=0.0) == OFF._replace(elastic_sigma=0.0)
 
 
-def draw_coefficients(batch, size, seed, step, augmentation=Augmentation(), taper=0.0):
+def draw_coefficients(batch, size, seed, step, augmentation=DEFAULT, taper=0.0):
     """Draws the random coefficients of a batch: float32 [batch, 2, terms], rows then columns.
 
     There are 3 affine terms and, unless elastic_std is 0, one for each bump of the elastic field.
@@ -110,7 +111,7 @@ def _affine_coefficients(draws, augmentation):
     return tf.stack([tf.stack(rows, axis=1), tf.stack(columns, axis=1)], axis=1)
 
 
-def warp(images, coefficients, elastic_sigma=Augmentation().elastic_sigma, compiled=None):
+def warp(images, coefficients, elastic_sigma=DEFAULT.elastic_sigma, compiled=None):
     """Looks every output pixel up in its image by bilinear interpolation.
 
     images: uint8 or float [batch, height, width, channels].
@@ -157,20 +158,22 @@ def _interpolate(images, coefficients, basis):
     return tf.reshape(upper * (1.0 - down) + lower * down, tf.shape(images))
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _affine_basis(height, width):
     """Constant, centred column and centred row of every pixel: float32 [3, height * width]."""
     row, column = np.mgrid[:height, :width].reshape(2, -1).astype(np.float32)
     return np.stack([np.ones_like(row), column - (width - 1) / 2, row - (height - 1) / 2]).astype(np.float32)
 
 
-@functools.lru_cache(maxsize=None)
+@functools.cache
 def _bump_basis(height, width, sigma):
     """Gaussian bumps on a coarse grid over the image: float32 [bumps, height * width].
 
     At every pixel the squares add up to 1: standard normal coefficients give a field of standard
     deviation 1 everywhere. sigma is in pixels; 4.5 gives a 6 x 6 grid on 28 x 28 pixels.
     """
+    if sigma <= 0:
+        raise ValueError(f"elastic_sigma is {sigma}: give a width of more than 0 pixels")
     axes = []
     for length in (height, width):
         cells = max(1, round((length - 1) / (_BUMP_SPACING * sigma)))
@@ -193,7 +196,7 @@ _VIEWS = (
 )
 
 
-def views(images, count=9, compiled=None):
+def views(images, count=9):
     """Deterministic, slightly moved views of each image, to average a prediction over.
 
     images: uint8 or float [batch, height, width, channels]; count: number of views, 1 to 9.
@@ -202,9 +205,15 @@ def views(images, count=9, compiled=None):
     """
     if not 1 <= count <= len(_VIEWS) + 1:
         raise ValueError(f"{count} views were asked for: choose 1 to {len(_VIEWS) + 1}")
-    result = [tf.cast(images, tf.float32)]
+    first = tf.cast(images, tf.float32)[tf.newaxis]
+    if count == 1:
+        return first
+    maps = []
     for degrees, scale, rows, columns in _VIEWS[: count - 1]:
         sine, cosine = math.sin(math.radians(degrees)) * scale, math.cos(math.radians(degrees)) * scale
-        matrix = tf.constant([[rows, sine, cosine], [columns, cosine, -sine]])
-        result.append(warp(images, tf.tile(matrix[tf.newaxis], [tf.shape(images)[0], 1, 1]), compiled=compiled))
-    return tf.stack(result)
+        maps.append([[rows, sine, cosine], [columns, cosine, -sine]])
+    coefficients = tf.repeat(tf.constant(maps, tf.float32), tf.shape(images)[0], axis=0)
+    # Plain operations: a prediction is too short to repay a compilation.
+    moved = warp(tf.tile(images, [count - 1, 1, 1, 1]), coefficients, compiled=False)
+    shape = tf.concat([[count - 1], tf.shape(images)], axis=0)
+    return tf.concat([first, tf.reshape(moved, shape)], axis=0)

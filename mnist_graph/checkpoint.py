@@ -18,6 +18,7 @@ from mnist_graph.errors import CheckpointError
 
 _BASENAME = 'model.ckpt'
 _MANIFEST = re.compile(re.escape(_BASENAME) + r'-(\d+)\.json')
+_ANY_FILE = re.compile('(' + re.escape(_BASENAME) + r'-\d+)\..*')
 _MANIFEST_MAX_BYTES = 100_000
 
 
@@ -36,7 +37,10 @@ class Checkpoint(NamedTuple):
 
 
 def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: int) -> Checkpoint:
-    """Writes a checkpoint, then removes all but the newest `keep`.
+    """Writes a checkpoint, then removes all but it and the `keep` - 1 before it.
+
+    One of the same step and progress that is whole already is left as it is:
+    replacing it would risk it for nothing.
 
     Args:
       sess: Session whose variables are saved.
@@ -54,6 +58,8 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
     prefix = os.path.join(folder, f'{_BASENAME}-{step}')
     try:
         os.makedirs(folder, exist_ok=True)
+        if _is_whole(prefix, step, progress):
+            return Checkpoint(prefix, step, progress)
         _remove(prefix)  # a damaged or half-written one of the same step
         saver.save(sess, os.path.join(folder, _BASENAME), global_step=step,
                    write_meta_graph=False, write_state=False)
@@ -67,9 +73,27 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
         raise CheckpointError(f'{folder}: the checkpoint of step {step} could not be written ({reason}); '
                               f'free some space or mend the folder, then --resume.') from None
-    for old in _steps(folder)[:-keep]:
-        _remove(os.path.join(folder, f'{_BASENAME}-{old}'))
+    _remove_others(folder, step, keep)
     return Checkpoint(prefix, step, progress)
+
+
+def _is_whole(prefix: str, step: int, progress: dict[str, Any]) -> bool:
+    try:
+        return _verified(prefix, step).progress == progress
+    except CheckpointError:
+        return False
+
+
+def _remove_others(folder: str, step: int, keep: int) -> None:
+    """Removes all but the checkpoint of `step` and the `keep` - 1 before it.
+
+    Later ones go too: they were damaged, or training would have gone on from
+    them. So does what was left half-written when a process was killed.
+    """
+    kept = {f'{_BASENAME}-{each}' for each in [each for each in _steps(folder) if each <= step][-keep:]}
+    found = {match[1] for name in _names(folder) if (match := _ANY_FILE.fullmatch(name))}
+    for name in found - kept:
+        _remove(os.path.join(folder, name))
 
 
 def _remove(prefix: str) -> None:
@@ -85,11 +109,14 @@ def _remove(prefix: str) -> None:
 
 def _steps(folder: str) -> list[int]:
     """Steps of all checkpoints that have a manifest, ascending."""
+    return sorted(int(match[1]) for name in _names(folder) if (match := _MANIFEST.fullmatch(name)))
+
+
+def _names(folder: str) -> list[str]:
     try:
-        names = os.listdir(folder)
+        return os.listdir(folder)
     except OSError:
         return []
-    return sorted(int(match[1]) for name in names if (match := _MANIFEST.fullmatch(name)))
 
 
 def find(folder: str) -> tuple[Checkpoint | None, list[str]]:

@@ -44,7 +44,7 @@ class EventFiles(Monitor):
         if step:
             self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
         else:
-            self._writer.add_summary(_hparams_summary(hparams))
+            self._writer.add_summary(hparams_summary(hparams))
 
     def __enter__(self) -> 'EventFiles':
         return self
@@ -79,7 +79,7 @@ class EventFiles(Monitor):
                 tf.Summary.Value(tag='misread_validation_digits', image=image)]), progress.step)
 
 
-def _hparams_summary(hparams: HParams) -> tf.Summary:
+def hparams_summary(hparams: HParams) -> tf.Summary:
     """The record from which TensorBoard's HParams tab takes a run's hyperparameters.
 
     The tab reads a HParamsPluginData message, which TensorBoard defines and

@@ -13,7 +13,8 @@ from PIL import Image
 
 from mnist_graph.errors import ImageError
 from mnist_graph.ink import extract_ink
-from mnist_graph.picture_files import list_pictures, read_picture
+from mnist_graph.picture_files import (WORKING_SIDE, list_pictures,
+                                       read_picture)
 from mnist_graph.segment import isolate_digit, split_digits
 from mnist_graph.stroke_width import WIDTH_SCALE, adjust_stroke_width
 
@@ -24,6 +25,9 @@ __all__ = ['list_pictures', 'read_picture', 'extract_ink', 'normalize',
 IMAGE_SIDE = 28
 INK_SIDE = 20
 CENTRE = 14.0
+
+# Pixels: a digit found smaller than this is looked at again in more detail.
+SMALL_DIGIT = 26
 
 
 def picture_to_digit(source):
@@ -61,16 +65,25 @@ def picture_to_digits(source, digits='auto'):
     if ready is not None:
         return ready[None]
     try:
-        ink = extract_ink(picture)
-        if digits == 'one':
-            parts = [isolate_digit(ink)]
-        else:
-            parts = split_digits(ink, plain_only=digits == 'auto')
+        parts = _find_digits(picture, digits)
+        smallest = min(max(part.shape) for part in parts)
+        if smallest < SMALL_DIGIT and max(picture.shape) == WORKING_SIDE:
+            # The picture may have been reduced: look again, closer.
+            picture = read_picture(source, longest_side=3 * WORKING_SIDE)
+            parts = _find_digits(picture, digits)
         return np.stack([normalize(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
             raise
         raise ImageError(f'{source}: {error}') from None
+
+
+def _find_digits(picture, digits):
+    """The ink of each digit in float32 [h, w, c], a list of [h', w']."""
+    ink = extract_ink(picture)
+    if digits == 'one':
+        return [isolate_digit(ink)]
+    return split_digits(ink, plain_only=digits == 'auto')
 
 
 def mnist_digit(picture):

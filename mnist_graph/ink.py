@@ -62,6 +62,10 @@ def extract_ink(picture):
         shade = picture[:, :, 0]
     shade, noise = _denoise(shade)
     paper = _surface(terms[:1] if even else terms, *shade.shape)[:, :, 0]
+    if not even and _border_inked(shade - paper, noise):
+        if colour:
+            shade = picture @ LUMA_AND_CHROMA[:, 0]
+        paper = _local_paper(shade)
     share = _unmix(shade - paper, paper, noise)
     if not even:
         share = _level(share)
@@ -83,7 +87,7 @@ def _denoise(shade):
     noise = (_median(np.abs(rows[:, 1:] - rows[:, :-1]).ravel())
              / 0.6745 / 2 ** 0.5)
     contrast = float(shade.max() - shade.min())
-    for _ in range(2):
+    for factor in (0.375, 0.73):
         if noise < 0.03 * contrast:
             break
         padded = np.pad(shade, 1, mode='edge')
@@ -92,8 +96,9 @@ def _denoise(shade):
         shade = rows[:, :-2] + rows[:, 2:]
         shade += 2 * rows[:, 1:-1]
         shade /= 16
-        # The weights (1 2 1) / 4 keep 3/8 of the variance in each direction.
-        noise *= 0.375
+        # The weights (1 2 1) / 4 in both directions leave 0.375 of the
+        # deviation; once more, on what is then alike in neighbours, 0.73.
+        noise *= factor
     return shade, noise
 
 
@@ -154,7 +159,7 @@ def _even_paper(samples, border):
     """Returns the colour of paper without shades, float32 [c], or None.
 
     The border's median colour is that of the paper if much of the picture and
-    most of the border have it. If all of the picture has one of two colours,
+    most of the border have it. If the picture is of two colours throughout,
     thick ink may have most of the border: the commoner one is the paper.
 
     Args:
@@ -170,7 +175,12 @@ def _even_paper(samples, border):
     tolerance = 0.15 * float(np.abs(second - first).max())
     one = _near(samples, first, tolerance)
     other = _near(samples, second, tolerance)
-    if (one | other).mean() < 0.8:
+    # What is neither must lie between, as the soft edges of strokes do: a third
+    # colour beyond the second is ink, and the second a shadow.
+    axis = (second - first) / _square((second - first)[None])
+    place = (samples - first) @ axis
+    between = (place > -0.3) & (place < 1.3)
+    if (one | other).mean() < 0.8 or between.mean() < 0.98:
         return None
     favour = (one.mean() - other.mean() + _near(border, first, tolerance).mean()
               - _near(border, second, tolerance).mean())
@@ -206,6 +216,53 @@ def _surface(terms, height, width):
     surface += terms[0] + terms[1] * y + terms[3] * y * y
     surface += terms[2] * x + terms[4] * x * x
     return surface
+
+
+def _border_inked(difference, noise):
+    """Whether so much of the border is unlike paper that the paper is wrong.
+
+    Args:
+      difference: float32 [h, w], shade less paper.
+      noise: standard deviation of the noise in it.
+    """
+    full = _typical_top(np.abs(difference[::2, ::2]).ravel())
+    unlike = max(FAINTEST_INK, 3 * noise, 0.25 * full)
+    border = np.concatenate([difference[0], difference[-1],
+                             difference[:, 0], difference[:, -1]])
+    return float((np.abs(border) > unlike).mean()) > 0.1
+
+
+def _local_paper(shade):
+    """The shade of paper with shadows or a background of its own.
+
+    That is a morphological opening (dark ink: closing) of the picture, which
+    takes away whatever is narrower than a quarter of it, on a coarse grid. Ink
+    is what lies on the heavier side of the local mean.
+
+    Args:
+      shade: float32 [h, w].
+
+    Returns:
+      float32 [h, w].
+    """
+    gather_y, spread_y = _grid(*[shade.shape[0]] * 2)
+    gather_x, spread_x = _grid(*[shade.shape[1]] * 2)
+    mean = spread_y @ (gather_y @ shade @ gather_x.T) @ spread_x.T
+    sign = 1 if float(((shade - mean) ** 3).sum()) > 0 else -1
+    # 8x8 pixels of each cell; the eighth lightest, not the lightest, so that
+    # specks and a line along the picture's edge do not count.
+    within = 8
+    y, x = ((np.arange(cells * within) + 0.5) * side / (cells * within)
+            for side, cells in zip(shade.shape, (len(gather_y), len(gather_x))))
+    some = sign * shade[y.astype(int)[:, None], x.astype(int)]
+    some = some.reshape(len(gather_y), within, len(gather_x), within)
+    some = some.swapaxes(1, 2).reshape(len(gather_y), len(gather_x), -1)
+    cells = np.partition(some, within, axis=2)[:, :, within]
+    for combine in (np.minimum, np.maximum):
+        padded = np.pad(cells, 1, mode='edge')
+        rows = combine(combine(padded[:-2], padded[1:-1]), padded[2:])
+        cells = combine(combine(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
+    return sign * (spread_y @ cells @ spread_x.T)
 
 
 def _ink_axis(difference):

@@ -40,10 +40,10 @@ class Style(NamedTuple):
     rotation: float = 0.10  # standard deviation, in radians
     tremor: float = 0.004  # standard deviation of the fast wobble
     # The pen.
-    pen: float = 2.65  # pixels: median diameter
-    pen_spread: float = 0.25  # standard deviation of its log
+    pen: float = 2.7  # pixels: median diameter
+    pen_spread: float = 0.30  # standard deviation of its log
     pressure: float = 0.14  # standard deviation of the log of the pen's widening along a digit, at its strongest
-    softness: tuple[float, float] = (0.8, 1.5)  # pixels: least and largest width of the ink's grey edge
+    softness: tuple[float, float] = (0.9, 1.6)  # pixels: least and largest width of the ink's grey edge
     roughness: float = 0.12  # pixels: standard deviation of the edge's unevenness
 
 

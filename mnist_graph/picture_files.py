@@ -10,7 +10,7 @@ import os
 import warnings
 
 import numpy as np
-from PIL import Image, ImageOps
+from PIL import ExifTags, Image, ImageOps
 
 from mnist_graph.errors import ImageError
 
@@ -85,17 +85,20 @@ def read_picture(source, longest_side=WORKING_SIDE):
     if isinstance(source, np.ndarray):
         return _reduce(_drop_alpha(_array_to_unit(source)), longest_side)
     if isinstance(source, Image.Image):
-        return _decode(source, 'picture', longest_side)
-    path = os.fspath(source)
+        path = getattr(source, 'filename', '') or 'picture'
+    else:
+        path = os.fspath(source)
     try:
+        if isinstance(source, Image.Image):
+            return _decode(source, path, longest_side)
         if os.path.isfile(path) and os.path.getsize(path) == 0:
             raise ImageError(f'{path}: the file is empty (0 bytes)')
         with warnings.catch_warnings():
-            # Pillow warns of sizes that the limit below refuses anyway.
+            # Pillow warns of sizes that `_decode` refuses anyway.
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
             opened = Image.open(path)
         with opened as image:
-            return _decode(image, path, longest_side)
+            return _decode(image, path, longest_side, may_draft=True)
     except Image.DecompressionBombError:
         raise ImageError(_too_large(path)) from None
     except Image.UnidentifiedImageError:
@@ -120,14 +123,19 @@ def _too_large(name):
             'make the picture smaller first')
 
 
-def _decode(image, name, longest_side):
-    """Decodes an open PIL image; see `read_picture`."""
+def _decode(image, name, longest_side, may_draft=False):
+    """Decodes an open PIL image; see `read_picture`.
+
+    Args:
+      may_draft: whether `image` may be changed, as no caller holds it.
+    """
     if image.width * image.height > MAX_PIXELS:
         raise ImageError(_too_large(name))
-    if longest_side is not None:
+    if may_draft and longest_side is not None:
         # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, much faster.
         image.draft(None, (2 * longest_side, 2 * longest_side))
-    image = ImageOps.exif_transpose(image)
+    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+        image = ImageOps.exif_transpose(image)
     if image.mode in ('P', 'PA', '1', 'CMYK', 'YCbCr', 'LAB', 'HSV', 'La',
                       'RGBa', 'RGBX'):
         image = image.convert(_plain_mode(image))

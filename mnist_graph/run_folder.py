@@ -102,6 +102,9 @@ class RunFolder(Monitor):
             lock.release()
             raise UsageError(f'{folder}: holds a model already; continue it with --resume, '
                              f'or give another --model_dir.')
+        if any(os.path.exists(os.path.join(folder, name)) for name in (_CHECKPOINTS, _BEST)):
+            lock.release()
+            raise UsageError(f'{folder}: holds checkpoints, but no {description.FILENAME}; give another --model_dir.')
         try:
             description.write(folder, described)
             point_latest_at(folder)

@@ -1,12 +1,63 @@
 """A trained network, rebuilt from its folder alone, ready to predict."""
 
+import os
 from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_graph import evaluation, run_folder
-from mnist_graph.checkpoint import restore
+from mnist_graph import description, evaluation, run_folder
+from mnist_graph.checkpoint import Checkpoint, restore
+from mnist_graph.data import PIXEL_SCALE, InputSpec
 from mnist_graph.description import Description
+from mnist_graph.errors import CheckpointError
+
+
+class Found(NamedTuple):
+    """Model folders that were found whole; nothing of TensorFlow is needed for that.
+
+    Attributes:
+      folders: Their paths; at least one.
+      descriptions: What each folder's `hparams.json` says.
+      checkpoints: The checkpoint of each.
+      problems: A line for each damaged checkpoint that was passed over.
+    """
+
+    folders: list[str]
+    descriptions: list[Description]
+    checkpoints: list[Checkpoint]
+    problems: list[str]
+
+
+def find(model_dirs: list[str] | None, which: str = 'last') -> Found:
+    """Finds one model, or several to be averaged, and checks all that can be checked quickly.
+
+    Args:
+      model_dirs: Folders of runs, or comma-separated lists of them; None is the newest run.
+      which: 'last' or 'best' (on validation) checkpoint.
+
+    Raises:
+      CheckpointError: A folder holds no whole model, or they read different
+        kinds of pictures.
+    """
+    folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
+    folders = folders or [run_folder.resolve(None)]
+    descriptions, checkpoints, problems = [], [], []
+    for folder in folders:
+        described = description.read(folder)
+        first = descriptions[0] if descriptions else described
+        if (described.input_spec[:4], described.class_names) != (first.input_spec[:4], first.class_names):
+            raise CheckpointError(f'{folder}: reads pictures of another shape or other classes than '
+                                  f'{folders[0]}; only like models can be averaged.')
+        checkpoint, lines = run_folder.find_checkpoint(folder, which)
+        descriptions.append(described)
+        checkpoints.append(checkpoint)
+        problems += lines
+    return Found(folders, descriptions, checkpoints, problems)
+
+
+def _split_list(entry: str) -> list[str]:
+    """'a,b' is two folders, unless there is a folder of that very name."""
+    return [entry] if os.path.isdir(entry) else [folder for folder in entry.split(',') if folder]
 
 
 class SavedModel(NamedTuple):
@@ -17,12 +68,14 @@ class SavedModel(NamedTuple):
       members: (network, session) of each folder; their probabilities are averaged.
       n_threads: Cores that predictions use.
       problems: A line for each damaged checkpoint that was passed over.
+      views: None, or what makes the moved views of a picture to average over too.
     """
 
     description: Description
     members: list[tuple[Any, Any]]
     n_threads: int
     problems: list[str]
+    views: '_Views | None' = None
 
     def __enter__(self) -> 'SavedModel':
         return self
@@ -30,48 +83,96 @@ class SavedModel(NamedTuple):
     def __exit__(self, *error) -> None:
         for _, sess in self.members:
             sess.close()
+        if self.views:
+            self.views.close()
 
     def probabilities(self, images: np.ndarray, show=None) -> np.ndarray:
-        """float64 [n, classes], the mean over all members.
+        """float64 [n, classes], the mean over all members and views.
 
         Args:
           images: uint8 [n, height, width, channels], or float32 of that shape in [0, 1].
           show: Wraps the iteration over batches, as tqdm does.
         """
+        if not self.views:
+            return self._mean_over_members(images, show)
+        starts = range(0, len(images), evaluation.BATCH_SIZE)
+        parts = [np.zeros((0, self.description.input_spec.n_classes))]
+        for start in starts if show is None else show(starts, total=len(starts)):
+            views = self.views(images[start:start + evaluation.BATCH_SIZE])
+            flat = self._mean_over_members(views.reshape(-1, *views.shape[2:]), None)
+            parts.append(flat.reshape(*views.shape[:2], -1).mean(axis=0))
+        return np.concatenate(parts)
+
+    def _mean_over_members(self, images, show):
         total = 0.0
         for network, sess in self.members:
             total = total + evaluation.softmax(evaluation.logits(network, sess, images, self.n_threads, show))
         return total / len(self.members)
 
+    def first_layer(self) -> np.ndarray:
+        """float32 [height, width, channels, units]: what the first model's first layer multiplies pictures by.
 
-def load(model_dirs: list[str], which: str = 'last', n_threads: int = 1) -> SavedModel:
-    """Loads one model, or several to be averaged.
+        For a fully connected network height and width are the picture's, for
+        convolutions the filter's.
+        """
+        network, sess = self.members[0]
+        weight = next(iter(network.weights.values()))
+        values = sess.run(network.averages.get(weight.op.name, weight))
+        return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
+
+
+class _Views:
+    """Makes slightly moved views of pictures; see `augment.views`."""
+
+    def __init__(self, spec: InputSpec, n_views: int):
+        import tensorflow.compat.v1 as tf
+
+        from mnist_graph import augment
+
+        graph = tf.Graph()
+        with graph.as_default():
+            images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
+            # Compiling takes longer than all of MNIST's test set does without.
+            views = augment.views(images, n_views, compiled=False)
+        self._sess = tf.Session(graph=graph)
+        self._run = self._sess.make_callable(views, [images])
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """float32 [views, n, height, width, channels] in [0, 1] of uint8 or float32 images."""
+        return self._run(images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32))
+
+    def close(self) -> None:
+        self._sess.close()
+
+
+def load(model_dirs: list[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1) -> SavedModel:
+    """Finds and rebuilds models; see `find` and `rebuild`."""
+    return rebuild(find(model_dirs, which), n_threads, n_views)
+
+
+def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
+    """Builds the networks of folders that were found, and gives them their trained values.
 
     Args:
-      model_dirs: Folders of runs; all must read the same kind of picture.
-      which: 'last' or 'best' (on validation) checkpoint.
+      found: What `find` found.
       n_threads: Cores to use.
+      n_views: Slightly moved views of each picture to average over, 1 (only
+        the picture itself) to 9.
 
     Raises:
-      CheckpointError: A folder holds no whole model, or they do not fit together.
+      CheckpointError: A checkpoint is of another network than its description.
     """
     import tensorflow.compat.v1 as tf
 
-    from mnist_graph import description, graph, runtime
-    from mnist_graph.errors import CheckpointError
+    from mnist_graph import graph, runtime
 
-    descriptions = [description.read(folder) for folder in model_dirs]
-    members, problems = [], []
-    for folder, described in zip(model_dirs, descriptions):
-        if described.input_spec[:4] != descriptions[0].input_spec[:4]:
-            raise CheckpointError(f'{folder}: reads pictures of another shape or other classes than '
-                                  f'{model_dirs[0]}; only like models can be averaged.')
-        found, lines = run_folder.find_checkpoint(folder, which)
-        problems += lines
+    members = []
+    for described, checkpoint in zip(found.descriptions, found.checkpoints):
         network = graph.build(described.hparams, described.input_spec, training=False)
         sess = runtime.open_session(network, n_threads, n_threads)
         with network.graph.as_default():
             variables = tf.global_variables()
-            restore(sess, tf.train.Saver(variables), found, variables)
+            restore(sess, tf.train.Saver(variables), checkpoint, variables)
         members.append((network, sess))
-    return SavedModel(descriptions[0], members, n_threads, problems)
+    views = _Views(found.descriptions[0].input_spec, n_views) if n_views > 1 else None
+    return SavedModel(found.descriptions[0], members, n_threads, found.problems, views)

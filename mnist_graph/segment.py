@@ -31,10 +31,10 @@ def isolate_digit(ink):
     """
     ink = remove_rules(ink)
     parts = _find_parts(ink)
-    keep = _candidates(parts)
+    keep = _candidates(parts) & ~_faded(parts, ink)
     if keep.size > 1:
         keep &= _near_main(parts, keep)
-    return _cut_out(ink, parts, keep)
+    return remove_scribble(_cut_out(ink, parts, keep))
 
 
 def split_digits(ink, plain_only):
@@ -54,7 +54,7 @@ def split_digits(ink, plain_only):
     """
     ink = remove_rules(ink)
     parts = _find_parts(ink)
-    keep = _candidates(parts)
+    keep = _candidates(parts) & ~_faded(parts, ink)
     groups = _group_columns(parts, keep, 0.12 if plain_only else 0.0)
     tallest = max(_extent(parts, group)[0] for group in groups)
     least = 0.55 if plain_only else 0.35
@@ -119,8 +119,26 @@ def _candidates(parts):
     if not (substantial & ~foreign).any():
         foreign[:] = False
     keep = ~foreign
-    largest = parts.area[keep].max()
-    return keep & (parts.area >= LEAST_PART * largest)
+    return keep & (parts.area >= LEAST_PART * parts.area[keep].max())
+
+
+def _faded(parts, ink):
+    """bool [components]: shades of the background, told by weak ink.
+
+    They come in from the picture's edge and hold, on average, much less than
+    the fullest component of some size; a digit's own parts are of one pen.
+    """
+    if parts.area.size == 1:
+        return np.zeros(1, bool)
+    sums = np.concatenate([[0.0], np.cumsum(ink, dtype=np.float64)])
+    amount = np.bincount(
+        parts.run_label, sums[parts.run_stop] - sums[parts.run_start])
+    mean = amount / parts.area
+    height, width = parts.shape
+    at_edge = ((parts.top == 0) | (parts.left == 0)
+               | (parts.bottom == height) | (parts.right == width))
+    full = mean[parts.area >= 0.2 * parts.area.max()].max()
+    return at_edge & (mean < 0.75 * full)
 
 
 def _straight(parts):
@@ -197,6 +215,64 @@ def _only_specks(parts, groups, digits):
     least = min(parts.area[group].sum() for group in digits)
     return all(amount < 0.2 * least for group, amount in zip(groups, ink)
                if group not in digits)
+
+
+def remove_scribble(ink):
+    """Erases thin lines that run through and beyond a digit of a thick pen.
+
+    Lines of one pen's width vanish under an opening while those of the other
+    stay. That alone could be a printed digit's hairline, so most of the ink
+    must stay in one piece, and what goes must reach well beyond it on three
+    sides.
+
+    Args:
+      ink: float32 [height, width], as from `isolate_digit`.
+    """
+    if min(ink.shape) < 40:
+        return ink  # too coarse to tell pens apart
+    margin = 4
+    mask = np.zeros(np.add(ink.shape, 2 * margin), bool)
+    inside = np.s_[margin:-margin, margin:-margin]
+    mask[inside] = ink >= INK_THRESHOLD
+    eroded = mask
+    for radius in (1, 2, 3):
+        eroded = _erode(eroded)
+        outside = ~eroded
+        for _ in range(radius):
+            outside = _erode(outside)
+        opened = ~outside
+        if opened.sum() < 0.5 * mask.sum():
+            break
+        if _reaches_beyond(mask, opened):
+            parts = find_components(opened)
+            opened = parts.mask(parts.area >= 0.1 * parts.area.max())
+            return ink * ~_erode(~opened)[inside]
+    return ink
+
+
+def _erode(mask):
+    """bool [h, w]: where the 3x3 neighbourhood is all in the mask.
+
+    The outermost pixels stay as they are.
+    """
+    rows = mask[:-2] & mask[1:-1] & mask[2:]
+    result = mask.copy()
+    result[1:-1, 1:-1] = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    return result
+
+
+def _reaches_beyond(mask, opened):
+    """Whether a mask reaches well beyond its opening, which is one piece."""
+    boxes = []
+    for part in (mask, opened):
+        rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
+        boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
+    whole, kept = boxes
+    reach = 0.12 * max(kept[1] - kept[0], kept[3] - kept[2])
+    if (np.abs(np.subtract(whole, kept)) > reach).sum() < 3:
+        return False
+    area = find_components(opened).area
+    return area.max() >= 0.8 * area.sum()
 
 
 def remove_rules(ink):

@@ -9,7 +9,8 @@ from mnist_graph.strokes import Way
 
 N_SAMPLES = 72  # points along the path; about one per pixel for the longest digit, an 8
 
-# The uniform cubic splines' textbook matrices. Rows: the coefficients of 1, t, t^2 and t^3; columns: the four points around a segment.
+# Textbook matrices of the uniform cubic splines. Rows: the coefficients of 1, t, t^2 and t^3;
+# columns: the four points around a segment.
 CATMULL_ROM = np.array([[0, 2, 0, 0], [-1, 0, 1, 0], [2, -5, 4, -1], [-1, 3, -3, 1]]) / 2
 B_SPLINE = np.array([[1, 4, 1, 0], [-3, 0, 3, 0], [3, -6, 3, 0], [-1, 3, -3, 1]]) / 6
 
@@ -43,7 +44,8 @@ def parse_stroke(text: str) -> tuple[np.ndarray, list[int]]:
     return np.array(numbers).reshape(-1, 2), corners
 
 
-def spline_matrix(segment: np.ndarray, t: np.ndarray, breaks: list[int], n_points: int, basis: np.ndarray) -> np.ndarray:
+def spline_matrix(segment: np.ndarray, t: np.ndarray, breaks: list[int], n_points: int,
+                  basis: np.ndarray) -> np.ndarray:
     """The matrix that takes control points to points on a cubic spline.
 
     Args:

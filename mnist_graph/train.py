@@ -121,6 +121,7 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
         if progress.step >= n_steps or stopped_early:
             break
         if should_stop():
+            took_steps.measure_last_batch()
             _tell(monitors, 'on_save', progress)
             return result._replace(progress=progress, seconds=time.perf_counter() - began)
         end = min(n_steps, *(_next_multiple(progress.step, interval)
@@ -128,9 +129,10 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
         progress = progress._replace(step=took_steps(progress.step, end))
         step = progress.step
         _tell(monitors, 'on_steps', step)
-        if step % display_step == 0 or step == n_steps:
+        if step == end:  # something is due: never validate, show or save what has diverged
             loss, accuracy, rate = took_steps.measure_last_batch()
             result = result._replace(loss=loss, accuracy=accuracy)
+        if step % display_step == 0 or step == n_steps:
             _tell(monitors, 'on_display', step, loss, accuracy, rate)
         if len(dataset.validation) and (step % hparams.eval_steps == 0 or step == n_steps):
             logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
@@ -181,21 +183,33 @@ class _StepRunner:
         began = time.perf_counter()
         rows = self._order.rows(step, n_steps, self._last_position)
         reached, loss = self._run(self._images[rows], self._labels[rows], 1 - self._hparams.dropout)
-        if not math.isfinite(loss):
-            raise DivergedError(
-                f'The loss became {loss} at step {reached}: lower --learning_rate={self._hparams.learning_rate:g}, '
-                f'or change --activation, --initializer or --optimizer.')
+        self._check(loss, reached)
         seconds_per_step = (time.perf_counter() - began) / n_steps
         self._steps = max(1, min(self._most_steps, 2 * self._steps, int(_SECONDS_PER_RUN / seconds_per_step)))
         self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size:]
         return step + n_steps
 
+    def _check(self, loss: float, step: int) -> None:
+        if not math.isfinite(loss):
+            raise DivergedError(
+                f'The loss became {loss} at step {step}: lower --learning_rate={self._hparams.learning_rate:g}, '
+                f'or change --activation, --initializer or --optimizer.')
+
     def measure_last_batch(self) -> tuple[float, float, float]:
-        """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout."""
+        """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout.
+
+        Before the first batch there is nothing to measure, and all are nan.
+
+        Raises:
+          DivergedError: The loss is not a finite number.
+        """
+        if self._last_rows is None:
+            return math.nan, math.nan, math.nan
         network = self._network
         n_classes = network.Y.shape[1]
-        values = self._sess.run(
-            [network.cross_entropy, network.accuracy, network.learning_rate],
+        loss, accuracy, rate, step = self._sess.run(
+            [network.cross_entropy, network.accuracy, network.learning_rate, network.global_step],
             {network.X: to_input(self._images[self._last_rows]),
              network.Y: one_hot(self._labels[self._last_rows], n_classes), network.keep_prob: 1.0})
-        return tuple(map(float, values))
+        self._check(loss, step)
+        return float(loss), float(accuracy), float(rate)

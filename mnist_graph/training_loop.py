@@ -60,6 +60,10 @@ def add_training_loop(spec: InputSpec, batch_size: int, optimizer, n_towers: int
     labels = tf.placeholder(tf.int32, [None], name='labels')
     n_pictures = tf.shape(labels)[0]
     first_step = optimizer.global_step.read_value()
+    # Where nothing in a step depends on its number, only this keeps the loop
+    # from counting a step before the count has been read.
+    with tf.control_dependencies([first_step]):
+        first_picture = tf.constant(0)
 
     def more_to_do(start, step, loss):
         return tf.logical_and(start < n_pictures, tf.math.is_finite(loss))
@@ -74,7 +78,7 @@ def add_training_loop(spec: InputSpec, batch_size: int, optimizer, n_towers: int
             return end, step + 1, tf.identity(loss)
 
     _, steps_done, last_loss = tf.while_loop(
-        more_to_do, one_step, [tf.constant(0), first_step, tf.constant(0.0)], parallel_iterations=1)
+        more_to_do, one_step, [first_picture, first_step, tf.constant(0.0)], parallel_iterations=1)
     return TrainingLoop(images, labels, steps_done, last_loss)
 
 

@@ -99,16 +99,14 @@ class _EntryPoints:
         self._capsys = capsys
 
     def load(self, name='main'):
-        """The freshly loaded module `mnist_graph.NAME`, whose flags have their defaults."""
+        """The module `mnist_graph.NAME`, with no flag defined yet."""
         from absl import flags
 
         for flag in list(flags.FLAGS):
             if flags.FLAGS.find_module_defining_flag(flag, '').startswith('mnist_graph'):
                 delattr(flags.FLAGS, flag)
         flags.FLAGS.unparse_flags()
-        module = sys.modules.pop(f'mnist_graph.{name}', None)
-        module = importlib.import_module(f'mnist_graph.{name}')
-        return module
+        return importlib.import_module(f'mnist_graph.{name}')
 
     def __call__(self, *arguments, name='main'):
         """Runs `python -m mnist_graph.NAME ARGUMENTS`; returns an Ended."""

@@ -47,10 +47,10 @@ def test_scalar_step_gives_a_scalar():
 @pytest.mark.parametrize(
     "options, word",
     [
-        (dict(schedule="sine", total_steps=5), "sine"),
-        (dict(schedule="cosine"), "total_steps"),
-        (dict(schedule="linear", total_steps=5, warmup_steps=5), "total_steps"),
-        (dict(schedule="constant", warmup_steps=-1), "warmup_steps"),
+        ({"schedule": "sine", "total_steps": 5}, "sine"),
+        ({"schedule": "cosine"}, "total_steps"),
+        ({"schedule": "linear", "total_steps": 5, "warmup_steps": 5}, "total_steps"),
+        ({"schedule": "constant", "warmup_steps": -1}, "warmup_steps"),
     ],
 )
 def test_bad_options_are_named(options, word):

@@ -1,0 +1,132 @@
+"""Measures a trained model on every picture of a data set.
+
+    python -m mnist_graph.evaluate --report_dir=report
+
+By default the newest model, on the test set of the data it was trained on.
+"""
+
+import functools
+import os
+import sys
+
+from absl import flags
+
+from mnist_graph import cli
+from mnist_graph.errors import DataError, UsageError
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Which model is measured, on what, and where the pictures of the result go."""
+    cli.define('trained_model_dir', 'checkpoint', 'dataset', 'data_dir', 'num_threads')
+    flags.DEFINE_enum('split', 'test', ['validation', 'test'], 'Which part of the data set to measure on.')
+    flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
+                         lower_bound=1, upper_bound=9)
+    flags.DEFINE_string('report_dir', None, 'Folder to write pictures of the result into (needs matplotlib).')
+
+
+def main(arguments) -> int:
+    """Prints how good the model is; returns the exit code."""
+    cli.no_arguments(arguments)
+    from mnist_graph import report, saved_model
+    if FLAGS.report_dir:
+        from mnist_graph import figures
+        figures.check_can_write_into(FLAGS.report_dir)
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
+    described = found.descriptions[0]
+    for problem in found.problems:
+        cli.note(f'{problem}; using the checkpoint before it.')
+    dataset, split = load_data(described)
+
+    from mnist_graph import runtime
+    runtime.import_tensorflow()
+    with saved_model.rebuild(found, cli.n_threads(), FLAGS.tta) as model:
+        probabilities = model.probabilities(split.images, progress)
+        first_layer = model.first_layer() if FLAGS.report_dir else None
+    result = report.make(probabilities, split.labels, described.class_names)
+
+    where = '' if dataset.name == 'mnist' else f' ({dataset.name})'
+    steps = ', '.join(f'{folder} at step {checkpoint.step}'
+                      for folder, checkpoint in zip(found.folders, found.checkpoints))
+    print(f'Model: {steps}')
+    print(f'Accuracy on {FLAGS.split} set{where}: {result.accuracy:.4f} '
+          f'(95% interval {result.interval[0]:.4f} to {result.interval[1]:.4f}, {result.n} pictures)')
+    print(f'Loss: {result.loss:.4f}')
+    print(f'Calibration error: {result.calibration_error:.4f}')
+    print(f'\n{report.class_table(result)}\n\n{report.confusion_table(result)}')
+    if FLAGS.report_dir:
+        draw(result, probabilities, split, first_layer, found.folders[0])
+    return 0
+
+
+def load_data(described):
+    """The data set and its asked-for split.
+
+    Without flags that is what the model was trained on. A data set given by
+    flags is split as the model's was, so that validation pictures are none that
+    it was trained on.
+
+    Raises:
+      DataError: The pictures are of another shape, or have other classes, than the model's.
+      UsageError: The split is empty.
+    """
+    from mnist_graph import data
+
+    is_given = FLAGS['dataset'].present or FLAGS.data_dir
+    dataset_flag = FLAGS.dataset if is_given else described.dataset_flag
+    same_data = dataset_flag in (described.dataset_flag, described.dataset)
+    folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
+    dataset = data.load(dataset_flag, folder, described.hparams.n_validation, show_progress=sys.stderr.isatty())
+    if dataset.notice:
+        cli.note(dataset.notice)
+    wanted, given = described.input_spec[:4], dataset.input_spec()[:4]
+    if wanted != given:
+        raise DataError(f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(wanted)}; '
+                        f'give another --data_dir or --model_dir.')
+    if dataset.fingerprint != described.fingerprint:
+        cli.note(f'The model was trained on other data ({described.dataset}, {described.fingerprint}) '
+                 f'than this ({dataset.name}, {dataset.fingerprint}).')
+    split = getattr(dataset, FLAGS.split)
+    if not len(split):
+        raise UsageError(f'--split={FLAGS.split}: the model was trained with --n_validation=0, so that is empty; '
+                         f'use --split=test.')
+    return dataset, split
+
+
+def _shape(spec) -> str:
+    return f'{spec[0]}x{spec[1]} pictures of {spec[2]} channel{"s" * (spec[2] > 1)} in {spec[3]} classes'
+
+
+def progress(batches, total):
+    """A bar over the batches, on a terminal."""
+    from tqdm import tqdm
+
+    return tqdm(batches, total=total, unit=' batches', leave=False, disable=not sys.stderr.isatty())
+
+
+def draw(result, probabilities, split, first_layer, folder: str) -> None:
+    """Writes the pictures of the report."""
+    from mnist_graph import figures, report, run_folder
+
+    where = f'{FLAGS.split} set'
+    path = functools.partial(os.path.join, FLAGS.report_dir)
+    figures.confusion_matrix(result, where, path('confusion_matrix.png'))
+    worst = report.worst_mistakes(probabilities, split.labels, figures.MOST_MISTAKES)
+    if len(worst):
+        figures.worst_mistakes(split[worst], probabilities[worst], result.class_names, where,
+                               path('worst_mistakes.png'))
+    figures.first_layer(first_layer, path('first_layer.png'))
+    metrics = run_folder.read_metrics(folder)
+    if metrics:
+        figures.training_curves(metrics, path('training_curves.png'))
+    print(f'\nThe pictures are in {FLAGS.report_dir}')
+
+
+def run() -> None:
+    """The console command `mnist-graph-evaluate`."""
+    cli.run(main, define_flags)
+
+
+if __name__ == '__main__':
+    run()

@@ -1,0 +1,109 @@
+"""Many picture files, made ready for the network a chunk at a time, on several cores if there are many."""
+
+import multiprocessing
+import signal
+from concurrent.futures import ProcessPoolExecutor
+from concurrent.futures.process import BrokenProcessPool
+from typing import Iterator, NamedTuple, Sequence
+
+import numpy as np
+
+from mnist_graph import images
+from mnist_graph.errors import ImageError, MnistGraphError
+
+CHUNK_SIZE = 256
+# Starting a process takes as long as some hundred pictures do.
+_PICTURES_WORTH_A_POOL = 400
+_PICTURES_PER_TASK = 16
+
+
+class Wanted(NamedTuple):
+    """What a network takes.
+
+    Attributes:
+      as_digits: Whether pictures are made into MNIST's digits, or only resized.
+      digits: 'one', 'many' or 'auto': how many digits a picture may hold.
+      height, width, channels: Shape of what the network takes.
+    """
+
+    as_digits: bool
+    digits: str
+    height: int
+    width: int
+    channels: int
+
+
+class Prepared(NamedTuple):
+    """One picture file, ready for the network.
+
+    Attributes:
+      path: The file.
+      images: float32 [digits, height, width, channels] in [0, 1], or None if it cannot be used.
+      error: One line that says why not, or ''.
+    """
+
+    path: str
+    images: np.ndarray | None
+    error: str = ''
+
+
+def prepare(path: str, wanted: Wanted) -> Prepared:
+    """Reads one picture file; a bad one gives an error line, not an exception."""
+    try:
+        if wanted.as_digits:
+            return Prepared(path, images.picture_to_digits(path, wanted.digits)[..., np.newaxis])
+        return Prepared(path, images.plain_resize(path, wanted.height, wanted.width, wanted.channels)[np.newaxis])
+    except ImageError as error:
+        return Prepared(path, None, str(error))
+
+
+def find_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
+    """The picture files that paths and folders name, and a line for each path that names none."""
+    files, errors = [], []
+    for path in paths:
+        try:
+            files += images.list_pictures([path])
+        except ImageError as error:
+            errors.append(str(error))
+    return files, errors
+
+
+def stream(paths: Sequence[str], wanted: Wanted, n_workers: int = 1) -> Iterator[list[Prepared]]:
+    """Prepares all pictures, in order, in chunks of CHUNK_SIZE.
+
+    While a chunk is used by the caller, the next one is being prepared, and no
+    more: memory does not grow with the number of pictures.
+
+    Args:
+      paths: Picture files.
+      wanted: What the network takes.
+      n_workers: Processes to use; few pictures are prepared in this one.
+
+    Raises:
+      MnistGraphError: A process was killed, as the system does when memory runs out.
+    """
+    chunks = [paths[start:start + CHUNK_SIZE] for start in range(0, len(paths), CHUNK_SIZE)]
+    if n_workers < 2 or len(paths) < _PICTURES_WORTH_A_POOL:
+        for chunk in chunks:
+            yield [prepare(path, wanted) for path in chunk]
+        return
+    # A fresh interpreter for each: one that is forked would inherit TensorFlow's locks but not its threads.
+    with ProcessPoolExecutor(n_workers, multiprocessing.get_context('spawn'), _ignore_interrupt) as pool:
+        def begin(chunk):
+            return pool.map(prepare, chunk, [wanted] * len(chunk), chunksize=_PICTURES_PER_TASK)
+
+        try:
+            ahead = begin(chunks[0])
+            for chunk in [*chunks[1:], []]:
+                current, ahead = ahead, begin(chunk)
+                yield list(current)
+        except BrokenProcessPool:
+            raise MnistGraphError('A process that reads pictures was ended by the system, probably for want of memory; '
+                                  'use --num_threads=1.') from None
+        finally:
+            pool.shutdown(cancel_futures=True)
+
+
+def _ignore_interrupt() -> None:
+    """Ctrl-C reaches all processes; the first one ends the others."""
+    signal.signal(signal.SIGINT, signal.SIG_IGN)

@@ -1,0 +1,82 @@
+"""Shows pictures of a data set, with their labels.
+
+    python -m mnist_graph.show --split=train --index=0
+    python -m mnist_graph.show --n=100 --output=grid.png
+
+As characters in the terminal, or as a picture file.
+"""
+
+import shutil
+import sys
+
+from absl import flags
+
+from mnist_graph import cli
+from mnist_graph.errors import UsageError
+from mnist_graph.hparams import DEFAULTS
+
+FLAGS = flags.FLAGS
+
+
+def define_flags() -> None:
+    """Which pictures are shown, and how."""
+    cli.define('dataset', 'data_dir')
+    flags.DEFINE_enum('split', 'train', ['train', 'validation', 'test'], 'Which part of the data set.')
+    flags.DEFINE_integer('index', 0, 'Number of the first picture, counting from 0.', lower_bound=0)
+    flags.DEFINE_integer('n', 1, 'How many pictures to show.', lower_bound=1)
+    flags.DEFINE_integer('n_validation', DEFAULTS['n_validation'],
+                         'Training pictures held out for validation, the first so many.', lower_bound=0)
+    flags.DEFINE_string('output', None, 'Picture file to write, instead of characters in the terminal.')
+
+
+def main(arguments) -> int:
+    """Shows the pictures that the flags name; returns the exit code."""
+    cli.no_arguments(arguments)
+    from mnist_graph import data, grids
+    if FLAGS.output:
+        grids.check_can_save(FLAGS.output)
+    dataset = data.load(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation, show_progress=sys.stderr.isatty())
+    if dataset.notice:
+        cli.note(dataset.notice)
+    split = chosen(getattr(dataset, FLAGS.split))
+    names = [dataset.class_names[label] for label in split.labels]
+    if FLAGS.output:
+        titles = [f'{FLAGS.split} {FLAGS.index}: {names[0]}'] if FLAGS.n == 1 else names
+        grids.save(grids.as_picture(split.images, titles), FLAGS.output)
+        print(f'{FLAGS.n} picture{"s" * (FLAGS.n > 1)} of the {FLAGS.split} set of {dataset.name} in {FLAGS.output}')
+    else:
+        titles = [f'{FLAGS.split} {FLAGS.index + offset}: {name}' for offset, name in enumerate(names)]
+        width = shutil.get_terminal_size((80, 24)).columns
+        print(grids.as_text(split.images, titles, width, unicode=shows_blocks()))
+    return 0
+
+
+def chosen(split):
+    """The pictures from --index on.
+
+    Raises:
+      UsageError: There are not so many.
+    """
+    end = FLAGS.index + FLAGS.n
+    if end > len(split):
+        asked = f'--index={FLAGS.index}' + f' --n={FLAGS.n}' * (FLAGS.n > 1)
+        raise UsageError(f'{asked}: the {FLAGS.split} set has {len(split)} pictures, counting from 0.')
+    return split[FLAGS.index:end]
+
+
+def shows_blocks() -> bool:
+    """Whether standard output's encoding has block and braille characters."""
+    try:
+        '█⣿'.encode(sys.stdout.encoding or 'ascii')
+    except UnicodeEncodeError:
+        return False
+    return True
+
+
+def run() -> None:
+    """The console command `mnist-graph-show`."""
+    cli.run(main, define_flags)
+
+
+if __name__ == '__main__':
+    run()

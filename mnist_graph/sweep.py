@@ -1,0 +1,216 @@
+"""Searches hyperparameters through the same flags, on one machine or many.
+
+    python -m mnist_graph.sweep --search=learning_rate=log:1e-5:1e-2 --search=batch_size=64,128 \\
+        --n_iterations=1000 --n_trials=50 --sweep_dir=runs/lr
+    python -m mnist_graph.sweep --sweep_dir=runs/lr --resume
+    python -m mnist_graph.sweep --sweep_dir=runs/lr --report
+
+From Python: `mnist_graph.sweep.run(space, ...)`; see `sweep_run.py`.
+"""
+
+import os
+import shlex
+import sys
+import time
+
+from absl import flags
+from tqdm import tqdm
+
+from mnist_graph import cli
+from mnist_graph.errors import UsageError
+from mnist_graph.hparams import SPECS, HParams
+
+FLAGS = flags.FLAGS
+
+
+def run(space, **options):
+    """Searches a space; see `sweep_run.run`, which this is."""
+    from mnist_graph import sweep_run
+
+    return sweep_run.run(space, **options)
+
+
+def define_flags() -> None:
+    """The hyperparameters, and how they are to be searched."""
+    from mnist_graph.sweep_plan import PRUNERS, SAMPLERS
+
+    cli.define_hparams()
+    cli.define('dataset', 'data_dir')
+    flags.DEFINE_multi_string(
+        'search', [], 'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
+        'int:lo:hi[:step]; in lists of numbers write x between them. Give it once for each searched flag.')
+    flags.DEFINE_enum('sampler', 'auto', list(SAMPLERS),
+                      'How points are chosen: auto is grid for lists alone, and tpe with ranges or --n_trials.')
+    flags.DEFINE_integer('n_trials', None, 'Points to try; a grid tries all of its own.', lower_bound=1,
+                         upper_bound=1_000_000)
+    flags.DEFINE_enum('pruner', 'none', list(PRUNERS), 'What ends bad trials early, by their validation accuracies.')
+    flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)
+    flags.DEFINE_integer('workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0,
+                         upper_bound=1024)
+    flags.DEFINE_string('sweep_dir', None, 'Folder of the sweep and its results: by default a new one under runs/.')
+    flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')
+    flags.DEFINE_string('study', None, 'Name of the sweep in --storage.')
+    flags.DEFINE_boolean('resume', False, 'Go on with the sweep as it was begun; its flags need not be given again.')
+    flags.DEFINE_boolean('report', False, 'Show what the sweep has found so far, and train nothing.')
+    flags.DEFINE_boolean('tensorboard', True, 'Write event files for TensorBoard for each trial.')
+
+
+def main(arguments) -> int:
+    """Runs the sweep that the flags describe; returns the exit code."""
+    cli.no_arguments(arguments)
+    wanted = wanted_sweep()
+    place = place_from_flags()
+    from mnist_graph import sweep_run
+
+    if FLAGS.report:
+        with sweep_run.opened(place, create=False, writable=False) as store:
+            show(sweep_run.report(store, place.sweep_dir))
+        return 0
+    begun = time.monotonic()
+    with sweep_run.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
+        found = sweep_run.search(
+            store, wanted, place, workers=FLAGS.workers, timeout=FLAGS.timeout, tensorboard=FLAGS.tensorboard,
+            listener=printer, should_stop=lambda: stop.how(printer))
+    show(found)
+    left = found.sweep.n_trials - found.n_ended
+    if left and (stop or FLAGS.timeout and time.monotonic() - begun > FLAGS.timeout):
+        cli.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
+    return 128 + stop.signal if stop else 0
+
+
+def wanted_sweep():
+    """The sweep that the flags ask for, as a function of the one that the storage holds.
+
+    Raises:
+      UsageError: The flags make no sense, whatever the storage holds.
+    """
+    from mnist_graph import search_space, sweep_plan
+
+    space = search_space.parse(FLAGS.search)
+    given = [name for name in SPECS if FLAGS[name].present]
+    sweep_plan.check_free(space, given)
+    if FLAGS.resume and FLAGS.report:
+        raise UsageError('--resume goes on with a sweep and --report only shows it; give one of them.')
+    if not FLAGS.resume and not FLAGS.report:
+        made = sweep_plan.make(space, cli.hparams_from_flags(), FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
+        return lambda saved: made
+
+    def continued(saved):
+        if saved is None:
+            raise UsageError('There is no sweep to go on with; start one with --search=FLAG=SPEC.')
+        sweep_plan.check_free({**saved.space, **space}, given)
+        n_trials = FLAGS.n_trials or (saved.n_trials if saved.sampler != 'grid' else None)
+        return sweep_plan.make(
+            space or saved.space, HParams(**{**saved.base.to_dict(), **{name: FLAGS[name].value for name in given}}),
+            FLAGS.sampler if FLAGS['sampler'].present else saved.sampler,
+            FLAGS.pruner if FLAGS['pruner'].present else saved.pruner, n_trials)
+
+    return continued
+
+
+def place_from_flags():
+    """Where the sweep is kept.
+
+    Raises:
+      UsageError: The flags do not say, or contradict each other.
+    """
+    if bool(FLAGS.storage) != bool(FLAGS.study):
+        raise UsageError('--storage and --study belong together: a database, and the name of the sweep in it.')
+    folder = FLAGS.sweep_dir
+    if not folder and FLAGS.study:
+        folder = os.path.join('runs', FLAGS.study.replace(os.sep, '_'))
+    elif not folder and (FLAGS.resume or FLAGS.report):
+        raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
+    from mnist_graph.sweep_run import Place
+
+    return Place(folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
+                 FLAGS.dataset if FLAGS['dataset'].present else None, FLAGS.data_dir)
+
+
+def resume_command(place) -> str:
+    """What to type to go on."""
+    if place.storage:
+        return f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} --resume'
+    return f'python -m mnist_graph.sweep --sweep_dir={shlex.quote(place.sweep_dir)} --resume'
+
+
+def show(found) -> None:
+    """Prints what a sweep has found."""
+    from mnist_graph import sweep_pictures, sweep_report
+
+    print()
+    print(sweep_report.table(found.sweep, found.rows))
+    if found.importances:
+        print('\nShare of the variance of accuracy that each explains alone: '
+              + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items()))
+    for path in sweep_pictures.write(found):
+        print(f'Picture: {path}')
+    if found.best is None:
+        print('No trial is complete yet.')
+        return
+    print(f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy {found.best.accuracy:.4f} '
+          f'(trial {found.best.trial})')
+    if found.test:
+        print(f'Its accuracy on the test set, read for it alone: {found.test["test_accuracy"]:.4f}')
+    print('Train it with\npython -m mnist_graph.main '
+          f'--flagfile={shlex.quote(os.path.join(found.folder, sweep_report.BEST))}')
+
+
+class Printer:
+    """What a person sees while a sweep runs: a line for each trial, and a bar over all."""
+
+    def __init__(self):
+        self._bar = tqdm(unit='trial', leave=False, disable=not (sys.stderr.isatty() and sys.stdout.isatty()))
+
+    def __enter__(self):
+        return self
+
+    def __exit__(self, *error):
+        self._bar.close()
+
+    def on_end_of_trial(self, claimed, state, outcome, reason):
+        from mnist_graph.sweep_report import shown
+
+        values = '  '.join(f'{name}={shown(value)}' for name, value in claimed.values.items())
+        result = (f'validation accuracy {outcome["validation_accuracy"]:.4f}'
+                  + (f', pruned after step {outcome["steps"]}' if state == 'pruned' else
+                     f', {outcome["seconds"]:.1f} s')) if state != 'failed' else f'failed: {reason}'
+        self._bar.write(f'Trial {claimed.number}\t| {values}\t| {result}', file=sys.stdout)
+        sys.stdout.flush()
+
+    def on_progress(self, n_ended, n_points):
+        self._bar.total = n_points
+        self._bar.n = n_ended
+        self._bar.refresh()
+
+    def on_note(self, line):
+        self._bar.write(line, file=sys.stderr)
+
+
+class _Stop(cli.StopRequest):
+    """The first Ctrl-C lets running trials finish, the second gives them up, the third breaks off."""
+
+    _n_signals = 0
+    _said = 0
+
+    def _handle(self, number, frame):
+        self._n_signals += 1
+        if self._n_signals > 2:
+            raise KeyboardInterrupt
+        self.signal = number
+
+    def how(self, printer: Printer) -> int:
+        """What a Coordinator's should_stop returns."""
+        if self._n_signals and not self._said:
+            self._said = 1
+            printer.on_note('Finishing the running trials; Ctrl-C again gives them up, to be run again later.')
+        return min(self._n_signals, 2)
+
+
+def run_command() -> None:
+    """The console command `mnist-graph-sweep`."""
+    cli.run(main, define_flags)
+
+
+if __name__ == '__main__':
+    run_command()

@@ -1,0 +1,219 @@
+"""A sweep's worker: a process that imports TensorFlow once and trains one trial after another.
+
+    python -m mnist_graph.sweep_worker FILE_DESCRIPTOR
+
+`sweep_pool.WorkerPool` starts it, and talks to it over the socket that the
+descriptor is. It learns of a trial only its hyperparameters, tells its
+validation accuracies, and ends when the socket closes. Each trial is computed
+as `python -m mnist_graph.main --num_threads=1` would: in a fresh graph and
+session, on one thread, so that its weights are the same to the last bit.
+"""
+
+import ctypes
+import gc
+import hashlib
+import sys
+import time
+import traceback
+from multiprocessing.connection import Connection
+from typing import Any, NamedTuple
+
+from mnist_graph import runtime
+from mnist_graph.errors import DivergedError, MnistGraphError
+from mnist_graph.hparams import HParams
+from mnist_graph.sweep_plan import CRASHED, DIVERGED, UNUSABLE
+from mnist_graph.train import Monitor
+
+# The words that a coordinator says, each with a job or the key of one.
+JOB, GO, STOP = 'job', 'go', 'stop'
+
+
+class Settings(NamedTuple):
+    """What a worker must know before its first trial.
+
+    Attributes:
+      dataset, data_dir: The data set; see `data.load`.
+      fingerprint: What that must turn out to be.
+    """
+
+    dataset: str
+    data_dir: str | None
+    fingerprint: str
+
+
+class Job(NamedTuple):
+    """One trial.
+
+    Attributes:
+      key: What messages about it are marked with.
+      hparams: Its hyperparameters, by name.
+      event_folder: Where to write event files for TensorBoard, or ''.
+      test: Whether to read the test set, too.
+    """
+
+    key: int
+    hparams: dict[str, Any]
+    event_folder: str = ''
+    test: bool = False
+
+
+class _Stopped(Exception):
+    """The coordinator asked to stop."""
+
+
+def main(descriptor: int) -> None:
+    """Serves the coordinator until it hangs up."""
+    connection = Connection(descriptor)
+    try:
+        settings = connection.recv()
+        try:
+            datasets = _Datasets(settings)
+            runtime.import_tensorflow()
+        except MnistGraphError as error:
+            connection.send(('unfit', str(error)))
+            return
+        connection.send(('ready',))
+        while True:
+            word, what = connection.recv()
+            if word == JOB:
+                connection.send(_outcome(connection, datasets, Job(*what)))
+                _return_memory()
+    except (EOFError, ConnectionError):
+        pass  # the coordinator is gone
+
+
+def _outcome(connection: Connection, datasets: '_Datasets', job: Job) -> tuple:
+    """The last message about a job: 'done', 'stopped' or 'failed', and what it came to."""
+    try:
+        return 'done', job.key, _train(connection, datasets, job)
+    except _Stopped:
+        return 'stopped', job.key
+    except DivergedError as error:
+        return 'failed', job.key, DIVERGED, str(error)
+    except MnistGraphError as error:
+        return 'failed', job.key, UNUSABLE, str(error)
+    except (EOFError, ConnectionError):
+        raise
+    except Exception as error:
+        traceback.print_exc()
+        return 'failed', job.key, CRASHED, ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
+
+
+class _Datasets:
+    """The data set, read once, and split again only for another --n_validation."""
+
+    def __init__(self, settings: Settings):
+        self._settings, self._n_validation, self._dataset = settings, None, None
+
+    def get(self, n_validation: int):
+        """A data.Dataset with so many validation pictures."""
+        from mnist_graph import data
+
+        if n_validation != self._n_validation:
+            dataset = data.load(self._settings.dataset, self._settings.data_dir, n_validation)
+            if dataset.fingerprint != self._settings.fingerprint:
+                raise MnistGraphError('The data set was changed while the sweep ran; put the old one back.')
+            self._n_validation, self._dataset = n_validation, dataset
+        return self._dataset
+
+
+def _train(connection: Connection, datasets: _Datasets, job: Job) -> dict[str, Any]:
+    """Trains one trial; returns what is worth keeping of it."""
+    import tensorflow.compat.v1 as tf
+
+    from mnist_graph import evaluation, graph, train
+
+    hparams = HParams.from_dict(job.hparams)
+    dataset = datasets.get(hparams.n_validation)
+    n_steps = train.total_steps(hparams, len(dataset.train))
+    network = graph.build(hparams, dataset.input_spec(hparams.standardize), n_steps)
+    with runtime.open_session(network, n_threads=1) as sess:
+        sess.run(network.initializer)
+        watcher = _Watcher(connection, job, network, hparams)
+        began = time.perf_counter()
+        try:
+            result = train.train(network, sess, hparams, dataset, monitors=[watcher], display_step=n_steps,
+                                 save_steps=n_steps, should_stop=watcher.should_stop)
+        finally:
+            watcher.close()
+        if not result.finished:
+            raise _Stopped
+        outcome = {'validation_accuracy': result.validation.accuracy, 'validation_loss': result.validation.loss,
+                   'steps': result.progress.step, 'seconds': time.perf_counter() - began,
+                   'weights_sha256': weights_sha256(network, sess), 'tensorflow': tf.__version__}
+        if job.test:
+            test = evaluation.evaluate(network, sess, dataset.test)
+            outcome.update(test_accuracy=test.accuracy, test_loss=test.loss, n_test=test.n)
+    return outcome
+
+
+def weights_sha256(network, sess) -> str:
+    """SHA-256 of all weights and biases, by which two trainings may be compared."""
+    digest = hashlib.sha256()
+    for kind, variables in (('weights', network.weights), ('biases', network.biases)):
+        for name, value in sorted(sess.run(variables).items()):
+            digest.update(f'{kind}/{name} {value.dtype} {value.shape}\n'.encode())
+            digest.update(value.tobytes())
+    return digest.hexdigest()
+
+
+def _return_memory() -> None:
+    """Gives the freed graph's memory back to the system, which otherwise keeps growing with every trial."""
+    gc.collect()
+    if sys.platform == 'linux':
+        try:
+            ctypes.CDLL(None).malloc_trim(0)
+        except AttributeError:
+            pass  # a C library other than glibc
+
+
+class _Watcher(Monitor):
+    """Tells the coordinator of validations, and hears whether to go on."""
+
+    def __init__(self, connection: Connection, job: Job, network, hparams: HParams):
+        self._connection, self._key, self._stop = connection, job.key, False
+        self._events = _open_events(job.event_folder, network, hparams) if job.event_folder else None
+
+    def on_validation(self, progress, metrics, is_best):
+        if self._events:
+            import tensorflow.compat.v1 as tf
+
+            self._events.add_summary(tf.Summary(value=[
+                tf.Summary.Value(tag='validation/loss', simple_value=metrics.loss),
+                tf.Summary.Value(tag='validation/accuracy', simple_value=metrics.accuracy)]), progress.step)
+        self._connection.send(('validation', self._key, progress.step, metrics.accuracy))
+        # Not a step more before it is known whether the trial is pruned.
+        while not self._hear():
+            pass
+
+    def should_stop(self) -> bool:
+        """Whether the coordinator has said so."""
+        while not self._stop and self._connection.poll():
+            self._hear()
+        return self._stop
+
+    def _hear(self) -> bool:
+        """Takes in one message; whether it was about this trial."""
+        word, key = self._connection.recv()
+        self._stop = self._stop or (word == STOP and key == self._key)
+        return key == self._key
+
+    def close(self) -> None:
+        """Closes the event file."""
+        if self._events:
+            self._events.close()
+
+
+def _open_events(folder: str, network, hparams: HParams):
+    import tensorflow.compat.v1 as tf
+
+    from mnist_graph.event_files import hparams_summary
+
+    with network.graph.as_default():
+        writer = tf.summary.FileWriter(folder)
+    writer.add_summary(hparams_summary(hparams))
+    return writer
+
+
+if __name__ == '__main__':
+    main(int(sys.argv[1]))

@@ -1,0 +1,249 @@
+"""A run's folder: never overwritten, never shared, and resumed from its newest whole checkpoint."""
+
+import json
+import os
+import shutil
+import subprocess
+import sys
+
+import numpy as np
+import pytest
+from conftest import assert_same_values, environment, set_value, tiny_dataset, values_of
+
+from mnist_graph import description, run_folder
+from mnist_graph.errors import CheckpointError, DivergedError, UsageError
+from mnist_graph.evaluation import Metrics
+from mnist_graph.hparams import HParams
+from mnist_graph.run_folder import FolderLock, RunFolder, find_checkpoint, new_folder_name, read_metrics, resolve
+from mnist_graph.train import Progress, train
+
+TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
+               dropout=0.2)
+DATASET = tiny_dataset()
+pytestmark = pytest.mark.usefixtures('fresh_folder')
+
+
+def described(hparams=TINY):
+    return description.describe(hparams, DATASET, 'auto', None, 1, '2.21.0')
+
+
+@pytest.fixture
+def trained(tf):
+    """Function (folder, ...) that trains in a RunFolder; returns (progress at its start, problems, final values)."""
+    from mnist_graph import graph
+
+    def run(folder, hparams=TINY, stop_after=None, resume=False, before=None, **options):
+        network = graph.build(hparams, DATASET.input_spec(), 40)
+        make = RunFolder.reopen if resume else RunFolder.create
+        steps = []
+        with make(folder, described(hparams), options.pop('keep_checkpoints', 3)) as run, \
+                tf.Session(graph=network.graph) as sess:
+            start, problems = run.attach(network, sess)
+            if before:
+                before(network, sess)
+            run.on_steps = steps.append
+            train(network, sess, hparams, DATASET, start=start, monitors=[run],
+                  should_stop=lambda: stop_after is not None and bool(steps) and steps[-1] >= stop_after,
+                  **{'display_step': 5, 'save_steps': 10, **options})
+            return start, problems, values_of(network, sess, tf)
+
+    return run
+
+
+def test_what_a_run_leaves(trained):
+    trained('model')
+    assert sorted(os.listdir('model')) == ['.lock', 'best', 'checkpoints', 'hparams.json', 'metrics.jsonl']
+    assert description.read('model') == described()
+    last, problems = find_checkpoint('model', 'last')
+    assert last.step == 40 and problems == []
+    best, _ = find_checkpoint('model', 'best')
+    assert best.step == last.progress['best_step'] and best.progress['best_accuracy'] == last.progress['best_accuracy']
+    steps = {int(name.split('-')[1].split('.')[0]) for name in os.listdir('model/checkpoints')}
+    assert steps == {20, 30, 40}
+    lines = [json.loads(line) for line in open('model/metrics.jsonl')]
+    assert [line['step'] for line in lines if 'loss' in line] == list(range(5, 41, 5))
+    assert [line['step'] for line in lines if 'validation_loss' in line] == [10, 20, 30, 40]
+    assert read_metrics('model') == lines
+
+
+@pytest.mark.parametrize('stop_after', [1, 10, 17, 40])
+def test_resuming_gives_the_same_run_to_the_bit(trained, stop_after):
+    _, _, whole = trained('whole')
+    trained('stopped', stop_after=stop_after)
+    start, problems, values = trained('stopped', resume=True)
+    assert start.step >= stop_after and problems == []
+    assert_same_values(values, whole)
+    assert read_metrics('stopped') == read_metrics('whole')
+    assert find_checkpoint('stopped', 'last')[0].progress == find_checkpoint('whole', 'last')[0].progress
+    assert find_checkpoint('stopped', 'best')[0][1:] == find_checkpoint('whole', 'best')[0][1:]
+
+
+def test_resuming_after_damage_gives_the_same_run_to_the_bit(trained):
+    _, _, whole = trained('whole')
+    trained('damaged', stop_after=30)
+    with open(find_checkpoint('damaged', 'last')[0].prefix + '.data-00000-of-00001', 'r+b') as file:
+        file.seek(100)
+        file.write(b'\xff')
+    start, problems, values = trained('damaged', resume=True)
+    assert start.step == 20 and len(problems) == 1 and 'model.ckpt-30.data-00000-of-00001: is damaged' in problems[0]
+    assert_same_values(values, whole)
+    assert read_metrics('damaged') == read_metrics('whole')
+
+
+def test_metrics_of_steps_taken_again_are_dropped(trained):
+    trained('model', stop_after=20)
+    with open('model/metrics.jsonl', 'a') as file:
+        file.write('{"step": 25, "loss": 1.0, "accuracy": 0.0, "learning_rate": 1}\n{"step": 30, "lo')
+    trained('model', resume=True)
+    steps = [line['step'] for line in read_metrics('model') if 'loss' in line]
+    assert steps == list(range(5, 41, 5))
+
+
+def test_a_model_is_never_overwritten(trained):
+    trained('model', stop_after=10)
+    before = sorted(os.listdir('model/checkpoints'))
+    with pytest.raises(UsageError, match='model: holds a model already; continue it with --resume, or give another'):
+        RunFolder.create('model', described())
+    os.unlink('model/hparams.json')
+    with pytest.raises(UsageError, match='model: holds checkpoints, but no hparams.json; give another --model_dir'):
+        RunFolder.create('model', described())
+    assert sorted(os.listdir('model/checkpoints')) == before
+    FolderLock('model').release()  # and it is free again
+
+
+def test_other_files_may_be_in_the_folder():
+    os.mkdir('model')
+    open('model/notes.txt', 'w').close()
+    with RunFolder.create('model', described()):
+        assert os.path.exists('model/notes.txt')
+
+
+def test_resume_needs_a_run():
+    with pytest.raises(CheckpointError, match='gone: there is no such folder to resume'):
+        RunFolder.reopen('gone', described())
+    assert not os.path.exists('gone')
+    os.mkdir('empty')
+    with pytest.raises(CheckpointError, match='holds no model'):
+        RunFolder.reopen('empty', described())
+
+
+def test_second_run_in_one_folder_is_refused():
+    with RunFolder.create('model', described()):
+        for make in (RunFolder.create, RunFolder.reopen):
+            with pytest.raises(CheckpointError, match=f'model: is in use by process {os.getpid()}; wait for it'):
+                make('model', described())
+    RunFolder.reopen('model', described()).__exit__(None, None, None)
+
+
+def test_lock_holds_between_processes_and_ends_with_them(fresh_folder):
+    code = "from mnist_graph.run_folder import FolderLock; lock = FolderLock('model'); print('held', flush=True); input()"
+    with subprocess.Popen([sys.executable, '-c', code], env=environment(fresh_folder), stdin=subprocess.PIPE,
+                          stdout=subprocess.PIPE, text=True) as other:
+        assert other.stdout.readline() == 'held\n'
+        with pytest.raises(CheckpointError, match=f'is in use by process {other.pid}'):
+            FolderLock('model')
+        other.kill()
+        other.wait()
+    FolderLock('model').release()
+
+
+def test_names_of_new_folders():
+    first = new_folder_name()
+    assert os.path.dirname(first) == 'runs' and len(os.path.basename(first)) == 17
+    os.makedirs(first)
+    second = new_folder_name()
+    assert second != first and not os.path.exists(second)
+
+
+def test_latest_points_at_the_newest_run():
+    with pytest.raises(CheckpointError, match='there is no trained model yet; train one with'):
+        resolve(None)
+    for name in ('runs/a', 'runs/b'):
+        RunFolder.create(name, described()).__exit__(None, None, None)
+        assert os.readlink('runs/latest') == os.path.basename(name) and resolve(None) == name
+    RunFolder.create('elsewhere', described()).__exit__(None, None, None)
+    assert resolve(None) == 'runs/b' and resolve('elsewhere') == 'elsewhere'
+    assert os.listdir('runs') and not [name for name in os.listdir('runs') if name.endswith('.part')]
+
+
+def test_no_checkpoint_to_load(trained):
+    RunFolder.create('model', described()).__exit__(None, None, None)
+    with pytest.raises(CheckpointError, match=r'model: has no whole checkpoint to load \(none was saved yet\)'):
+        find_checkpoint('model', 'last')
+    trained('damaged', stop_after=10, keep_checkpoints=1)
+    os.unlink(find_checkpoint('damaged', 'last')[0].prefix + '.index')
+    with pytest.raises(CheckpointError, match=r'has no whole checkpoint to load \(.*ckpt-\d+.index: cannot be read'):
+        find_checkpoint('damaged', 'last')
+
+
+def test_the_best_is_kept_apart(trained, tf, monkeypatch):
+    from mnist_graph import evaluation
+
+    accuracies = iter([0.5, 0.9, 0.9, 0.1])
+    monkeypatch.setattr(evaluation, 'metrics_of', lambda logits, labels: evaluation.Metrics(15, 1.0, next(accuracies, 0.1)))
+    _, _, values = trained('model', keep_checkpoints=1)
+    best = find_checkpoint('model', 'best')[0]
+    assert best.step == 20 and best.progress == Progress(20, 0.9, 20, 0)._asdict()
+    saved = {name: tf.train.load_variable(best.prefix, name) for name in values}
+    assert saved['global_step'] == 20 and (saved['weights/w1'] != values['weights/w1']).any()
+
+
+def test_restore_best(tf):
+    from mnist_graph import graph
+
+    network = graph.build(TINY, DATASET.input_spec(), 40)
+    with RunFolder.create('model', described()) as run, tf.Session(graph=network.graph) as sess:
+        run.attach(network, sess)
+        run.on_validation(Progress(10, 0.5, 10, 0), Metrics(1, 1.0, 0.5), True)
+        expected = values_of(network, sess, tf)
+        set_value(sess, tf, network.weights['w1'], np.zeros((64, 6)))
+        run.restore_best(sess)
+        assert_same_values(values_of(network, sess, tf), expected)
+
+
+def test_diverging_names_the_checkpoint_that_is_good(trained):
+    def poison(network, sess):
+        import tensorflow.compat.v1 as tf
+        set_value(sess, tf, network.weights['w1'], np.full((64, 6), np.nan))
+
+    with pytest.raises(DivergedError, match='at step 1: .* No checkpoint was saved before that'):
+        trained('never', before=poison)
+    _, _, whole = trained('whole')
+    trained('model', stop_after=20)
+    with pytest.raises(DivergedError) as caught:
+        trained('model', resume=True, before=poison)
+    message = str(caught.value)
+    assert 'at step 21' in message and 'The checkpoint of step 20 in model is still good.' in message
+    assert '\n' not in message
+    start, _, values = trained('model', resume=True)
+    assert start.step == 20
+    assert_same_values(values, whole)
+
+
+def test_folder_that_vanishes(trained):
+    def vanish(network, sess):
+        shutil.rmtree('model')
+
+    with pytest.raises(CheckpointError, match='model: the folder is gone; nothing more can be saved in it'):
+        trained('model', before=vanish)
+    assert not os.path.exists('model')
+
+
+def test_folder_that_cannot_be_written():
+    open('file', 'w').close()
+    with pytest.raises(CheckpointError, match=r'cannot be written \(.*\); give another folder'):
+        RunFolder.create('file', described())
+    with pytest.raises(CheckpointError, match='cannot be written'):
+        RunFolder.create('/proc/nowhere/model', described())
+
+
+def test_resuming_into_another_network_is_refused(trained):
+    trained('model', stop_after=10)
+    with pytest.raises(CheckpointError, match='weights/w2 has shape'):
+        trained('model', hparams=HParams(**{**TINY.to_dict(), 'hidden_units': (6, 7)}), resume=True)
+
+
+def test_unreadable_metrics(tmp_path):
+    assert read_metrics(str(tmp_path / 'gone')) == []
+    (tmp_path / 'metrics.jsonl').write_bytes(b'\xff\xfe\n[1]\n{"step": "x"}\n{"step": 3}\n{"st')
+    assert read_metrics(str(tmp_path)) == [{'step': 3}]

@@ -1,0 +1,366 @@
+"""Training from start to end: what happens when, evaluation, early stopping, and stopping and going on."""
+
+import math
+from types import SimpleNamespace
+
+import numpy as np
+import pytest
+from conftest import assert_same_values, set_value, tiny_dataset, values_of
+
+from mnist_graph import evaluation, train as train_module
+from mnist_graph.data import Split
+from mnist_graph.errors import DivergedError
+from mnist_graph.hparams import HParams
+from mnist_graph.train import Monitor, Progress, total_steps, train
+
+TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
+               dropout=0.2)
+
+
+class Recorder(Monitor):
+    """Writes down all events but on_steps."""
+
+    def __init__(self):
+        self.events = []
+
+    def on_display(self, step, loss, accuracy, learning_rate):
+        self.events.append(('display', step, loss, accuracy, learning_rate))
+
+    def on_validation(self, progress, metrics, is_best):
+        self.events.append(('validation', progress.step, metrics, is_best))
+
+    def on_save(self, progress):
+        self.events.append(('save', progress.step, progress))
+
+    def on_end(self, progress, validation, logits):
+        self.events.append(('end', progress.step, validation, logits))
+
+    def steps(self, kind):
+        return [event[1] for event in self.events if event[0] == kind]
+
+
+# Without TensorFlow: a session that only writes down what it is fed.
+
+
+class FakePlaceholder:
+    """Has a shape, and may be a key of feeds."""
+
+    shape = (None, 1000)
+
+
+class FakeSession:
+    """Stands in for a tf.Session: each loop run is recorded, and losses are as scripted."""
+
+    def __init__(self, bad_step=None, loss_after=0.5):
+        self.rows, self.step, self.runs = [], 0, []
+        self._bad_step, self.loss_after = bad_step, loss_after
+
+    def make_callable(self, fetches, feeds):
+        def run(images, labels, keep_prob):
+            assert len(images) == len(labels)
+            n_steps = -(-len(labels) // self.batch_size)
+            self.runs.append((self.step, n_steps, keep_prob))
+            self.rows += labels.tolist()
+            if self._bad_step is not None and self.step < self._bad_step <= self.step + n_steps:
+                return self._bad_step, math.nan
+            self.step += n_steps
+            return self.step, 0.5
+
+        return run
+
+    def run(self, fetches, feeds):
+        return self.loss_after, 0.25, 0.125, self.step
+
+
+@pytest.fixture
+def faked(monkeypatch):
+    """Function of hyperparameters and options of `train`; returns (session, recorder, function that trains)."""
+    def prepare(hparams, n_train=45, n_validation=4, accuracies=(), sess=None, **options):
+        loop = SimpleNamespace(images=None, labels=None, steps_done=None, last_loss=None)
+        network = SimpleNamespace(loop=loop, keep_prob='keep_prob', X='X', Y=FakePlaceholder(), cross_entropy=None,
+                                  accuracy=None, learning_rate=None, global_step=None)
+        sess = sess or FakeSession()
+        sess.batch_size = hparams.batch_size
+        # The label of a picture is its row, so that what is fed can be told.
+        splits = [Split(np.zeros((n, 2, 2, 1), np.uint8), np.arange(n)) for n in (n_train, n_validation)]
+        dataset = SimpleNamespace(train=splits[0], validation=splits[1])
+        scripted = iter(accuracies)
+        monkeypatch.setattr(evaluation, 'logits', lambda network, sess, images, *_: np.zeros((len(images), 1000)))
+        monkeypatch.setattr(evaluation, 'metrics_of', lambda logits, labels: evaluation.Metrics(
+            len(labels), 1.0, next(scripted, 0.5) if len(labels) else math.nan))
+        recorder = Recorder()
+        return sess, recorder, lambda **more: train(network, sess, hparams, dataset, monitors=[recorder],
+                                                    **{**options, **more})
+
+    return prepare
+
+
+@pytest.mark.parametrize('n_epochs, batch_size, steps', [(1, 8, 6), (3, 8, 17), (2, 45, 2), (2, 100, 1), (1, 1, 45)])
+def test_epochs_use_every_picture_exactly_so_often(faked, n_epochs, batch_size, steps):
+    hparams = HParams(n_epochs=n_epochs, batch_size=batch_size, eval_steps=4)
+    assert total_steps(hparams, 45) == steps
+    sess, recorder, run = faked(hparams)
+    result = run()
+    assert result.progress.step == sess.step == steps and result.finished
+    assert np.bincount(sess.rows, minlength=45).tolist() == [n_epochs] * 45
+
+
+def test_iterations_count_without_epochs(faked):
+    assert total_steps(HParams(n_iterations=7), 45) == 7
+    sess, _, run = faked(HParams(n_iterations=7, batch_size=8))
+    run()
+    assert len(sess.rows) == 56 and max(np.bincount(sess.rows)) - min(np.bincount(sess.rows)) <= 1
+
+
+def test_events_come_at_their_steps(faked):
+    sess, recorder, run = faked(HParams(n_iterations=50, eval_steps=20, batch_size=8, dropout=0.25),
+                                display_step=15, save_steps=25)
+    result = run()
+    assert recorder.steps('display') == [15, 30, 45, 50]
+    assert recorder.steps('validation') == [20, 40, 50]
+    assert recorder.steps('save') == [25, 50]
+    assert recorder.steps('end') == [50]
+    assert recorder.events[0] == ('display', 15, 0.5, 0.25, 0.125)
+    assert (result.loss, result.accuracy) == (0.5, 0.25)
+    assert {keep_prob for _, _, keep_prob in sess.runs} == {0.75}
+    # Runs follow each other without gap or overlap.
+    assert [start for start, _, _ in sess.runs] == [0, *np.cumsum([n for _, n, _ in sess.runs])[:-1]]
+
+
+def test_a_run_never_crosses_an_event(faked):
+    sess, _, run = faked(HParams(n_iterations=60, eval_steps=20, batch_size=8), display_step=7, save_steps=9)
+    run()
+    due = {step for interval in (7, 9, 20) for step in range(interval, 61, interval)}
+    for start, n, _ in sess.runs:
+        assert not due & set(range(start + 1, start + n))
+
+
+def test_no_validation_pictures(faked):
+    _, recorder, run = faked(HParams(n_iterations=20, eval_steps=5, batch_size=8), n_validation=0)
+    result = run()
+    assert recorder.steps('validation') == recorder.steps('end') == [] and result.validation.n == 0
+
+
+def test_progress_counts_only_strictly_better_validations():
+    progress = Progress(step=10).after_validation(0.5)
+    assert progress == Progress(10, 0.5, 10, 0)
+    progress = progress._replace(step=20).after_validation(0.5)
+    assert progress == Progress(20, 0.5, 10, 1)
+    assert progress._replace(step=30).after_validation(0.6) == Progress(30, 0.6, 30, 0)
+    assert Progress().after_validation(0.0).best_accuracy == 0.0  # better than none
+
+
+@pytest.mark.parametrize('patience, accuracies, stops', [
+    (0, [0.9, 0.1, 0.1, 0.1, 0.1], 50), (2, [0.5, 0.6, 0.6, 0.5, 0.9], 40), (1, [0.5, 0.5, 0.9], 20),
+    (3, [0.1, 0.2, 0.3, 0.4, 0.5], 50), (1, [0.1, 0.2, 0.3, 0.4, 0.1], 50)])
+def test_early_stopping(faked, patience, accuracies, stops):
+    hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=patience)
+    _, recorder, run = faked(hparams, accuracies=accuracies)
+    result = run()
+    assert result.progress.step == stops and result.finished and result.stopped_early == (stops < 50)
+    assert recorder.steps('save')[-1] == stops  # what was reached is kept
+    assert result.progress.best_accuracy == max(accuracies[:stops // 10])
+    assert [is_best for kind, _, _, is_best in
+            [event for event in recorder.events if event[0] == 'validation']][0] is True
+
+
+def test_early_stopping_goes_on_counting_after_a_resume(faked):
+    hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=2)
+    _, _, run = faked(hparams, accuracies=[0.4])
+    assert run(start=Progress(20, 0.5, 10, 1)).progress.step == 30
+    _, recorder, run = faked(hparams)
+    result = run(start=Progress(30, 0.5, 10, 2))  # it had stopped already
+    assert result.progress.step == 30 and result.stopped_early and result.finished
+
+
+def test_request_to_stop_saves_and_ends(faked):
+    sess, recorder, run = faked(HParams(n_iterations=500, eval_steps=100, batch_size=8))
+    asked = iter([False, False, True])
+    result = run(should_stop=lambda: next(asked))
+    assert not result.finished and result.validation is None and 0 < result.progress.step < 500
+    assert recorder.events[-1] == ('save', sess.step, result.progress)
+
+
+def test_a_resumed_run_takes_only_what_is_left(faked):
+    sess, recorder, run = faked(HParams(n_iterations=50, eval_steps=20, batch_size=8), display_step=10)
+    sess.step = 33
+    run(start=Progress(33, 0.5, 20, 0))
+    assert sess.runs[0][0] == 33 and sess.step == 50 and recorder.steps('display') == [40, 50]
+    whole, _, run = faked(HParams(n_iterations=50, eval_steps=20, batch_size=8))
+    run()
+    assert sess.rows == whole.rows[33 * 8:]
+
+
+def test_nothing_left_to_do(faked):
+    sess, recorder, run = faked(HParams(n_iterations=50, batch_size=8))
+    result = run(start=Progress(50, 0.5, 50, 0))
+    assert result.finished and sess.runs == [] and result.progress.step == 50 and result.validation.n == 4
+
+
+def test_loss_that_is_not_a_number_ends_the_training(faked):
+    _, recorder, run = faked(HParams(n_iterations=50, batch_size=8, learning_rate=0.5), sess=FakeSession(bad_step=23),
+                             save_steps=10)
+    with pytest.raises(DivergedError) as caught:
+        run()
+    message = str(caught.value)
+    assert message.startswith('The loss became nan at step 23: lower --learning_rate=0.5') and '\n' not in message
+    assert recorder.steps('save') == [10, 20]
+
+
+@pytest.mark.parametrize('event', ['display', 'save', 'eval', 'stop'])
+def test_what_diverged_is_never_shown_or_saved(faked, event):
+    """The update itself may break the weights, though the loss before it was finite."""
+    steps = {'display_step': 1000, 'save_steps': 1000}
+    hparams = HParams(n_iterations=50, batch_size=8, eval_steps=5 if event == 'eval' else 1000)
+    if event in ('display', 'save'):
+        steps['display_step' if event == 'display' else 'save_steps'] = 5
+    asked = iter([False, event == 'stop', False, False, False, False])
+    _, recorder, run = faked(hparams, sess=FakeSession(loss_after=math.inf), **steps)
+    with pytest.raises(DivergedError, match='The loss became inf at step '):
+        run(should_stop=lambda: next(asked, False))
+    assert recorder.events == []
+
+
+def test_runs_grow_while_they_are_short_and_shrink_when_they_take_long(faked, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(train_module.time, 'perf_counter', lambda: clock.now)
+    sess, _, run = faked(HParams(n_iterations=1000, batch_size=8, eval_steps=1000), display_step=1000)
+    make = sess.make_callable
+
+    def slow(*arguments):
+        inner = make(*arguments)
+
+        def timed(images, labels, keep_prob):
+            clock.now += len(labels) / 8 * (0.001 if sess.step < 300 else 0.01)
+            return inner(images, labels, keep_prob)
+        return timed
+
+    sess.make_callable = slow
+    run()
+    # Doubling at first; 0.4 seconds at most once the speed is known.
+    lengths = [n for _, n, _ in sess.runs]
+    assert lengths[:6] == [10, 20, 40, 80, 160, 320]
+    assert all(39 <= n <= 40 for n in lengths[6:-1]) and len(lengths) > 10 and sum(lengths) == 1000
+
+
+# With a real network.
+
+
+@pytest.fixture
+def session(tf):
+    """Function of hyperparameters and a data set: (network, initialised session)."""
+    from mnist_graph import graph
+
+    opened = []
+
+    def start(hparams, dataset, values=None):
+        network = graph.build(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
+        sess = tf.Session(graph=network.graph)
+        opened.append(sess)
+        sess.run(network.initializer)
+        if values:
+            with network.graph.as_default():
+                for variable in tf.global_variables():
+                    set_value(sess, tf, variable, values[variable.op.name])
+        return network, sess
+
+    yield start
+    for sess in opened:
+        sess.close()
+
+
+@pytest.fixture(scope='module')
+def dataset():
+    return tiny_dataset()
+
+
+def test_it_learns(session, dataset):
+    hparams = HParams(hidden_units=(16, 8), batch_size=8, learning_rate=0.02, n_iterations=150, dropout=0, eval_steps=50,
+                      n_validation=15)
+    network, sess = session(hparams, dataset)
+    before = evaluation.evaluate(network, sess, dataset.test)
+    recorder = Recorder()
+    result = train(network, sess, hparams, dataset, monitors=[recorder])
+    after = evaluation.evaluate(network, sess, dataset.test)
+    assert after.accuracy > 0.9 > before.accuracy and after.loss < before.loss / 2
+    assert result.finished and result.validation.n == 15
+    assert result.validation == evaluation.evaluate(network, sess, dataset.validation)
+    _, step, validation, logits = recorder.events[-1]
+    np.testing.assert_array_equal(logits, evaluation.logits(network, sess, validation.images))
+
+
+def test_what_is_displayed_is_the_last_batch_without_dropout(session, dataset):
+    network, sess = session(TINY, dataset)
+    recorder = Recorder()
+    train(network, sess, TINY, dataset, monitors=[recorder], display_step=40)
+    from mnist_graph.data import BatchOrder
+
+    rows = BatchOrder(45, 8, TINY.seed).rows(39, 1)
+    metrics = evaluation.evaluate(network, sess, dataset.train[rows])
+    kind, step, loss, accuracy, rate = [event for event in recorder.events if event[0] == 'display'][-1]
+    assert (step, rate) == (40, pytest.approx(0.02))
+    assert loss == pytest.approx(metrics.loss, rel=1e-5) and accuracy == pytest.approx(metrics.accuracy)
+
+
+def test_same_seed_same_weights(session, dataset):
+    def trained(**changes):
+        hparams = HParams(**{**TINY.to_dict(), **changes})
+        network, sess = session(hparams, dataset)
+        train(network, sess, hparams, dataset)
+        return values_of(network, sess, pytest.importorskip('tensorflow').compat.v1)
+
+    one = trained()
+    assert_same_values(one, trained())
+    assert (one['weights/w1'] != trained(seed=1)['weights/w1']).any()
+
+
+def test_stopping_anywhere_and_going_on_changes_nothing(session, dataset, tf):
+    network, sess = session(TINY, dataset)
+    whole = Recorder()
+    train(network, sess, TINY, dataset, monitors=[whole], display_step=5, save_steps=7)
+    expected = values_of(network, sess, tf)
+    for stop_at in (1, 9, 10, 23, 39):
+        network, sess = session(TINY, dataset)
+        before, after = Recorder(), Recorder()
+        # A run ends where something is due: saving at stop_at makes it one of those steps.
+        steps = []
+        before.on_steps = steps.append
+        stopped = train(network, sess, TINY, dataset, monitors=[before], display_step=5, save_steps=stop_at,
+                        should_stop=lambda: steps[-1:] == [stop_at])
+        assert stopped.progress.step == stop_at and not stopped.finished
+        network, sess = session(TINY, dataset, values_of(network, sess, tf))
+        train(network, sess, TINY, dataset, start=stopped.progress, monitors=[after], display_step=5, save_steps=7)
+        assert_same_values(values_of(network, sess, tf), expected)
+        for kind in ('display', 'validation'):
+            both = [event for event in before.events + after.events if event[0] == kind]
+            assert both == [event for event in whole.events if event[0] == kind]
+
+
+def test_evaluation_covers_every_picture(session, dataset, monkeypatch):
+    network, sess = session(TINY, dataset)
+    whole = evaluation.logits(network, sess, dataset.test.images)
+    assert whole.shape == (25, 4) and whole.dtype == np.float32
+    by_hand = evaluation.metrics_of(whole, dataset.test.labels)
+    for size, threads in ((7, 1), (5, 3), (1, 2), (100, 2)):
+        monkeypatch.setattr(evaluation, 'BATCH_SIZE', size)
+        np.testing.assert_allclose(evaluation.logits(network, sess, dataset.test.images, threads), whole, rtol=1e-5)
+        metrics = evaluation.evaluate(network, sess, dataset.test, threads)
+        assert (metrics.n, metrics.accuracy) == (25, by_hand.accuracy) and metrics.loss == pytest.approx(by_hand.loss)
+    as_floats = dataset.test.images.astype(np.float32) / 255
+    np.testing.assert_allclose(evaluation.logits(network, sess, as_floats), whole, rtol=1e-4, atol=1e-5)
+    assert evaluation.logits(network, sess, dataset.test.images[:0]).shape == (0, 4)
+
+
+def test_metrics_by_hand():
+    logits = np.float32([[1, 2], [3, 1], [1000, -1000]])
+    metrics = evaluation.metrics_of(logits, np.int32([1, 0, 1]))
+    assert metrics.n == 3 and metrics.accuracy == pytest.approx(2 / 3)
+    assert metrics.loss == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2)) + 2000) / 3)
+    empty = evaluation.metrics_of(np.zeros((0, 2)), np.zeros(0, int))
+    assert empty.n == 0 and math.isnan(empty.loss) and math.isnan(empty.accuracy)
+
+
+def test_softmax_by_hand():
+    got = evaluation.softmax(np.float32([[0, math.log(3)], [1e4, 0]]))
+    np.testing.assert_allclose(got, [[0.25, 0.75], [1, 0]], rtol=1e-6)
+    assert got.dtype == np.float64

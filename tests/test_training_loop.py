@@ -1,0 +1,150 @@
+"""The in-graph loop: the same as train_step taken one by one, however the steps are cut into runs."""
+
+import math
+
+import numpy as np
+import pytest
+from conftest import assert_same_values, set_value, tiny_dataset, values_of
+
+from mnist_graph.data import BatchOrder, one_hot, to_input
+from mnist_graph.hparams import HParams
+
+DATASET = tiny_dataset(n_train=45, n_validation=0)
+SPEC = DATASET.input_spec()
+EVERYTHING = {'input_dropout': 0.1, 'label_smoothing': 0.1, 'weight_decay': 0.01, 'ema_decay': 0.9, 'warmup_steps': 3,
+              'learning_rate_schedule': 'cosine', 'dropout_layers': 'all'}
+BATCH_SIZE = 8  # of 45 pictures: batches run across the ends of epochs
+
+
+def hparams(**changes):
+    return HParams(**{'hidden_units': (6, 5), 'batch_size': BATCH_SIZE, 'learning_rate': 0.01, 'n_iterations': 12,
+                      **changes})
+
+
+@pytest.fixture
+def trained(tf):
+    """Function of hyperparameters, number of towers and the number of steps in each run of the loop.
+
+    An empty list of runs takes single train_steps with fed batches. Returns all
+    variables after 12 steps.
+    """
+    from mnist_graph import graph
+
+    def train(hparams, n_towers=1, runs=(), pictures_less=0):
+        network = graph.build(hparams, SPEC, 12, n_towers)
+        order = BatchOrder(len(DATASET.train), hparams.batch_size, hparams.seed)
+        images, labels = DATASET.train.images.reshape(len(DATASET.train), -1), DATASET.train.labels
+        keep_prob = 1 - hparams.dropout
+        with tf.Session(graph=network.graph) as sess:
+            sess.run(network.initializer)
+            done = 0
+            for n_steps in runs or [0] * 12:
+                rows = order.rows(done, n_steps or 1)[:-pictures_less or None]
+                if n_steps:
+                    reached, loss = sess.run(
+                        [network.loop.steps_done, network.loop.last_loss],
+                        {network.loop.images: images[rows], network.loop.labels: labels[rows],
+                         network.keep_prob: keep_prob})
+                    assert reached == done + n_steps and math.isfinite(loss)
+                    done += n_steps
+                else:
+                    sess.run(network.train_step, {
+                        network.X: to_input(images[rows]), network.Y: one_hot(labels[rows], SPEC.n_classes),
+                        network.keep_prob: keep_prob})
+                    done += 1
+            assert done == 12
+            return values_of(network, sess, tf)
+
+    return train
+
+
+@pytest.mark.parametrize('changes', [
+    {}, EVERYTHING, {'optimizer': 'rmsprop', 'standardize': True}, {'optimizer': 'momentum', 'activation': 'tanh'},
+    {'optimizer': 'gradient_descent', 'hidden_units': ()}], ids=['defaults', 'everything', 'rmsprop', 'momentum', 'bare'])
+def test_loop_equals_fed_train_steps_to_the_bit(trained, changes):
+    assert_same_values(trained(hparams(**changes), runs=[12]), trained(hparams(**changes)))
+
+
+def test_loop_equals_fed_train_steps_with_augmentation(trained):
+    changes = {'augment': True, 'augment_taper': 0.5}
+    one, other = trained(hparams(**changes), runs=[7, 5]), trained(hparams(**changes))
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-3, atol=2e-4, err_msg=name)
+    without = trained(hparams(), runs=[12])
+    assert np.abs(one['weights/w1'] - without['weights/w1']).max() > 0.01
+
+
+@pytest.mark.parametrize('n_towers', [1, 2])
+def test_the_number_of_steps_in_a_run_changes_nothing(trained, n_towers):
+    whole = trained(hparams(**EVERYTHING), n_towers, [12])
+    for runs in ([1] * 12, [5, 7], [3, 1, 8]):
+        assert_same_values(trained(hparams(**EVERYTHING), n_towers, runs), whole)
+
+
+def test_conv_net_loop_equals_fed_train_steps(trained):
+    changes = {'model': 'cnn', 'filters': (2, 3, 2), 'hidden_units': (4,)}
+    one, other = trained(hparams(**changes), runs=[7, 5]), trained(hparams(**changes))
+    for name in one:
+        np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6, err_msg=name)
+
+
+@pytest.mark.parametrize('n_towers', [2, 3])
+def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
+    # 3 towers cannot share 8 rows equally: their shares must be weighed.
+    one, several = trained(hparams(**EVERYTHING), 1, [12]), trained(hparams(**EVERYTHING), n_towers, [12])
+    for name in one:
+        np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_short_last_batch(trained):
+    """The loop takes what is left as a batch of its own."""
+    one = trained(hparams(), runs=[12], pictures_less=3)
+    assert one['global_step'] == 12
+    whole = trained(hparams(), runs=[12])
+    assert (one['weights/w1'] != whole['weights/w1']).any()
+
+
+def test_short_batch_with_towers_weighs_rows_equally(tf):
+    from mnist_graph import graph
+
+    bare = hparams(hidden_units=(), optimizer='gradient_descent', learning_rate=0.5)
+    results = []
+    for n_towers in (1, 2, 3):
+        network = graph.build(bare, SPEC, 1, n_towers)
+        with tf.Session(graph=network.graph) as sess:
+            sess.run(network.initializer)
+            rows = np.arange(5)
+            feeds = {network.loop.images: DATASET.train.images.reshape(45, -1)[rows],
+                     network.loop.labels: DATASET.train.labels[rows], network.keep_prob: 1.0}
+            steps, loss = sess.run([network.loop.steps_done, network.loop.last_loss], feeds)
+            assert steps == 1
+            results.append((loss, values_of(network, sess, tf)['weights/out']))
+    for loss, weights in results[1:]:
+        assert loss == pytest.approx(results[0][0], rel=1e-6)
+        np.testing.assert_allclose(weights, results[0][1], rtol=1e-5, atol=1e-7)
+
+
+def test_loop_stops_at_the_step_whose_loss_is_not_finite(tf):
+    from mnist_graph import graph
+
+    network = graph.build(hparams(hidden_units=(), batch_size=2), SPEC, 9)
+    with tf.Session(graph=network.graph) as sess:
+        sess.run(network.initializer)
+        feeds = {network.loop.images: np.ones((18, 64), np.uint8), network.loop.labels: np.zeros(18, np.int32),
+                 network.keep_prob: 1.0}
+        assert sess.run(network.loop.steps_done, feeds) == 9
+        set_value(sess, tf, network.weights['out'], np.full((64, 4), np.nan))
+        steps, loss = sess.run([network.loop.steps_done, network.loop.last_loss], feeds)
+        assert steps == 10 and math.isnan(loss)
+
+
+def test_no_pictures_no_steps(tf):
+    from mnist_graph import graph
+
+    network = graph.build(hparams(), SPEC, 9)
+    with tf.Session(graph=network.graph) as sess:
+        sess.run(network.initializer)
+        before = values_of(network, sess, tf)
+        assert sess.run(network.loop.steps_done, {network.loop.images: np.zeros((0, 64), np.uint8),
+                                                  network.loop.labels: np.zeros(0, np.int32), network.keep_prob: 1.0}) == 0
+        assert_same_values(before, values_of(network, sess, tf))
