@@ -6,9 +6,9 @@ Four tables, each with the network's accuracy after our preprocessing:
 
 1. a folder of pictures whose names begin with their label (`7_03.png`), beside the naive way: grey, resized to
    28x28, inverted if it is bright at the corners;
-2. MNIST's test digits at random places and sizes (30 to 180 pixels) on 200x200 canvases, with either polarity,
-   gradient light, noise and JPEG compression, beside the clean test images;
-3. MNIST's test images written as PNG files and read back, beside the arrays themselves;
+2. MNIST's digits at random places and sizes (30 to 180 pixels) on 200x200 canvases, with either polarity,
+   gradient light, noise and JPEG compression, beside the clean images;
+3. MNIST's images written as PNG files and read back, beside the arrays themselves;
 4. pictures prepared per second on one core.
 
 Exits 1 if --check is given and a goal of the project is missed.
@@ -164,7 +164,8 @@ def main():
     parser.add_argument('--keras_model', help='a Keras model to use in place of a run')
     parser.add_argument('--pictures_dir', default=os.environ.get('MNIST_PICTURES_DIR'))
     parser.add_argument('--data_dir', help='where MNIST is')
-    parser.add_argument('--n_test', type=int, default=10000, help='how many test digits to paste')
+    parser.add_argument('--split', choices=['test', 'validation'], default='test', help="which of MNIST's digits")
+    parser.add_argument('--n_digits', type=int, default=10000, help='how many of them, at most')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--check', action='store_true', help='exit 1 if a goal is missed')
     options = parser.parse_args()
@@ -172,20 +173,20 @@ def main():
 
     classifier = (keras_classifier(options.keras_model) if options.keras_model
                   else package_classifier(options.model_dir))
-    test = data.load('mnist', options.data_dir).test
-    test_images, labels = test.images[:options.n_test, :, :, 0], test.labels[:options.n_test]
+    split = getattr(data.load('mnist', options.data_dir), options.split)[:options.n_digits]
+    originals, labels = split.images[:, :, :, 0], split.labels
     goals = []
     if options.pictures_dir:
         naive, ours, n = folder_accuracies(classifier, options.pictures_dir)
         print(f'{n} pictures: naive {naive:.2f}%, ours {ours:.2f}%')
         goals.append(ours >= 97)
-    clean = accuracy(classifier, test_images / np.float32(255), labels)
+    clean = accuracy(classifier, originals / np.float32(255), labels)
     random = np.random.default_rng(options.seed)
-    pasted = accuracy(classifier, prepare(paste(image, random) for image in test_images), labels)
-    print(f'{len(labels)} test digits: clean {clean:.2f}%, pasted on canvases {pasted:.2f}% ({pasted - clean:+.2f})')
-    again = accuracy(classifier, round_trip(test_images), labels)
-    print(f'{len(labels)} test digits: through PNG files {again:.2f}% ({again - clean:+.2f})')
-    for kind, rate in speeds(test_images):
+    pasted = accuracy(classifier, prepare(paste(image, random) for image in originals), labels)
+    print(f'{len(labels)} {options.split} digits: clean {clean:.2f}%, pasted on canvases {pasted:.2f}% ({pasted - clean:+.2f})')
+    again = accuracy(classifier, round_trip(originals), labels)
+    print(f'{len(labels)} {options.split} digits: through PNG files {again:.2f}% ({again - clean:+.2f})')
+    for kind, rate in speeds(originals):
         print(f'{kind}: {rate:.0f} pictures/s on one core')
     goals += [pasted >= clean - 1.5, abs(again - clean) <= 0.1]
     return 1 if options.check and not all(goals) else 0

@@ -1,13 +1,14 @@
 """Checkpoints that can be trusted: whole or not there at all.
 
 `tf.train.Saver` writes the variables; beside them goes a manifest,
-`model.ckpt-1000.json`, with the size and SHA-256 of each of their files and
-how far training had come. The manifest is written last, so a checkpoint whose
+`model.ckpt-1000.json`, with the size and SHA-256 of each of their files, how
+far training had come, and the SHA-256 of all this. The manifest is written last, so a checkpoint whose
 writing was cut short has none and does not count; one whose bytes changed
 later no longer matches it and is passed over.
 """
 
 import glob
+import hashlib
 import json
 import os
 import re
@@ -61,13 +62,14 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         if _is_whole(prefix, step, progress):
             return Checkpoint(prefix, step, progress)
         _remove(prefix)  # a damaged or half-written one of the same step
-        saver.save(sess, os.path.join(folder, _BASENAME), global_step=step,
-                   write_meta_graph=False, write_state=False)
+        with sess.graph.as_default():
+            saver.save(sess, os.path.join(folder, _BASENAME), global_step=step,
+                       write_meta_graph=False, write_state=False)
         written = sorted(path for path in glob.glob(glob.escape(prefix) + '.*'))
         manifest = {'step': step, 'progress': progress,
                     'files': {os.path.basename(path): {'bytes': os.path.getsize(path), 'sha256': files.sha256(path)}
                               for path in written}}
-        files.write_json(prefix + '.json', manifest)
+        files.write_json(prefix + '.json', {**manifest, 'sha256': _digest(manifest)})
     except (OSError, tf.errors.OpError, ValueError) as error:
         _remove(prefix)
         reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
@@ -75,6 +77,11 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
                               f'free some space or mend the folder, then --resume.') from None
     _remove_others(folder, step, keep)
     return Checkpoint(prefix, step, progress)
+
+
+def _digest(manifest: dict[str, Any]) -> str:
+    """Hex SHA-256 of a manifest without its own 'sha256'."""
+    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
 
 
 def _is_whole(prefix: str, step: int, progress: dict[str, Any]) -> bool:
@@ -146,6 +153,8 @@ def _verified(prefix: str, step: int) -> Checkpoint:
     try:
         with open(manifest_path, 'rb') as file:
             manifest = json.loads(file.read(_MANIFEST_MAX_BYTES))
+        if manifest.pop('sha256') != _digest(manifest):
+            raise ValueError('sha256')
         listed = {name: (entry['bytes'], entry['sha256']) for name, entry in manifest['files'].items()}
         progress, saved_step = dict(manifest['progress']), manifest['step']
     except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
@@ -157,8 +166,8 @@ def _verified(prefix: str, step: int) -> Checkpoint:
         try:
             if os.path.getsize(path) != n_bytes or files.sha256(path) != digest:
                 raise CheckpointError(f'{path}: is damaged (its size or SHA-256 is not what was saved)')
-        except OSError as error:
-            raise CheckpointError(f'{path}: cannot be read ({error.strerror})') from None
+        except (OSError, ValueError) as error:
+            raise CheckpointError(f'{path}: cannot be read ({getattr(error, "strerror", error)})') from None
     return Checkpoint(prefix, step, progress)
 
 

@@ -133,7 +133,7 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
 
 def _input_spec(values: dict[str, Any]) -> InputSpec:
     spec = InputSpec(**values)
-    if not all(isinstance(number, int) and 1 <= number <= 65_536 for number in spec[:4]):
+    if not all(type(number) is int and 1 <= number <= 65_536 for number in spec[:4]):
         raise ValueError('input_spec')
     if not all(isinstance(number, (int, float)) and abs(number) < 1e6 for number in spec[4:]) or spec.pixel_std <= 0:
         raise ValueError('input_spec')

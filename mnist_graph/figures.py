@@ -95,13 +95,12 @@ def _show_picture(axes, picture: np.ndarray, **options) -> None:
     axes.spines[:].set_visible(True)
 
 
-def view(viewed: Sequence[tuple[Any, Any]], class_names: Sequence[str], path: str) -> int:
+def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
     """Draws each digit as it was given, as the network saw it, and its probabilities.
 
     Args:
-      viewed: (`picture_stream.Prepared`, `readings.Reading`) of each picture; the
-        first MOST_VIEWS digits are drawn.
-      class_names: What each label stands for.
+      viewed: (`picture_stream.Prepared`, `readings.Reading`) of each picture, at
+        least one; the first MOST_VIEWS digits are drawn.
       path: Picture file to write.
 
     Returns:
@@ -123,7 +122,7 @@ def view(viewed: Sequence[tuple[Any, Any]], class_names: Sequence[str], path: st
             given.set_title(_shortened(os.path.basename(picture.path), 20))
             _show_picture(seen, picture.images[number])
             seen.set_title('What the network saw' if n_digits == 1 else f'Digit {number + 1} of {n_digits}')
-            _draw_probabilities(bars, row, class_names)
+            _draw_probabilities(bars, row, viewed[0][1].class_names)
     return len(digits)
 
 
@@ -227,7 +226,7 @@ def first_layer(weights: np.ndarray, path: str) -> None:
     rows = -(-n // columns)
     # A few extreme weights would leave all the others pale.
     most = float(np.quantile(np.abs(shown), 0.995)) or 1.0
-    with _Drawing(path, 1.25 * columns + 1.8, 1.35 * rows + 1.2) as figure:
+    with _Drawing(path, 1.25 * columns + 1.8, 1.25 * rows + 1.0) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()

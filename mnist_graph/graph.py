@@ -184,11 +184,11 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
         layer = cnn.convolutions(spec, layer, weights, biases)
     for number in range(1, len(hparams.hidden_units) + 1):
         with tf.name_scope(f'layer_{number}'):
-            layer = activation(tf.add(tf.matmul(layer, weights[f'w{number}']), biases[f'b{number}']))
+            layer = activation(tf.nn.bias_add(tf.matmul(layer, weights[f'w{number}']), biases[f'b{number}']))
             if f'layer_{number}' in masks:
                 layer = tf.multiply(layer, masks[f'layer_{number}'], name='layer_drop')
     with tf.name_scope('output_layer'):
-        return tf.add(tf.matmul(layer, weights['out']), biases['out'])
+        return tf.nn.bias_add(tf.matmul(layer, weights['out']), biases['out'])
 
 
 def mean_cross_entropy(output_layer: tf.Tensor, Y: tf.Tensor, label_smoothing: float = 0.0) -> tf.Tensor:

@@ -5,6 +5,7 @@ as high as wide, which every size below allows for.
 """
 
 import io
+import math
 import os
 from typing import Sequence
 
@@ -105,7 +106,7 @@ def as_picture(images: np.ndarray, titles: Sequence[str]) -> Image.Image:
     scale = max(1, round((360 if n == 1 else 84) / max(height, width)))
     tile_width, tile_height, font_size = width * scale, height * scale, 28 if n == 1 else 20
     gap, title_height = 10, font_size + 8
-    columns = int(np.ceil(np.sqrt(n * (tile_height + title_height) / tile_width)))
+    columns = math.ceil(math.sqrt(n))
     rows = -(-n // columns)
     size = (gap + columns * (tile_width + gap), gap + rows * (tile_height + title_height + gap))
     if size[0] * size[1] > _MOST_GRID_PIXELS:

@@ -1,9 +1,6 @@
 """Many picture files, made ready for the network a chunk at a time, on several cores if there are many."""
 
-import multiprocessing
 import signal
-from concurrent.futures import ProcessPoolExecutor
-from concurrent.futures.process import BrokenProcessPool
 from typing import Iterator, NamedTuple, Sequence
 
 import numpy as np
@@ -86,7 +83,15 @@ def stream(paths: Sequence[str], wanted: Wanted, n_workers: int = 1) -> Iterator
     if n_workers < 2 or len(paths) < _PICTURES_WORTH_A_POOL:
         for chunk in chunks:
             yield [prepare(path, wanted) for path in chunk]
-        return
+    else:
+        yield from _stream_from_pool(chunks, wanted, n_workers)
+
+
+def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: int) -> Iterator[list[Prepared]]:
+    import multiprocessing
+    from concurrent.futures import ProcessPoolExecutor
+    from concurrent.futures.process import BrokenProcessPool
+
     # A fresh interpreter for each: one that is forked would inherit TensorFlow's locks but not its threads.
     with ProcessPoolExecutor(n_workers, multiprocessing.get_context('spawn'), _ignore_interrupt) as pool:
         def begin(chunk):

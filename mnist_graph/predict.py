@@ -32,38 +32,40 @@ def main(arguments) -> int:
     """Reads the pictures that the command line names; returns 1 if any could not be read."""
     if len(arguments) < 2:
         raise UsageError('No picture to read; name some, as in python -m mnist_graph.predict test_img.png')
-    from mnist_graph import picture_stream, readings, saved_model
     if FLAGS.save_view:
         from mnist_graph import figures
         figures.check_can_write(FLAGS.save_view)
-    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
-    class_names = found.descriptions[0].class_names
-    paths, errors = picture_stream.find_files(arguments[1:])
-    chunks = picture_stream.stream(paths, wanted_pictures(found.descriptions[0]), cli.n_threads())
 
-    # Pictures are made ready before TensorFlow is imported, which takes seconds.
-    writer = readings.Writer(FLAGS.format, class_names)
-    n_bad, model, viewed = len(errors), None, []
-    report(errors)
-    with contextlib.ExitStack() as stack:
-        bar = stack.enter_context(progress_bar(len(paths)))
-        write(writer.begin(), bar)
-        for chunk in chunks:
-            errors = [picture.error for picture in chunk if picture.error]
+    # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
+    from mnist_graph import picture_stream
+    paths, errors = picture_stream.find_files(arguments[1:])
+    output = Output(FLAGS.format, len(paths))
+    output.report(errors)
+    if not paths:
+        with output:
+            return 1
+    from mnist_graph import saved_model
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
+    pictures = picture_stream.stream(paths, wanted_pictures(found.descriptions[0]), cli.n_threads())
+
+    # The model is loaded when there is a picture for it.
+    model, viewed = None, []
+    with contextlib.ExitStack() as stack, output:
+        for chunk in pictures:
+            output.report([picture.error for picture in chunk if picture.error])
             good = [picture for picture in chunk if not picture.error]
-            n_bad += len(errors)
-            report(errors, bar)
+            read = []
             if good:
                 model = model or stack.enter_context(load(found))
                 read = read_pictures(model, good)
-                write(writer.lines(read), bar)
-                viewed += zip(good, read) if FLAGS.save_view and len(viewed) < figures.MOST_VIEWS else ()
-            bar.update(len(chunk))
-        write(writer.end(), bar)
+            output.write(read, len(chunk))
+            if FLAGS.save_view and len(viewed) < figures.MOST_VIEWS:
+                viewed += zip(good, read)
     if viewed:
-        figures.view(viewed, class_names, FLAGS.save_view)
-        cli.note(f'What the network saw is in {FLAGS.save_view}')
-    return 1 if n_bad else 0
+        n_drawn = figures.view(viewed, FLAGS.save_view)
+        cli.note(f'What the network saw is in {FLAGS.save_view}'
+                 + f' (the first {n_drawn} digits)' * (n_drawn == figures.MOST_VIEWS))
+    return 1 if output.n_errors else 0
 
 
 def wanted_pictures(described):
@@ -101,32 +103,57 @@ def read_pictures(model, pictures) -> list:
             for picture, part in zip(pictures, np.split(probabilities, ends[:-1]))]
 
 
-def progress_bar(n_pictures: int):
-    """A bar on a terminal, if it takes long enough to need one."""
-    from tqdm import tqdm
+class Output:
+    """Writes readings to standard output and errors to standard error, with a progress bar for many pictures.
 
-    from mnist_graph.picture_stream import CHUNK_SIZE
+    Attributes:
+      n_errors: Errors reported so far.
+    """
 
-    return tqdm(total=n_pictures, unit=' pictures', leave=False,
-                disable=n_pictures <= CHUNK_SIZE or not sys.stderr.isatty())
+    def __init__(self, form: str, n_pictures: int):
+        from mnist_graph.picture_stream import CHUNK_SIZE
+        from mnist_graph.readings import Writer
 
+        self.n_errors = 0
+        self._writer, self._bar = Writer(form), None
+        if n_pictures > CHUNK_SIZE and sys.stderr.isatty():
+            from tqdm import tqdm
+            self._bar = tqdm(total=n_pictures, unit=' pictures', leave=False)
 
-def write(text: str, bar) -> None:
-    """Writes to standard output, above the bar; what its encoding lacks is escaped."""
-    encoding = sys.stdout.encoding or 'utf-8'
-    bar.write(text.encode(encoding, 'backslashreplace').decode(encoding), file=sys.stdout, end='')
-    sys.stdout.flush()
+    def __enter__(self) -> 'Output':
+        self._print(self._writer.begin())
+        return self
 
+    def __exit__(self, kind, error, traceback) -> None:
+        if self._bar:
+            self._bar.close()
+        if kind is None:
+            self._print(self._writer.end())
 
-def report(errors, bar=None) -> None:
-    """Writes a line for each error to standard error, above the bar."""
-    from mnist_graph.readings import printable
+    def report(self, errors) -> None:
+        """A line for each error."""
+        from mnist_graph.readings import printable
 
-    for error in errors:
-        if bar is None or bar.disable:
+        self.n_errors += len(errors)
+        if self._bar:
+            self._bar.clear()
+        for error in errors:
             cli.note(printable(error))
-        else:
-            bar.write(printable(error), file=sys.stderr)
+
+    def write(self, readings, n_done: int) -> None:
+        """The readings among the next `n_done` pictures."""
+        if self._bar:
+            self._bar.clear()
+        self._print(self._writer.lines(readings))
+        if self._bar:
+            self._bar.update(n_done)
+
+    @staticmethod
+    def _print(text: str) -> None:
+        """Writes to standard output; what its encoding lacks is escaped."""
+        encoding = sys.stdout.encoding or 'utf-8'
+        sys.stdout.write(text.encode(encoding, 'backslashreplace').decode(encoding))
+        sys.stdout.flush()
 
 
 def run() -> None:

@@ -20,6 +20,7 @@ class Reading(NamedTuple):
       second: The next likeliest reading, which differs in one digit; '' if there is one class only.
       second_probability: Of that one.
       probabilities: float64 [digits, classes].
+      class_names: What each label stands for.
     """
 
     path: str
@@ -28,6 +29,7 @@ class Reading(NamedTuple):
     second: str
     second_probability: float
     probabilities: np.ndarray
+    class_names: Sequence[str]
 
 
 def reading_of(path: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Reading:
@@ -37,14 +39,14 @@ def reading_of(path: str, probabilities: np.ndarray, class_names: Sequence[str])
     rows = np.arange(len(probabilities))
     probability = float(probabilities[rows, best].prod())
     if probabilities.shape[1] < 2:
-        return Reading(path, _join(best, class_names), probability, '', 0.0, probabilities)
+        return Reading(path, _join(best, class_names), probability, '', 0.0, probabilities, class_names)
     # The digits are read apart, so the next likeliest reading differs in the one digit that is least sure.
     ratios = probabilities[rows, order[:, 1]] / probabilities[rows, best]
     least_sure = int(ratios.argmax())
     second = best.copy()
     second[least_sure] = order[least_sure, 1]
     return Reading(path, _join(best, class_names), probability, _join(second, class_names),
-                   probability * float(ratios[least_sure]), probabilities)
+                   probability * float(ratios[least_sure]), probabilities, class_names)
 
 
 def _join(labels: np.ndarray, class_names: Sequence[str]) -> str:
@@ -59,8 +61,8 @@ class Writer:
     JSON is one array of objects; CSV begins with the names of its columns.
     """
 
-    def __init__(self, form: str, class_names: Sequence[str]):
-        self._form, self._class_names = form, class_names
+    def __init__(self, form: str):
+        self._form = form
         self._is_first = True
 
     def begin(self) -> str:
@@ -88,7 +90,7 @@ class Writer:
         values = {
             'path': reading.path, 'digit': reading.text, 'probability': round(reading.probability, 6),
             'second_guess': reading.second, 'second_probability': round(reading.second_probability, 6),
-            'probabilities': [dict(zip(self._class_names, np.round(row, 6).tolist()))
+            'probabilities': [dict(zip(reading.class_names, np.round(row, 6).tolist()))
                               for row in reading.probabilities]}
         separator, self._is_first = '\n' if self._is_first else ',\n', False
         return separator + json.dumps(values)

@@ -132,8 +132,7 @@ class _Views:
         graph = tf.Graph()
         with graph.as_default():
             images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
-            # Compiling takes longer than all of MNIST's test set does without.
-            views = augment.views(images, n_views, compiled=False)
+            views = augment.views(images, n_views)
         self._sess = tf.Session(graph=graph)
         self._run = self._sess.make_callable(views, [images])
 

@@ -79,7 +79,8 @@ class Coordinator:
         if time.monotonic() < self._next_look:
             return
         self._store.recover(starting=False)
-        self._pool.ensure(len(self._running) + self._store.n_waiting())
+        if self._pool.n_alive < self._pool.n_workers:
+            self._pool.ensure(len(self._running) + self._store.n_waiting())
         while self._pool.n_idle:
             claimed = self._store.claim()
             if claimed is None:

@@ -146,7 +146,7 @@ def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: Place, 
     def stopping() -> int:
         return should_stop() or int(deadline is not None and time.monotonic() > deadline)
 
-    recorder = _Recorder(store, place.sweep_dir, settings, listener)
+    recorder = Recorder(store, place.sweep_dir, settings, listener)
     pool = WorkerPool(workers or runtime.usable_cores(), settings, os.path.join(place.sweep_dir, 'logs'))
     try:
         coordinator = Coordinator(store, pool, recorder, stopping,
@@ -200,7 +200,7 @@ def _checked_data(sweep: Sweep, place: Place, listener: Listener) -> tuple[Sweep
             Settings(name, data_dir, dataset.fingerprint))
 
 
-class _Recorder(Listener):
+class Recorder(Listener):
     """Rewrites results.csv and best.flags after each trial, before passing the news on."""
 
     def __init__(self, store: Store, folder: str, settings: Settings, listener: Listener):
@@ -225,7 +225,7 @@ class _Recorder(Listener):
         sweep_report.write(self._folder, self._store.sweep, sweep_report.rows(self._store.sweep, trials), self._flags)
         self._listener.on_progress(sweep_report.n_ended(self._store.sweep, trials), self._store.sweep.n_trials)
         ended = time.monotonic()
-        self._next_write = ended + 10 * (ended - began)
+        self._next_write = ended + (ended - began) / self._store.reporting_share
 
 
 def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:

@@ -25,7 +25,8 @@ from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
 JOURNAL = 'journal.log'
-_DESCRIPTION, _POINT, _FAILURE, _REASON, _RESULT, _TEST = 'sweep', 'point', 'failure', 'reason', 'result', 'test'
+POINT = 'point'
+_DESCRIPTION, _FAILURE, _REASON, _RESULT, _TEST = 'sweep', 'failure', 'reason', 'result', 'test'
 _STATES = {TrialState.WAITING: 'waiting', TrialState.RUNNING: 'running', TrialState.COMPLETE: 'complete',
            TrialState.PRUNED: 'pruned', TrialState.FAIL: 'failed'}
 
@@ -62,6 +63,8 @@ class Store:
 
     # Waiting trials of which a sweep tries to have this many, so that claiming one is all it takes to begin.
     queue_length = 64
+    # Reading all trials to write results.csv may take this share of a coordinator's time.
+    reporting_share = 0.1
 
     def __init__(self, storage, study_name: str, where: str, create: bool):
         self.where, self._storage = where, optuna.storages.get_storage(storage)
@@ -136,30 +139,34 @@ class Store:
             if not held:
                 return
             attempts = [attempt(trial) for trial in self.trials()]
-            for point, values in sweep_plan.needed(attempts, self.sweep.n_trials, self.queue_length):
-                self._add(point, values or self.sweep.values(point))
+            wanted = sweep_plan.needed(attempts, self.sweep.n_trials, self.queue_length)
+            self._add([(point, values or self.sweep.values(point) or {}) for point, values in wanted])
 
-    def _add(self, point: int, values: dict[str, Any] | None) -> None:
-        values = values or {}
-        distributions = {name: distribution(one) for name, one in self.sweep.space.items() if name in values}
-        self._study.add_trial(optuna.trial.create_trial(
-            state=TrialState.WAITING, distributions=distributions, user_attrs={_POINT: point},
-            params={name: search_space.value_text(value) for name, value in values.items()}))
+    def _add(self, wanted: list[tuple[int, dict[str, Any]]]) -> None:
+        """Queues a trial for each (point, values)."""
+        for point, values in wanted:
+            distributions = {name: distribution(one) for name, one in self.sweep.space.items() if name in values}
+            self._study.add_trial(optuna.trial.create_trial(
+                state=TrialState.WAITING, distributions=distributions, user_attrs={POINT: point},
+                params={name: search_space.value_text(value) for name, value in values.items()}))
 
     def claim(self) -> Claimed | None:
         """Makes one of the waiting trials ours, or None if there is none."""
-        trial_id = self._claim_id()
-        if trial_id is None:
+        found = self._claim()
+        if found is None:
             return None
-        trial = self._storage.get_trial(trial_id)
-        params = trial.params or self._suggest(trial_id)
-        values = {name: search_space.value_from_text(name, params[name]) for name in self.sweep.space}
-        return Claimed(trial_id, trial.number, trial.user_attrs[_POINT], values)
+        trial_id, number, point = found
+        values = self.sweep.values(point)
+        if values is None:
+            params = self._storage.get_trial(trial_id).params or self._suggest(trial_id)
+            values = {name: search_space.value_from_text(name, params[name]) for name in self.sweep.space}
+        return Claimed(trial_id, number, point, values)
 
-    def _claim_id(self) -> int | None:
+    def _claim(self) -> tuple[int, int, int] | None:
+        """Id, number and point of a trial that was waiting and now is running."""
         for trial in self._storage.get_all_trials(self._study_id, deepcopy=False, states=(TrialState.WAITING,)):
             if self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
-                return trial._trial_id
+                return trial._trial_id, trial.number, trial.user_attrs[POINT]
         return None
 
     def _suggest(self, trial_id: int) -> dict[str, Any]:
@@ -180,11 +187,9 @@ class Store:
         Raises:
           Taken: The trial is no longer ours.
         """
-        with _taken():
-            self._storage.set_trial_intermediate_value(claimed.trial_id, step, accuracy)
-            if self.sweep.pruner == 'none':
-                return True
-            return not self._study.pruner.prune(self._study, self._storage.get_trial(claimed.trial_id))
+        self._note_accuracy(claimed.trial_id, step, accuracy)
+        return self.sweep.pruner == 'none' or not self._study.pruner.prune(
+            self._study, self._storage.get_trial(claimed.trial_id))
 
     def complete(self, claimed: Claimed, accuracy: float, result: dict[str, Any], pruned: bool = False) -> None:
         """Notes a trial's validation accuracy, and what else is known of it.
@@ -192,10 +197,7 @@ class Store:
         Raises:
           Taken: The trial is no longer ours.
         """
-        with _taken():
-            self._storage.set_trial_user_attr(claimed.trial_id, _RESULT, result)
-            self._storage.set_trial_state_values(
-                claimed.trial_id, TrialState.PRUNED if pruned else TrialState.COMPLETE, [accuracy])
+        self._end(claimed.trial_id, TrialState.PRUNED if pruned else TrialState.COMPLETE, accuracy, {_RESULT: result})
 
     def fail(self, claimed: Claimed, failure: str, reason: str) -> None:
         """Notes that a trial failed; see `sweep_plan` for the kinds of failure.
@@ -203,14 +205,18 @@ class Store:
         Raises:
           Taken: The trial is no longer ours.
         """
-        self._fail(claimed.trial_id, failure, reason)
+        self._end(claimed.trial_id, TrialState.FAIL, None, {_FAILURE: failure, _REASON: reason})
 
-    def _fail(self, trial_id: int, failure: str, reason: str) -> None:
+    def _note_accuracy(self, trial_id: int, step: int, accuracy: float) -> None:
         with _taken():
-            # A failed trial cannot be changed, so what it failed of comes first.
-            self._storage.set_trial_user_attr(trial_id, _FAILURE, failure)
-            self._storage.set_trial_user_attr(trial_id, _REASON, reason)
-            self._storage.set_trial_state_values(trial_id, TrialState.FAIL)
+            self._storage.set_trial_intermediate_value(trial_id, step, accuracy)
+
+    def _end(self, trial_id: int, state: TrialState, accuracy: float | None, attributes: dict[str, Any]) -> None:
+        with _taken():
+            # An ended trial cannot be changed, so what is known of it comes first.
+            for name, value in attributes.items():
+                self._storage.set_trial_user_attr(trial_id, name, value)
+            self._storage.set_trial_state_values(trial_id, state, None if accuracy is None else [accuracy])
 
     def beat(self, claimed: Iterable[Claimed]) -> list[Claimed]:
         """Says that these trials are alive; returns those that are no longer ours."""
@@ -253,7 +259,7 @@ def attempt(trial) -> Attempt:
     # One that failed without a word was declared lost by another machine.
     failure = trial.user_attrs.get(_FAILURE, CRASHED) if trial.state == TrialState.FAIL else ''
     values = {name: search_space.value_from_text(name, value) for name, value in trial.params.items()}
-    return Attempt(trial.user_attrs[_POINT], _STATES[trial.state], failure, values or None)
+    return Attempt(trial.user_attrs[POINT], _STATES[trial.state], failure, values or None)
 
 
 class JournalStore(Store):
@@ -278,7 +284,8 @@ class JournalStore(Store):
         if starting:
             for trial in self.trials():
                 if trial.state == TrialState.RUNNING:
-                    self._fail(trial._trial_id, INTERRUPTED, 'the sweep was stopped')
+                    self._end(trial._trial_id, TrialState.FAIL, None,
+                              {_FAILURE: INTERRUPTED, _REASON: 'the sweep was stopped'})
         self.fill_queue()
 
 

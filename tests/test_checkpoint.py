@@ -60,8 +60,8 @@ def saved_steps(folder):
 def test_everything_comes_back_to_the_bit(saving):
     saving.step()
     expected = saving.values()
-    assert {'global_step', 'weights/w1', 'weights/w1/Adam', 'weights/w1/Adam_1', 'beta1_power'} <= set(expected)
-    assert any('averages' in name for name in expected)
+    assert {'global_step', 'weights/w1'} <= set(expected)
+    assert sum('Adam' in name for name in expected) == 12 and sum('averages' in name for name in expected) >= 6
     saved = saving.save(1, best_accuracy=0.1 + 0.2)
     saving.step()
     found, problems = checkpoint.find(saving.folder)
@@ -123,6 +123,19 @@ def test_damaged_newest_is_named_and_the_one_before_it_used(saving, damage, endi
         assert len(problems) == 1 and path in problems[0] and '\n' not in problems[0]
     saving.restore(found)
     assert_same_values(saving.values(), expected)
+
+
+def test_no_flipped_bit_of_a_manifest_goes_unseen(saving):
+    path = saving.save(2, best_accuracy=0.5).prefix + '.json'
+    with open(path, 'rb') as file:
+        content = file.read()
+    for position in range(len(content)):
+        if content[position:position + 1].isspace():
+            continue
+        with open(path, 'wb') as file:
+            file.write(content[:position] + bytes([content[position] ^ 1]) + content[position + 1:])
+        found, problems = checkpoint.find(saving.folder)
+        assert found is None and len(problems) == 1, position
 
 
 def test_all_damaged(saving):
@@ -187,7 +200,8 @@ def test_saver_itself_would_accept_another_shape(saving, tf):
     """Why shapes are compared: if this fails one day, the comparison is no longer needed."""
     saved = saving.save(1)
     other = Saving(tf, saving.folder, HParams(hidden_units=(6, 7), ema_decay=0.9))
-    other.saver.restore(other.sess, saved.prefix)
+    with other.network.graph.as_default():
+        other.saver.restore(other.sess, saved.prefix)
     assert other.sess.run(other.network.weights['w2']).shape == (6, 5)
     other.sess.close()
 
@@ -244,13 +258,17 @@ def test_a_save_cut_short_does_not_count(saving, monkeypatch, cut):
 
 @pytest.mark.parametrize('change', [
     {'step': 3}, {'step': None}, {'files': {}}, {'files': []}, {'progress': None}, {'progress': [1]},
-    {'files': {'../../etc/passwd.index': {'bytes': 1, 'sha256': ''}}}, {'files': {'x.index': 5}}])
+    {'files': {'a\0.index': {'bytes': 1, 'sha256': ''}}}, {'files': {'../../etc/passwd.index': {'bytes': 1, 'sha256': ''}}}, {'files': {'x.index': 5}}])
 def test_manifest_that_does_not_fit(saving, change):
     saving.save(1)
     path = saving.save(2).prefix + '.json'
     with open(path) as file:
         manifest = json.load(file)
-    with open(path, 'w') as file:
-        json.dump({**manifest, **change}, file)
+    del manifest['sha256']
+    manifest |= change
+    for forged in (manifest, {**manifest, 'sha256': checkpoint._digest(manifest)}):
+        with open(path, 'w') as file:
+            json.dump(forged, file)
+        assert checkpoint.find(saving.folder)[0].step == 1
     found, problems = checkpoint.find(saving.folder)
     assert found.step == 1 and len(problems) == 1
