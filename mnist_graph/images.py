@@ -66,11 +66,12 @@ def picture_to_digits(source, digits='auto'):
         return ready[None]
     try:
         parts = _find_digits(picture, digits)
-        smallest = min(max(part.shape) for part in parts)
-        if smallest < SMALL_DIGIT and max(picture.shape) == WORKING_SIDE:
+        if _is_small(parts) and max(picture.shape) == WORKING_SIDE:
             # The picture may have been reduced: look again, closer.
-            picture = read_picture(source, longest_side=3 * WORKING_SIDE)
-            parts = _find_digits(picture, digits)
+            closer = read_picture(source, longest_side=3 * WORKING_SIDE)
+            parts = _find_digits(closer, digits) or parts
+        if not parts:
+            raise ImageError('the picture is blank: no ink to be seen')
         return np.stack([normalize(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
@@ -79,11 +80,22 @@ def picture_to_digits(source, digits='auto'):
 
 
 def _find_digits(picture, digits):
-    """The ink of each digit in float32 [h, w, c], a list of [h', w']."""
-    ink = extract_ink(picture)
-    if digits == 'one':
-        return [isolate_digit(ink)]
-    return split_digits(ink, plain_only=digits == 'auto')
+    """The ink of each digit in float32 [h, w, c], a list of [h', w'].
+
+    Returns an empty list for a blank picture.
+    """
+    try:
+        ink = extract_ink(picture)
+        if digits == 'one':
+            return [isolate_digit(ink)]
+        return split_digits(ink, plain_only=digits == 'auto')
+    except ImageError:
+        return []
+
+
+def _is_small(parts):
+    """Whether there is no digit, or one too small to keep its form."""
+    return min((max(part.shape) for part in parts), default=0) < SMALL_DIGIT
 
 
 def mnist_digit(picture):

@@ -47,6 +47,7 @@ def extract_ink(picture):
     Raises:
       ImageError: the page is blank.
     """
+    whole, picture = picture, picture[_inside_frame(picture)]
     y, x = (np.linspace(0, side - 1, min(side, SAMPLE_GRID)).round().astype(int)
             for side in picture.shape[:2])
     samples = picture[y[:, None], x]
@@ -69,7 +70,69 @@ def extract_ink(picture):
     share = _unmix(shade - paper, paper, noise)
     if not even:
         share = _level(share)
-    return np.clip(share, 0, 1, out=share)
+    share = _drop_weaker_ink(np.clip(share, 0, 1, out=share))
+    if share.shape == whole.shape[:2]:
+        return share
+    ink = np.zeros(whole.shape[:2], np.float32)
+    ink[_inside_frame(whole)] = share
+    return ink
+
+
+def _drop_weaker_ink(share):
+    """Takes away a second ink that is much weaker than the digit's.
+
+    It shows as many pixels of one middling share, where the soft edges of
+    strokes have all shares alike. The full ink must make up a figure of its
+    own; else what is full is only where strokes cross, or are pressed harder.
+
+    Args:
+      share: float32 [h, w] in [0, 1].
+    """
+    full = share > 0.8
+    middling = share[(share > 0.25) & (share < 0.75)]
+    if not 0.5 * full.sum() < middling.size < 5 * full.sum():
+        return share
+    counts = np.histogram(middling, bins=20, range=(0.25, 0.75))[0]
+    fours = counts[:-3] + counts[1:-2] + counts[2:-1] + counts[3:]
+    spike = int(fours.argmax())
+    if fours[spike] < 0.6 * middling.size:
+        return share
+    sizes = [max(np.ptp(np.flatnonzero(mask.any(axis=axis))) for axis in (0, 1))
+             for mask in (full, share > 0.25)]
+    if sizes[0] < 0.3 * sizes[1]:
+        return share
+    top = 0.25 + 0.025 * (spike + 4)
+    return np.maximum(0, (share - top) / (1 - top))
+
+
+def _inside_frame(picture):
+    """Slices (rows, columns) of a picture less a thin line along its edges.
+
+    Screenshots and scans have such lines: an even colour from corner to corner,
+    unlike that of the rows or columns just inside.
+    """
+    slices = []
+    for lines in (picture, picture.swapaxes(0, 1)):
+        count = len(lines)
+        deepest = min(8, count // 25)
+        start = _frame_width(lines[:deepest + 2]) if deepest else 0
+        stop = _frame_width(lines[::-1][:deepest + 2]) if deepest else 0
+        slices.append(slice(start, count - stop))
+    return tuple(slices)
+
+
+def _frame_width(lines):
+    """How many of the first of float32 [lines, length, c] are a frame."""
+    outer = lines[0, 0]
+    if np.abs(lines[0] - outer).max() > 0.15:
+        return 0
+    middle = lines[:, lines.shape[1] // 2]
+    unlike = np.abs(middle - outer).max(axis=1) > 0.2
+    width = int(unlike.argmax())
+    # Ink may begin at the middle; a frame ends along its whole length.
+    if not width or np.median(np.abs(lines[width] - outer).max(axis=1)) < 0.2:
+        return 0
+    return min(width + 1, len(lines) - 1)
 
 
 def _denoise(shade):
@@ -126,7 +189,7 @@ def _find_paper(samples):
                              samples[:, 0], samples[:, -1]])
     terms = np.zeros((6, channels), np.float32)
     even = _even_paper(samples.reshape(-1, channels), border)
-    if even is not None:
+    if even is not None and not _shaded(samples, even):
         terms[0] = even
         return terms, True
     step = 2 if min(rows, columns) >= 40 else 1
@@ -180,11 +243,30 @@ def _even_paper(samples, border):
     axis = (second - first) / _square((second - first)[None])
     place = (samples - first) @ axis
     between = (place > -0.3) & (place < 1.3)
-    if (one | other).mean() < 0.8 or between.mean() < 0.98:
+    if (one | other).mean() < 0.45 or between.mean() < 0.98:
         return None
     favour = (one.mean() - other.mean() + _near(border, first, tolerance).mean()
               - _near(border, second, tolerance).mean())
     return first if favour >= 0 else second
+
+
+def _shaded(samples, paper):
+    """Whether a large area at the border, wider than a pen, is unlike paper.
+
+    Args:
+      samples: float32 [rows, columns, c].
+      paper: float32 [c].
+    """
+    rows, columns, channels = samples.shape
+    unlike = ~_near(samples.reshape(-1, channels), paper, 0.1)
+    unlike = unlike.reshape(rows, columns)
+    deep, wide = max(2, rows // 4), max(2, columns // 4)
+    for strip, size in ((unlike[:deep], wide), (unlike[-deep:], wide),
+                        (unlike[:, :wide].T, deep), (unlike[:, -wide:].T, deep)):
+        whole = np.concatenate([[0], np.cumsum(strip.all(axis=0))])
+        if (whole[size:] - whole[:-size] == size).any():
+            return True
+    return False
 
 
 def _square(vectors):
@@ -236,8 +318,9 @@ def _local_paper(shade):
     """The shade of paper with shadows or a background of its own.
 
     That is a morphological opening (dark ink: closing) of the picture, which
-    takes away whatever is narrower than a quarter of it, on a coarse grid. Ink
-    is what lies on the heavier side of the local mean.
+    takes away whatever is narrower than a quarter of it and leaves the edges of
+    what is wider in place. Ink is what lies on the heavier side of the local
+    mean.
 
     Args:
       shade: float32 [h, w].
@@ -248,21 +331,27 @@ def _local_paper(shade):
     gather_y, spread_y = _grid(*[shade.shape[0]] * 2)
     gather_x, spread_x = _grid(*[shade.shape[1]] * 2)
     mean = spread_y @ (gather_y @ shade @ gather_x.T) @ spread_x.T
-    sign = 1 if float(((shade - mean) ** 3).sum()) > 0 else -1
-    # 8x8 pixels of each cell; the eighth lightest, not the lightest, so that
-    # specks and a line along the picture's edge do not count.
-    within = 8
-    y, x = ((np.arange(cells * within) + 0.5) * side / (cells * within)
-            for side, cells in zip(shade.shape, (len(gather_y), len(gather_x))))
-    some = sign * shade[y.astype(int)[:, None], x.astype(int)]
-    some = some.reshape(len(gather_y), within, len(gather_x), within)
-    some = some.swapaxes(1, 2).reshape(len(gather_y), len(gather_x), -1)
-    cells = np.partition(some, within, axis=2)[:, :, within]
-    for combine in (np.minimum, np.maximum):
-        padded = np.pad(cells, 1, mode='edge')
-        rows = combine(combine(padded[:-2], padded[1:-1]), padded[2:])
-        cells = combine(combine(rows[:, :-2], rows[:, 1:-1]), rows[:, 2:])
-    return sign * (spread_y @ cells @ spread_x.T)
+    dark = float(((shade - mean) ** 3).sum()) < 0
+    size = max(3, min(shade.shape) // 4)
+    order = (np.maximum, np.minimum) if dark else (np.minimum, np.maximum)
+    for combine in order:
+        shade = _running(_running(shade, size, combine).T, size, combine).T
+    return np.ascontiguousarray(shade)
+
+
+def _running(values, size, combine):
+    """The extreme of float32 [h, w] over `size` rows around each row.
+
+    The window doubles in each step, so the steps are few.
+    """
+    before = (size - 1) // 2
+    result = np.pad(values, ((before, size - 1 - before), (0, 0)), mode='edge')
+    window = 1
+    while window < size:
+        step = min(window, size - window)
+        result = combine(result[step:], result[:-step])
+        window += step
+    return result
 
 
 def _ink_axis(difference):

@@ -141,7 +141,7 @@ def _decode(image, name, longest_side, may_draft=False):
         image = image.convert(_plain_mode(image))
     elif image.mode in ('L', 'RGB') and 'transparency' in image.info:
         image = image.convert('LA' if image.mode == 'L' else 'RGBA')
-    if longest_side is not None and image.mode in ('L', 'RGB'):
+    if longest_side is not None and image.mode in ('L', 'LA', 'RGB', 'RGBA'):
         image = _reduce_image(image, longest_side)
     return _reduce(_drop_alpha(_array_to_unit(np.asarray(image))), longest_side)
 
@@ -216,7 +216,7 @@ def _fill_transparent(colour, alpha):
 
 
 def _reduce_image(image, longest_side):
-    """Averages an L or RGB image down to at most `longest_side` pixels."""
+    """Averages an image down to at most `longest_side` pixels."""
     scale = max(image.size) / longest_side
     if scale <= 1:
         return image

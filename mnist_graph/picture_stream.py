@@ -1,5 +1,6 @@
 """Many picture files, made ready for the network a chunk at a time, on several cores if there are many."""
 
+import contextlib
 import signal
 from typing import Iterator, NamedTuple, Sequence
 
@@ -93,12 +94,13 @@ def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: in
     from concurrent.futures.process import BrokenProcessPool
 
     # A fresh interpreter for each: one that is forked would inherit TensorFlow's locks but not its threads.
-    with ProcessPoolExecutor(n_workers, multiprocessing.get_context('spawn'), _ignore_interrupt) as pool:
+    with ProcessPoolExecutor(n_workers, multiprocessing.get_context('spawn')) as pool:
         def begin(chunk):
             return pool.map(prepare, chunk, [wanted] * len(chunk), chunksize=_PICTURES_PER_TASK)
 
         try:
-            ahead = begin(chunks[0])
+            with _interrupts_blocked():
+                ahead = begin(chunks[0])
             for chunk in [*chunks[1:], []]:
                 current, ahead = ahead, begin(chunk)
                 yield list(current)
@@ -109,6 +111,11 @@ def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: in
             pool.shutdown(cancel_futures=True)
 
 
-def _ignore_interrupt() -> None:
-    """Ctrl-C reaches all processes; the first one ends the others."""
-    signal.signal(signal.SIGINT, signal.SIG_IGN)
+@contextlib.contextmanager
+def _interrupts_blocked():
+    """Processes started meanwhile never see a Ctrl-C, which goes to all of them: this one ends the others."""
+    previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
+    try:
+        yield
+    finally:
+        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

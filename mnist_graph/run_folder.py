@@ -16,7 +16,7 @@ from typing import Any
 
 from mnist_graph import checkpoint, description, files
 from mnist_graph.description import Description
-from mnist_graph.errors import CheckpointError, DivergedError, UsageError
+from mnist_graph.errors import CheckpointError, DivergedError, MnistGraphError, UsageError
 from mnist_graph.train import Monitor, Progress
 
 RUNS = 'runs'
@@ -118,12 +118,24 @@ class RunFolder(Monitor):
 
         Raises:
           CheckpointError: There is no run in it, it is in use, or cannot be written.
+          UsageError: It was trained on other data.
         """
         if not os.path.isdir(folder):
             raise CheckpointError(f'{folder}: there is no such folder to resume; start a run without --resume.')
         lock = FolderLock(folder)
-        if description.read(folder) != described:
-            description.write(folder, described)
+        try:
+            saved = description.read(folder)
+            if saved.fingerprint != described.fingerprint:
+                raise UsageError(f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
+                                 f'now {described.dataset}, {described.fingerprint}); give the --data_dir of then.')
+            if saved != described:
+                description.write(folder, described)
+        except OSError as error:
+            lock.release()
+            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); free some space.') from None
+        except MnistGraphError:
+            lock.release()
+            raise
         return cls(folder, lock, described, keep_checkpoints)
 
     def attach(self, network, sess) -> tuple[Progress, list[str]]:

@@ -70,7 +70,7 @@ def _held_back_stderr():
             os.dup2(real, 2)
             faulthandler.disable()
             if was_enabled:
-                faulthandler.enable()
+                faulthandler.enable(file=2)  # not sys.stderr, which may be no file, as in a notebook
             held.seek(0)
             for line in held.read().splitlines(keepends=True):
                 if not _is_known(line):

@@ -13,7 +13,7 @@ from mnist_graph.ink import INK_THRESHOLD
 # A part of a broken digit holds this share of the largest part's ink or more.
 LEAST_PART = 0.03
 # And it lies within this share of the largest part's longest side of it.
-FARTHEST_PART = 0.3
+FARTHEST_PART = 0.4
 
 
 def isolate_digit(ink):
@@ -223,7 +223,7 @@ def remove_scribble(ink):
     Lines of one pen's width vanish under an opening while those of the other
     stay. That alone could be a printed digit's hairline, so most of the ink
     must stay in one piece, and what goes must reach well beyond it on three
-    sides.
+    sides, or far beyond it on two.
 
     Args:
       ink: float32 [height, width], as from `isolate_digit`.
@@ -268,8 +268,9 @@ def _reaches_beyond(mask, opened):
         rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
         boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
     whole, kept = boxes
-    reach = 0.12 * max(kept[1] - kept[0], kept[3] - kept[2])
-    if (np.abs(np.subtract(whole, kept)) > reach).sum() < 3:
+    reach = (np.abs(np.subtract(whole, kept))
+             / max(kept[1] - kept[0], kept[3] - kept[2]))
+    if (reach > 0.12).sum() < 3 and (reach > 0.3).sum() < 2:
         return False
     area = find_components(opened).area
     return area.max() >= 0.8 * area.sum()

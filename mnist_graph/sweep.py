@@ -60,14 +60,14 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     wanted = wanted_sweep()
     place = place_from_flags()
-    from mnist_graph import sweep_run
+    from mnist_graph import sweep_place, sweep_run
 
     if FLAGS.report:
-        with sweep_run.opened(place, create=False, writable=False) as store:
+        with sweep_place.opened(place, create=False, writable=False) as store:
             show(sweep_run.report(store, place.sweep_dir))
         return 0
     begun = time.monotonic()
-    with sweep_run.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
+    with sweep_place.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
         found = sweep_run.search(
             store, wanted, place, workers=FLAGS.workers, timeout=FLAGS.timeout, tensorboard=FLAGS.tensorboard,
             listener=printer, should_stop=lambda: stop.how(printer))
@@ -121,7 +121,7 @@ def place_from_flags():
         folder = os.path.join('runs', FLAGS.study.replace(os.sep, '_'))
     elif not folder and (FLAGS.resume or FLAGS.report):
         raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
-    from mnist_graph.sweep_run import Place
+    from mnist_graph.sweep_place import Place
 
     return Place(folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
                  FLAGS.dataset if FLAGS['dataset'].present else None, FLAGS.data_dir)

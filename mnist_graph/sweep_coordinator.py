@@ -115,6 +115,7 @@ class Coordinator:
             else:
                 kind, reason = what if word == 'failed' else (CRASHED, *what)
                 self._store.fail(claimed, kind, reason)
+                self._next_look = 0.0  # it may be queued again
                 self._listener.on_end_of_trial(claimed, 'failed', {}, reason)
         except Taken:
             self._running.pop(key, None)

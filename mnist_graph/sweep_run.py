@@ -6,42 +6,18 @@
     print(found.best.values, found.best.accuracy)
 """
 
-import contextlib
-import dataclasses
-import json
 import os
 import time
 from typing import Any, Callable, Mapping, NamedTuple
 
-from mnist_graph import data, files, runtime, search_space, sweep_plan, sweep_report
-from mnist_graph.errors import CheckpointError, UsageError
+from mnist_graph import runtime, search_space, sweep_place, sweep_plan, sweep_report
 from mnist_graph.hparams import HParams
-from mnist_graph.run_folder import FolderLock
 from mnist_graph.sweep_coordinator import Coordinator, Listener
 from mnist_graph.sweep_pool import WorkerPool
 from mnist_graph.sweep_report import Row
-from mnist_graph.sweep_storage import JournalStore, Store, optuna
 from mnist_graph.sweep_plan import Sweep
+from mnist_graph.sweep_storage import Store
 from mnist_graph.sweep_worker import Job, Settings
-
-_DATA = 'data.json'
-
-
-class Place(NamedTuple):
-    """Where a sweep is kept and what it reads.
-
-    Attributes:
-      sweep_dir: Folder of its results, and without `storage` of the sweep itself.
-      storage: Address of a PostgreSQL database, or ''.
-      study: Name of the sweep in that database.
-      dataset, data_dir: The data set; see `data.load`. None: as the folder's sweep was begun.
-    """
-
-    sweep_dir: str
-    storage: str = ''
-    study: str = ''
-    dataset: str | None = None
-    data_dir: str | None = None
 
 
 class Found(NamedTuple):
@@ -91,41 +67,13 @@ def run(space: Mapping[str, Any], *, sweep_dir: str, storage: str = '', study: s
     searched = search_space.from_python(space)
     sweep_plan.check_free(searched, hparams)
     sweep = sweep_plan.make(searched, HParams.from_dict(hparams), sampler, pruner, n_trials)
-    place = Place(sweep_dir, storage, study, dataset, data_dir)
-    with opened(place, create=True) as store:
+    place = sweep_place.Place(sweep_dir, storage, study, dataset, data_dir)
+    with sweep_place.opened(place, create=True) as store:
         return search(store, lambda saved: sweep, place, workers=workers, timeout=timeout, tensorboard=tensorboard,
                       listener=listener)
 
 
-@contextlib.contextmanager
-def opened(place: Place, create: bool, writable: bool = True):
-    """The Store of a place; while it is open nobody else can open a folder's for writing.
-
-    Raises:
-      UsageError: It holds no sweep, is in use, or cannot be reached.
-    """
-    with contextlib.ExitStack() as stack:
-        if place.storage:
-            from mnist_graph.sweep_postgresql import PostgresqlStore
-            store = PostgresqlStore(place.storage, place.study, create)
-        else:
-            if writable:
-                if not create and not os.path.isdir(place.sweep_dir):
-                    raise UsageError(f'{place.sweep_dir}: there is no such folder; '
-                                     f'start a sweep with --search=FLAG=SPEC.')
-                try:
-                    stack.callback(FolderLock(place.sweep_dir).release)
-                except CheckpointError as error:
-                    raise UsageError(str(error)) from None
-            store = JournalStore(place.sweep_dir, create, writable)
-        stack.callback(store.close)
-        try:
-            yield store
-        except optuna.exceptions.StorageInternalError:
-            raise CheckpointError(f'{store.where}: the storage was lost; give the same command again to go on.') from None
-
-
-def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: Place, *, workers: int = 0,
+def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: sweep_place.Place, *, workers: int = 0,
            timeout: float | None = None, tensorboard: bool = False, listener: Listener = Listener(),
            should_stop: Callable[[], int] = lambda: 0) -> Found:
     """Runs the sweep of an open store to its end, if nothing stops it; see `run`.
@@ -136,11 +84,11 @@ def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: Place, 
       should_stop: See `Coordinator`.
     """
     sweep = wanted(store.sweep)
-    place = _with_data(place)
-    sweep, settings = _checked_data(sweep, place, listener)
+    place = sweep_place.with_data(place)
+    sweep, settings = sweep_place.checked_data(sweep, place, listener)
     store.adopt(sweep)
     os.makedirs(place.sweep_dir, exist_ok=True)
-    _remember_data(place, settings)
+    sweep_place.remember_data(place, settings)
     deadline = time.monotonic() + timeout if timeout else None
 
     def stopping() -> int:
@@ -167,37 +115,6 @@ def report(store: Store, folder: str) -> Found:
     test = store.test_result().get(str(best.trial), {}) if best else {}
     return Found(store.sweep, ranked, best, sweep_report.n_ended(store.sweep, trials), test,
                  sweep_report.importances(store.sweep, ranked), folder)
-
-
-def _with_data(place: Place) -> Place:
-    """With the data set that the folder's sweep was begun on, where none is given."""
-    saved = {}
-    with contextlib.suppress(OSError, ValueError):
-        with open(os.path.join(place.sweep_dir, _DATA), encoding='utf-8') as file:
-            saved = json.load(file)
-    return place._replace(dataset=place.dataset or saved.get('dataset') or 'auto',
-                          data_dir=place.data_dir or saved.get('data_dir'))
-
-
-def _remember_data(place: Place, settings: Settings) -> None:
-    try:
-        files.write_json(os.path.join(place.sweep_dir, _DATA),
-                         {'dataset': settings.dataset, 'data_dir': settings.data_dir})
-    except OSError as error:
-        raise UsageError(f'{place.sweep_dir}: cannot be written ({error.strerror}); '
-                         f'give another --sweep_dir.') from None
-
-
-def _checked_data(sweep: Sweep, place: Place, listener: Listener) -> tuple[Sweep, Settings]:
-    """Reads the data set once, so that workers will find it whole."""
-    dataset = data.load(place.dataset, place.data_dir, sweep_plan.largest_validation(sweep))
-    if dataset.notice:
-        listener.on_note(dataset.notice)
-    # What 'auto' came to here it must come to in every worker.
-    name = 'drawn' if dataset.notice else place.dataset
-    data_dir = os.path.abspath(os.path.expanduser(place.data_dir)) if place.data_dir else None
-    return (dataclasses.replace(sweep, fingerprint=dataset.fingerprint, dataset=dataset.name),
-            Settings(name, data_dir, dataset.fingerprint))
 
 
 class Recorder(Listener):

@@ -1,17 +1,17 @@
-"""Where a sweep's trials are kept: an Optuna study in a file, for one machine.
+"""Where a sweep's trials are kept: an Optuna study.
 
-`sweep_postgresql.py` has the same for many machines. Only coordinators open
-these; workers never do. No TensorFlow here.
+`sweep_journal.py` has it in a file, for one machine, and `sweep_postgresql.py`
+in a database, for many. Only coordinators open these; workers never do. No
+TensorFlow here.
 """
 
 import contextlib
-import os
 import warnings
 from typing import Any, Iterable, Iterator, NamedTuple
 
 from mnist_graph import search_space, sweep_plan
-from mnist_graph.errors import CheckpointError, UsageError
-from mnist_graph.sweep_plan import CRASHED, INTERRUPTED, Attempt, Sweep
+from mnist_graph.errors import UsageError
+from mnist_graph.sweep_plan import CRASHED, Attempt, Sweep
 
 try:
     with warnings.catch_warnings():
@@ -21,12 +21,10 @@ except ImportError:
     raise UsageError('Sweeps need Optuna: pip install "mnist_graph[sweep]".') from None
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.storages.journal import JournalFileBackend, JournalFileOpenLock
 from optuna.trial import TrialState
 
-JOURNAL = 'journal.log'
 POINT = 'point'
-_DESCRIPTION, _FAILURE, _REASON, _RESULT, _TEST = 'sweep', 'failure', 'reason', 'result', 'test'
+_DESCRIPTION, FAILURE, REASON, _RESULT, _TEST = 'sweep', 'failure', 'reason', 'result', 'test'
 _STATES = {TrialState.WAITING: 'waiting', TrialState.RUNNING: 'running', TrialState.COMPLETE: 'complete',
            TrialState.PRUNED: 'pruned', TrialState.FAIL: 'failed'}
 
@@ -205,7 +203,7 @@ class Store:
         Raises:
           Taken: The trial is no longer ours.
         """
-        self._end(claimed.trial_id, TrialState.FAIL, None, {_FAILURE: failure, _REASON: reason})
+        self._end(claimed.trial_id, TrialState.FAIL, None, {FAILURE: failure, REASON: reason})
 
     def _note_accuracy(self, trial_id: int, step: int, accuracy: float) -> None:
         with _taken():
@@ -257,44 +255,6 @@ def distribution(one: search_space.Choices | search_space.Range):
 def attempt(trial) -> Attempt:
     """What planning must know of an optuna.trial.FrozenTrial."""
     # One that failed without a word was declared lost by another machine.
-    failure = trial.user_attrs.get(_FAILURE, CRASHED) if trial.state == TrialState.FAIL else ''
+    failure = trial.user_attrs.get(FAILURE, CRASHED) if trial.state == TrialState.FAIL else ''
     values = {name: search_space.value_from_text(name, value) for name, value in trial.params.items()}
     return Attempt(trial.user_attrs[POINT], _STATES[trial.state], failure, values or None)
-
-
-class JournalStore(Store):
-    """A sweep in the journal file of a folder that this process has locked."""
-
-    def __init__(self, folder: str, create: bool, writable: bool = True):
-        self._folder = os.path.abspath(folder)
-        path = os.path.join(self._folder, JOURNAL)
-        if not os.path.exists(path) and not create:
-            raise UsageError(f'{folder}: holds no sweep yet; start one with --search=FLAG=SPEC.')
-        if writable:
-            _mend(path)
-        try:
-            backend = JournalFileBackend(path, lock_obj=JournalFileOpenLock(path))
-            storage = optuna.storages.JournalStorage(backend)
-        except (OSError, ValueError, KeyError, AssertionError) as error:
-            raise CheckpointError(f'{path}: is damaged ({error}); restore it, or give another --sweep_dir.') from None
-        super().__init__(storage, 'sweep', folder, create)
-
-    def recover(self, starting: bool) -> None:
-        """As the folder is locked by us, whatever ran when we started has lost its coordinator."""
-        if starting:
-            for trial in self.trials():
-                if trial.state == TrialState.RUNNING:
-                    self._end(trial._trial_id, TrialState.FAIL, None,
-                              {_FAILURE: INTERRUPTED, _REASON: 'the sweep was stopped'})
-        self.fill_queue()
-
-
-def _mend(path: str) -> None:
-    """Removes what a killed coordinator may have left: half a line, which would make all unreadable, and its lock."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path + '.lock')
-    with contextlib.suppress(FileNotFoundError), open(path, 'r+b') as file:
-        content = file.read()
-        whole = content.rfind(b'\n') + 1
-        if whole < len(content):
-            file.truncate(whole)

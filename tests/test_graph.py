@@ -115,7 +115,7 @@ def test_names_a_reader_of_tensorboard_sees(tf):
     network = graph.build(plain(hidden_units=(3,)), PAIR)
     names = {operation.name for operation in network.graph.get_operations()}
     assert {'X', 'Y', 'keep_prob', 'weights/w1', 'weights/out', 'biases/b1', 'biases/out', 'probabilities',
-            'accuracy', 'correct_pred', 'layer_1/Relu', 'layer_1/layer_drop', 'output_layer/Add'} <= names
+            'accuracy', 'correct_pred', 'layer_1/Relu', 'layer_1/layer_drop', 'output_layer/BiasAdd'} <= names
 
 
 def test_first_weights(running):

@@ -127,6 +127,15 @@ def test_resume_needs_a_run():
         RunFolder.reopen('empty', described())
 
 
+def test_resume_needs_the_same_data():
+    RunFolder.create('model', described()).__exit__(None, None, None)
+    with pytest.raises(UsageError, match='model: was trained on other data .tiny, fingerprint 0123456789abcdef, now tiny'):
+        RunFolder.reopen('model', described()._replace(fingerprint='f' * 16))
+    assert description.read('model') == described()
+    RunFolder.reopen('model', described()._replace(n_threads=7)).__exit__(None, None, None)
+    assert description.read('model').n_threads == 7
+
+
 def test_second_run_in_one_folder_is_refused():
     with RunFolder.create('model', described()):
         for make in (RunFolder.create, RunFolder.reopen):

@@ -1,0 +1,160 @@
+"""The main program from its flags to its last line, with tiny data."""
+
+import json
+import os
+import re
+
+import numpy as np
+import pytest
+from conftest import REPOSITORY, run_python, tiny_arrays, write_idx_folder
+from PIL import Image
+
+from mnist_graph import description
+from mnist_graph.run_folder import find_checkpoint, read_metrics
+
+FLAGS = ('--data_dir=data', '--n_validation=15', '--n_iterations=60', '--hidden_units=6,5', '--batch_size=8',
+         '--learning_rate=0.02', '--display_step=20', '--eval_steps=30', '--save_steps=20', '--num_threads=1')
+DISPLAY = r'Iteration (\d+)\t\| Loss = (\d+\.\d\d|0\.0\d{3})\t\| Accuracy = ([01]\.\d\d)'
+
+
+def test_whole_job(entry_point):
+    write_idx_folder('data')
+    ended = entry_point(*FLAGS, '--model_dir=model')
+    assert ended.code == 0 and ended.err == ''
+    lines = ended.out.splitlines()
+    assert [int(re.fullmatch(DISPLAY, line)[1]) for line in lines[:3]] == [20, 40, 60]
+    assert re.fullmatch(r'Accuracy on validation set \(data\): [01]\.\d{4}', lines[3])
+    assert re.fullmatch(r'Accuracy on test set \(data\): [01]\.\d{4}', lines[4])
+    assert lines[5:] == ['The model is in model']  # and no prediction, as this network reads no digits
+    metrics = read_metrics('model')
+    assert lines[1] == 'Iteration 40\t| Loss = {loss:.2f}\t| Accuracy = {accuracy:.2f}'.format(
+        **next(line for line in metrics if line['step'] == 40))
+    # What is printed last is what was measured on all validation pictures.
+    assert lines[3].endswith(f'{metrics[-1]["validation_accuracy"]:.4f}')
+    assert [name for name in os.listdir('model') if 'tfevents' in name]
+    saved = description.read('model')
+    assert saved.dataset == 'data' and saved.data_dir == os.path.abspath('data') and saved.hparams.n_iterations == 60
+
+
+def test_again_from_the_same_seed_and_from_another(entry_point):
+    write_idx_folder('data')
+    flags = [*FLAGS, '--notensorboard']
+    outs = [entry_point(*flags, f'--model_dir=model{number}', f'--seed={seed}').out.splitlines()[:-1]
+            for number, seed in enumerate((3, 3, 4))]
+    assert outs[0] == outs[1] != outs[2]
+    digests = []
+    for number in range(3):
+        with open(find_checkpoint(f'model{number}', 'last')[0].prefix + '.data-00000-of-00001', 'rb') as file:
+            digests.append(file.read())
+    assert digests[0] == digests[1] != digests[2]
+
+
+def test_default_folder_resume_and_longer(entry_point):
+    write_idx_folder('data')
+    first = entry_point(*FLAGS)
+    folder = re.search(r'^The model is in (runs/\S+)$', first.out, re.M)[1]
+    assert os.readlink('runs/latest') == os.path.basename(folder)
+    # --resume alone finds run, data and hyperparameters again.
+    again = entry_point('--resume')
+    assert again.code == 0 and again.out == ''.join(first.out.splitlines(True)[3:]) and again.err == ''
+    longer = entry_point('--resume', '--n_iterations=80', '--display_step=20')
+    assert longer.code == 0 and longer.out.startswith('Iteration 80\t')
+    refused = entry_point('--resume', '--n_iterations=80', '--learning_rate=0.5')
+    assert refused.code == 2 and 'learning_rate: 0.02 -> 0.5' in refused.err and refused.err.count('\n') == 1
+    refused = entry_point('--resume', '--n_iterations=60')
+    assert refused.code == 2 and 'can only grow' in refused.err
+    write_idx_folder('data', seed=9)
+    refused = entry_point('--resume')
+    assert refused.code == 2 and 'was trained on other data' in refused.err and refused.err.count('\n') == 1
+
+
+def test_best_checkpoint_is_tested(entry_point, monkeypatch):
+    from mnist_graph import evaluation
+
+    write_idx_folder('data')
+    real, scripted = evaluation.metrics_of, iter([0.99, 0.5])
+
+    def metrics_of(logits, labels):
+        measured = real(logits, labels)
+        return measured._replace(accuracy=next(scripted, measured.accuracy)) if len(labels) == 15 else measured
+
+    monkeypatch.setattr(evaluation, 'metrics_of', metrics_of)
+    ended = entry_point(*FLAGS, '--model_dir=model', '--checkpoint=best', '--dropout=0')
+    assert ended.code == 0
+    assert find_checkpoint('model', 'best')[0].step == 30
+    from mnist_graph import saved_model
+    with saved_model.load(['model'], 'best') as model:
+        test = tiny_arrays()
+        got = (model.probabilities(test[2][..., None]).argmax(1) == test[3]).mean()
+    assert f'Accuracy on test set (data): {got:.4f}' in ended.out
+
+
+def test_early_stopping_says_so(entry_point, monkeypatch):
+    from mnist_graph import evaluation
+
+    write_idx_folder('data')
+    real = evaluation.metrics_of
+    monkeypatch.setattr(evaluation, 'metrics_of', lambda logits, labels: real(logits, labels)._replace(accuracy=0.5))
+    ended = entry_point(*FLAGS, '--eval_steps=10', '--early_stopping_patience=2')
+    assert 'Stopped early after step 30: the best validation accuracy was 0.5000 at step 10.' in ended.out
+    assert ended.code == 0
+
+
+def test_without_validation_pictures(entry_point):
+    write_idx_folder('data')
+    ended = entry_point(*FLAGS, '--n_validation=0', '--n_epochs=2')
+    assert ended.code == 0 and 'validation' not in ended.out and 'Accuracy on test set' in ended.out
+    assert ended.out.startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
+
+
+def test_own_picture_of_another_size(entry_point):
+    arrays = tiny_arrays(shape=(8, 8, 3))
+    write_idx_folder('data', arrays)
+    Image.fromarray(np.repeat(np.repeat(arrays[2][0], 4, 0), 4, 1)).save('mine.png')
+    ended = entry_point(*FLAGS, '--image=mine.png', '--n_iterations=150', '--dropout=0')
+    assert ended.code == 0
+    assert re.search(rf'Prediction for test image \(data\): {arrays[3][0]} \(probability [01]\.\d{{3}}\)', ended.out)
+
+
+def test_built_in_digits_when_nothing_else_is_to_be_had(entry_point, monkeypatch):
+    from mnist_graph import download, drawn
+    from mnist_graph.errors import DataError
+
+    def unreachable(folder, show_progress=False):
+        raise DataError('nothing could be downloaded (no network).')
+
+    draw = drawn.load_or_draw
+    monkeypatch.setattr(download, 'download_mnist', unreachable)
+    monkeypatch.setattr(drawn, 'load_or_draw', lambda cache_dir, progress=None: draw(None, 600, 100))
+    ended = entry_point('--n_validation=50', '--n_iterations=120', '--hidden_units=64', '--batch_size=32',
+                        '--learning_rate=3e-3', '--notensorboard')
+    assert ended.code == 0
+    assert ended.err.count('\n') == 1 and 'MNIST could not be had' in ended.err and '(no network)' in ended.err
+    result_lines = [line for line in ended.out.splitlines() if line.startswith(('Accuracy', 'Prediction'))]
+    assert len(result_lines) == 3 and all('(drawn)' in line for line in result_lines)
+    assert re.search(r'Prediction for test image \(drawn\): 2 \(probability', ended.out)
+
+
+def test_the_picture_that_comes_with_the_package_is_a_dark_2_on_light():
+    with Image.open(REPOSITORY / 'test_img.png') as image:
+        array = np.asarray(image)
+    assert array.shape == (28, 28) and array.dtype == np.uint8
+    assert np.median(array) > 200 and array.min() < 100
+
+
+def test_as_a_program_its_terminal_is_clean(fresh_folder):
+    write_idx_folder('data')
+    ended = run_python('-m', 'mnist_graph.main', *FLAGS, '--model_dir=model', folder=fresh_folder)
+    assert ended.code == 0 and ended.err == ''
+    assert len(ended.out.splitlines()) == 6 and ended.out.startswith('Iteration 20\t| Loss = ')
+    with open('model/hparams.json') as file:
+        assert json.load(file)['dataset'] == 'data'
+
+
+@pytest.mark.skipif(not os.environ.get('MNIST_DATA_DIR'), reason='needs MNIST_DATA_DIR')
+def test_real_digits_are_learnt(entry_point):
+    ended = entry_point(f'--data_dir={os.environ["MNIST_DATA_DIR"]}', '--n_iterations=150', '--learning_rate=1e-3',
+                        f'--image={REPOSITORY}/test_img.png', '--notensorboard')
+    assert ended.code == 0 and ended.err == ''
+    assert float(re.search(r'Accuracy on test set: (0\.\d{4})', ended.out)[1]) > 0.9
+    assert 'Prediction for test image: 2 (probability' in ended.out

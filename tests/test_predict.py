@@ -1,0 +1,273 @@
+"""predict: from picture files to lines, JSON and CSV; bad files, several digits, several models."""
+
+import csv
+import importlib.util
+import io
+import json
+import os
+import shutil
+import sys
+
+import numpy as np
+import pytest
+from conftest import run_python
+from PIL import Image
+from small_model import digits_model, patterns_model, picture, row_of
+
+from mnist_graph import picture_stream, readings, saved_model
+from mnist_graph.errors import CheckpointError
+from mnist_graph.picture_stream import Wanted
+
+DIGITS = Wanted(True, 'auto', 28, 28, 1)
+
+
+@pytest.fixture
+def predict(entry_point):
+    """Runs predict with the small digits model; returns an Ended."""
+    return lambda *arguments: entry_point(*arguments, f'--model_dir={digits_model().model}', name='predict')
+
+
+def save_digits(*digits, folder='.'):
+    """Writes pictures 0.png, 1.png ... into a folder; returns their paths."""
+    os.makedirs(folder, exist_ok=True)
+    paths = [os.path.join(folder, f'{digit}.png') for digit in digits]
+    for digit, path in zip(digits, paths):
+        picture(digit).save(path)
+    return paths
+
+
+# What was read.
+
+def test_reading_of_one_digit():
+    got = readings.reading_of('a.png', np.array([[0.1, 0.2, 0.7]]), 'xyz')
+    assert (got.text, got.probability, got.second) == ('z', 0.7, 'y')
+    assert got.second_probability == pytest.approx(0.2)
+
+
+def test_reading_of_several_digits_changes_the_least_sure_one_for_the_second_guess():
+    probabilities = np.array([[0.9, 0.06, 0.04], [0.3, 0.1, 0.6], [0.0, 1.0, 0.0]])
+    got = readings.reading_of('a.png', probabilities, ('0', '1', '2'))
+    assert (got.text, got.second) == ('021', '001')
+    assert got.probability == pytest.approx(0.9 * 0.6)
+    assert got.second_probability == pytest.approx(0.9 * 0.3)
+
+
+def test_reading_with_one_class_has_no_second_guess():
+    got = readings.reading_of('a.png', np.array([[1.0]]), ('cat',))
+    assert (got.text, got.second, got.second_probability) == ('cat', '', 0.0)
+    assert readings.Writer('text').lines([got]) == 'a.png: cat (probability 1.000)\n'
+
+
+def test_formats():
+    one = readings.reading_of('odd, "name"\n.png', np.array([[0.25, 0.75]]), ('a', 'b'))
+    two = readings.reading_of('b.png', np.array([[0.5, 0.5], [1.0, 0.0]]), ('a', 'b'))
+
+    def written(form):
+        writer = readings.Writer(form)
+        return writer.begin() + writer.lines([one]) + writer.lines([two]) + writer.end()
+
+    assert written('text') == ('odd, "name"\\n.png: b (probability 0.750; second guess a 0.250)\n'
+                               'b.png: aa (probability 0.500; second guess ba 0.500)\n')
+    assert list(csv.DictReader(io.StringIO(written('csv'))))[0] == {
+        'path': 'odd, "name"\n.png', 'digit': 'b', 'probability': '0.750000', 'second_guess': 'a',
+        'second_probability': '0.250000'}
+    first, second = json.loads(written('json'))
+    assert first == {'path': 'odd, "name"\n.png', 'digit': 'b', 'probability': 0.75, 'second_guess': 'a',
+                     'second_probability': 0.25, 'probabilities': [{'a': 0.25, 'b': 0.75}]}
+    assert second['probabilities'][1] == {'a': 1.0, 'b': 0.0}
+
+
+# From files to the network.
+
+def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
+    good, other = save_digits(0, 2, folder=tmp_path)
+    bad = tmp_path / 'bad.png'
+    bad.write_bytes(b'')
+    paths = [good, str(bad), other, good] * 105
+
+    def flat(n_workers):
+        return [picture for chunk in picture_stream.stream(paths, DIGITS, n_workers) for picture in chunk]
+
+    alone, together = flat(1), flat(2)
+    assert [picture.path for picture in together] == paths
+    for left, right in zip(alone, together):
+        assert left.error == right.error
+        np.testing.assert_array_equal(left.images, right.images)
+    assert 'bad.png' in together[-3].error and together[-3].images is None
+    assert together[0].images.shape == (1, 28, 28, 1)
+
+
+def test_pictures_come_in_bounded_chunks(tmp_path, monkeypatch):
+    monkeypatch.setattr(picture_stream, 'CHUNK_SIZE', 4)
+    good, = save_digits(1, folder=tmp_path)
+    assert [len(chunk) for chunk in picture_stream.stream([good] * 10, DIGITS)] == [4, 4, 2]
+
+
+# The command.
+
+def test_reads_pictures_and_folders(predict):
+    save_digits(0, 1, 2, folder='several')
+    one, = save_digits(1)
+    ended = predict(one, 'several')
+    assert ended.code == 0 and ended.err == ''
+    lines = ended.out.splitlines()
+    assert [line.partition(' (')[0] for line in lines] == [
+        './1.png: 1', 'several/0.png: 0', 'several/1.png: 1', 'several/2.png: 2']
+    assert '; second guess ' in lines[0]
+
+
+def test_json_and_csv(predict):
+    save_digits(0, 2)
+    found = json.loads(predict('0.png', '2.png', '--format=json').out)
+    assert [(entry['path'], entry['digit']) for entry in found] == [('0.png', '0'), ('2.png', '2')]
+    assert sum(found[0]['probabilities'][0].values()) == pytest.approx(1, abs=1e-5)
+    rows = list(csv.DictReader(io.StringIO(predict('0.png', '2.png', '--format=csv').out)))
+    assert [row['digit'] for row in rows] == ['0', '2']
+
+
+def test_bad_files_have_a_line_each_and_the_others_are_read(predict):
+    save_digits(2)
+    with open('empty.png', 'wb'):
+        pass
+    with open('text\n.png', 'w') as file:
+        file.write('no picture')
+    with open('cut.png', 'wb') as file:
+        file.write(open('2.png', 'rb').read()[:200])
+    Image.new('L', (50, 50), 255).save('blank.png')
+    os.mkdir('nothing')
+    bad = ['empty.png', 'text\n.png', 'cut.png', 'blank.png', 'nothing', 'missing.png']
+    ended = predict(*bad[:3], '2.png', *bad[3:])
+    assert ended.code == 1
+    assert ended.out.startswith('2.png: 2 ') and ended.out.count('\n') == 1
+    lines = ended.err.splitlines()
+    assert len(lines) == len(bad)
+    for name in bad:
+        assert sum(name.replace('\n', '\\n') in line for line in lines) == 1, name
+
+
+def test_nothing_readable_still_gives_whole_json(predict):
+    ended = predict('missing.png', '--format=json')
+    assert ended.code == 1 and json.loads(ended.out) == []
+    with open('empty.png', 'wb'):
+        pass
+    ended = predict('empty.png', '--format=json')
+    assert ended.code == 1 and json.loads(ended.out) == []
+
+
+def test_several_digits_in_a_row(predict):
+    row_of(2, 0, 1).save('row.png')
+    assert predict('row.png', '--digits=many').out.startswith('row.png: 201 (')
+    found, = json.loads(predict('row.png', '--format=json').out)
+    assert found['digit'] == '201' and len(found['probabilities']) == 3
+
+
+def test_the_newest_run_is_the_default(entry_point):
+    save_digits(1)
+    assert 'train one with' in entry_point('1.png', name='predict').err
+    shutil.copytree(digits_model().model, 'runs/first')
+    os.symlink('first', 'runs/latest')
+    assert entry_point('1.png', name='predict').out.startswith('1.png: 1 ')
+
+
+@pytest.mark.parametrize('flags, code, words', [
+    ([], 2, 'No picture to read'),
+    (['1.png', '--tta=10'], 2, 'tta'),
+    (['1.png', '--save_view=view.xyz'], 2, 'view.xyz'),
+    (['1.png', '--save_view=no/folder/view.png'], 2, 'no/folder/view.png'),
+    (['1.png', '--format=xml'], 2, 'format'),
+])
+def test_mistakes_get_one_line(predict, flags, code, words):
+    save_digits(1)
+    ended = predict(*flags)
+    assert ended.code == code and words in ended.err and ended.err.count('\n') == 1 and ended.out == ''
+
+
+def test_a_model_of_other_pictures_gets_them_resized(entry_point):
+    Image.fromarray(np.random.default_rng(2).integers(0, 256, (20, 30, 3), np.uint8)).save('noise.png')
+    model = f'--model_dir={patterns_model().model}'
+    ended = entry_point('noise.png', model, '--format=json', name='predict')
+    found, = json.loads(ended.out)
+    assert list(found['probabilities'][0]) == ['0', '1', '2', '3']
+    ended = entry_point('noise.png', model, '--digits=many', name='predict')
+    assert ended.code == 2 and '--digits=many' in ended.err
+
+
+def test_view_of_what_the_network_saw(predict):
+    pytest.importorskip('matplotlib')
+    save_digits(0, 1)
+    row_of(2, 1).save('row $5.png')
+    ended = predict('0.png', '1.png', 'row $5.png', '--save_view=seen.png')
+    assert ended.code == 0 and 'seen.png' in ended.err
+    with Image.open('seen.png') as image:
+        pixels = np.asarray(image.convert('RGB')).astype(int)
+    assert pixels.shape[1] > pixels.shape[0] > 300
+    # The bar of the likeliest digit is the only saturated blue.
+    assert ((pixels[..., 2] > 150) & (pixels[..., 0] < 30)).sum() > 1000
+
+
+def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: name != 'matplotlib' and find_spec(name, *rest))
+    save_digits(0)
+    ended = predict('0.png', '--save_view=seen.png')
+    assert ended.code == 2 and ended.out == '' and not os.path.exists('seen.png')
+    assert ended.err.count('\n') == 1 and 'mnist-graph[plots]' in ended.err
+
+
+def test_a_wrong_path_is_answered_without_tensorflow(fresh_folder):
+    ended = run_python('-c', 'import sys\nfrom mnist_graph import predict\ntry:\n  predict.run()\n'
+                       'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)', 'nope.png',
+                       folder=fresh_folder)
+    assert ended.out == '1 False\n' and ended.err.startswith('nope.png: ')
+
+
+def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch):
+    from mnist_graph import predict
+
+    raw = io.BytesIO()
+    monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(raw, encoding='ascii'))
+    predict.Output._print('ä\udc80: 3\n')
+    assert raw.getvalue() == b'\\xe4\\udc80: 3\n'
+
+
+# Averages over models and views.
+
+def test_models_are_averaged():
+    left, right = digits_model(), digits_model(seed=1)
+    batch = np.random.default_rng(3).random((7, 28, 28, 1), np.float32)
+    with saved_model.load([left.model]) as one, saved_model.load([right.model]) as other, \
+            saved_model.load([f'{left.model},{right.model}']) as both:
+        assert len(both.members) == 2
+        mean = (one.probabilities(batch) + other.probabilities(batch)) / 2
+        np.testing.assert_allclose(both.probabilities(batch), mean, rtol=1e-6)
+        assert np.abs(one.probabilities(batch) - mean).max() > 1e-3
+
+
+def test_models_of_different_pictures_are_not_averaged():
+    with pytest.raises(CheckpointError, match='only like models'):
+        saved_model.find([digits_model().model, patterns_model().model])
+
+
+def test_views_are_averaged():
+    batch = np.random.default_rng(3).integers(0, 256, (5, 28, 28, 1), np.uint8)
+    with saved_model.load([digits_model().model]) as plain, \
+            saved_model.load([digits_model().model], n_views=2) as twice:
+        # The second view is the mean of the pixel and its neighbours half a pixel down and right.
+        pixels = np.pad(batch / 255, ((0, 0), (0, 1), (0, 1), (0, 0)), mode='edge')
+        moved = (pixels[:, :-1, :-1] + pixels[:, 1:, :-1] + pixels[:, :-1, 1:] + pixels[:, 1:, 1:]) / 4
+        expected = (plain.probabilities(batch) + plain.probabilities(moved.astype(np.float32))) / 2
+        np.testing.assert_allclose(twice.probabilities(batch), expected, atol=1e-4)
+        assert twice.probabilities(batch[:0]).shape == (0, 3)
+
+
+def test_a_damaged_checkpoint_is_passed_over(predict, tmp_path):
+    folder = tmp_path / 'damaged'
+    shutil.copytree(digits_model().model, folder)
+    for file in (folder / 'checkpoints').glob('*.data*'):
+        file.write_bytes(b'x' + file.read_bytes()[1:])
+    save_digits(0)
+    ended = predict('0.png')
+    assert ended.code == 0
+    from mnist_graph.run_folder import find_checkpoint
+    with pytest.raises(CheckpointError, match='no whole checkpoint'):
+        find_checkpoint(str(folder), 'last')
