@@ -25,7 +25,7 @@ _ENDINGS = ('.png', '.pdf', '.svg', '.jpg', '.jpeg', '.webp')
 _BLUE, _SKY, _ORANGE, _VERMILION, _GREY = '#0072B2', '#56B4E9', '#E69F00', '#D55E00', '#595959'
 _STYLE = {'font.size': 14, 'axes.titlesize': 16, 'axes.spines.top': False, 'axes.spines.right': False,
           'figure.constrained_layout.use': True, 'figure.constrained_layout.w_pad': 0.1,
-          'figure.constrained_layout.h_pad': 0.1, 'savefig.dpi': 120, 'axes.edgecolor': _GREY, 'xtick.color': _GREY, 'ytick.color': _GREY,
+          'figure.constrained_layout.h_pad': 0.1, 'figure.titlesize': 16, 'savefig.dpi': 120, 'axes.edgecolor': _GREY, 'xtick.color': _GREY, 'ytick.color': _GREY,
           'xtick.labelcolor': 'black', 'ytick.labelcolor': 'black'}
 
 
@@ -162,8 +162,10 @@ def confusion_matrix(report, where: str, path: str) -> None:
             most = max(1, counts[mask].max(initial=0))
             cells = np.ma.masked_where(~mask | (counts == 0), counts)
             axes.imshow(cells, cmap=_colour_map(colours), vmin=0, vmax=most)
-        axes.set_xticks(range(n_classes), report.class_names)
-        axes.set_yticks(range(n_classes), report.class_names)
+        names = [_shortened(name, 16) for name in report.class_names]
+        slanted = {'rotation': 45, 'ha': 'right', 'rotation_mode': 'anchor'} if max(map(len, names)) > 3 else {}
+        axes.set_xticks(range(n_classes), names, **slanted)
+        axes.set_yticks(range(n_classes), names)
         axes.set_xticks(np.arange(n_classes - 1) + 0.5, minor=True)
         axes.set_yticks(np.arange(n_classes - 1) + 0.5, minor=True)
         axes.grid(which='minor', color='#D9D9D9', linewidth=0.8)
@@ -171,7 +173,7 @@ def confusion_matrix(report, where: str, path: str) -> None:
         axes.set_xlabel('Read as')
         axes.set_ylabel('Label')
         n_wrong = int(counts.sum() - counts[right].sum())
-        axes.set_title(f'{report.accuracy:.2%} right: {n_wrong:,} mistakes in {report.n:,} pictures of the {where}')
+        figure.suptitle(f'{report.accuracy:.2%} right: {n_wrong:,} mistakes in {report.n:,} pictures of the {where}')
         if n_classes <= _MOST_NUMBERED_CLASSES:
             _number_cells(axes, counts)
 
@@ -199,17 +201,18 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
       where: What they are from, for the title.
       path: Picture file to write.
     """
-    columns = min(8, max(4, len(split)))
+    columns = min(8, max(5, len(split)))
     rows = -(-len(split) // columns)
-    with _Drawing(path, 1.7 * columns, 2.03 * rows + 0.7) as figure:
+    is_long = max(map(len, class_names)) > 2
+    with _Drawing(path, 1.7 * columns, (2.25 if is_long else 2.03) * rows + 0.7) as figure:
         figure.suptitle(f'The worst mistakes in the {where}: label → read as (probability)', fontsize=18)
         for axes in figure.subplots(rows, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, picture, label, row in zip(figure.axes, split.images, split.labels, probabilities):
             axes.set_axis_on()
             _show_picture(axes, picture)
-            names = [_shortened(class_names[each], 8) for each in (label, row.argmax())]
-            axes.set_title(f'{names[0]} → {names[1]} ({row.max():.2f})', fontsize=14)
+            was, read = (_shortened(class_names[each], 8) for each in (label, row.argmax()))
+            axes.set_title(f'{was} →{chr(10) if is_long else " "}{read} ({row.max():.2f})', fontsize=14)
 
 
 def first_layer(weights: np.ndarray, path: str) -> None:
@@ -222,7 +225,7 @@ def first_layer(weights: np.ndarray, path: str) -> None:
     weights, total = weights.mean(axis=2), weights.shape[3]
     order = np.argsort(-_smooth_energy(weights), kind='stable')[:_MOST_UNITS]
     shown, n = weights[:, :, order], len(order)
-    columns = min(10, n)
+    columns = min(8 if n % 8 == 0 and n < _MOST_UNITS else 10, n)
     rows = -(-n // columns)
     # A few extreme weights would leave all the others pale.
     most = float(np.quantile(np.abs(shown), 0.995)) or 1.0
@@ -270,6 +273,10 @@ def training_curves(metrics: Sequence[dict[str, Any]], path: str) -> None:
             axes.xaxis.set_major_formatter(lambda value, _: f'{value:,.0f}')
             axes.legend(frameon=False)
         loss, accuracy = figure.axes
-        loss.set_ylim(bottom=0)
+        losses = [line[key] for line in metrics for key in ('loss', 'validation_loss') if key in line]
+        if min(losses) > 0 and max(losses) / min(losses) > 50:  # where all but the start would lie on the axis
+            loss.set_yscale('log')
+        else:
+            loss.set_ylim(bottom=0)
         accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
         accuracy.set_ylim(top=1.003)

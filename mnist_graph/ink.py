@@ -233,8 +233,9 @@ def _even_paper(samples, border):
     share = near.mean()
     if share == 1 or (share > 0.4 and _near(border, first, 0.04).mean() > 0.7):
         return first
-    rest = np.sort(samples[~near], axis=0)
-    second = rest[len(rest) // 2]
+    rest = samples[~near]
+    distant = np.argsort(_square(rest - first))
+    second = rest[distant[3 * len(rest) // 4]]
     tolerance = 0.15 * float(np.abs(second - first).max())
     one = _near(samples, first, tolerance)
     other = _near(samples, second, tolerance)
@@ -260,7 +261,9 @@ def _shaded(samples, paper):
     rows, columns, channels = samples.shape
     unlike = ~_near(samples.reshape(-1, channels), paper, 0.1)
     unlike = unlike.reshape(rows, columns)
-    deep, wide = max(2, rows // 4), max(2, columns // 4)
+    if min(rows, columns) < 40:
+        return False  # thick ink may be as wide in a picture so small
+    deep, wide = rows // 3, columns // 3
     for strip, size in ((unlike[:deep], wide), (unlike[-deep:], wide),
                         (unlike[:, :wide].T, deep), (unlike[:, -wide:].T, deep)):
         whole = np.concatenate([[0], np.cumsum(strip.all(axis=0))])

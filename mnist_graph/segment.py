@@ -262,18 +262,25 @@ def _erode(mask):
 
 
 def _reaches_beyond(mask, opened):
-    """Whether a mask reaches well beyond its opening, which is one piece."""
+    """Whether pieces of a mask reach well beyond its opening, itself one."""
     boxes = []
     for part in (mask, opened):
         rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
         boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
     whole, kept = boxes
-    reach = (np.abs(np.subtract(whole, kept))
-             / max(kept[1] - kept[0], kept[3] - kept[2]))
-    if (reach > 0.12).sum() < 3 and (reach > 0.3).sum() < 2:
+    longest, left = (max(box[1] - box[0], box[3] - box[2])
+                     for box in (whole, kept))
+    reach = np.abs(np.subtract(whole, kept)) / left
+    if not ((reach > 0.12).sum() >= 3 and left > 0.3 * longest
+            or (reach > 0.3).sum() >= 2 and left > 0.5 * longest):
         return False
     area = find_components(opened).area
-    return area.max() >= 0.8 * area.sum()
+    if area.max() < 0.8 * area.sum():
+        return False
+    # Lines through a digit end on several of its sides; a thin stroke of its
+    # own, after a thick one, is a piece or two.
+    gone = find_components(mask & _erode(~opened)).area
+    return (gone > 0.02 * mask.sum()).sum() >= 3
 
 
 def remove_rules(ink):

@@ -80,5 +80,5 @@ def _trained(arrays, hparams):
     with run_folder.RunFolder.create(str(base / 'model'), described) as folder, \
             runtime.open_session(network, 1) as sess:
         progress, _ = folder.attach(network, sess)
-        train.train(network, sess, hparams, dataset, start=progress, monitors=[folder], display_step=10)
+        train.train(network, sess, hparams, dataset, start=progress, monitors=[folder], display_step=10, save_steps=30)
     return Small(os.path.join(base, 'model'), data_dir)

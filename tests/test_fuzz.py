@@ -6,6 +6,7 @@ for files smaller than what reading takes anyway). Together these tests read
 more than 10,000 mutated inputs.
 """
 
+import functools
 import gzip
 import io
 import json
@@ -14,6 +15,7 @@ import struct
 import tracemalloc
 import zipfile
 import zlib
+from random import Random
 
 import numpy as np
 import pytest
@@ -22,7 +24,6 @@ from hypothesis import HealthCheck, given, settings, strategies as st
 from PIL import Image
 
 from mnist_graph import checkpoint, data_files, description, files, images
-from mnist_graph.data import Split  # noqa: F401  (imported here, so that no test below pays for it)
 from mnist_graph.errors import MnistGraphError
 from mnist_graph.hparams import HParams
 from mnist_graph.idx import read_idx
@@ -30,15 +31,35 @@ from mnist_graph.run_folder import read_metrics
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays(n_train=12, n_test=6)
 IDX = idx_bytes(TRAIN)
-FAST = settings(max_examples=1500, deadline=None, database=None, derandomize=True,
+# Hypothesis picks the seeds, and finds the first that fails again; making the
+# inputs from plain random numbers is far cheaper than drawing each byte.
+N_EXAMPLES, N_INPUTS = 45, 20
+SEEDS = st.integers(0, 2**32).map(Random)
+FUZZ = settings(max_examples=N_EXAMPLES, deadline=None, database=None, derandomize=True,
                 suppress_health_check=list(HealthCheck))
-SLOWER = settings(FAST, max_examples=900)
+ANY = settings(FUZZ, max_examples=150)
+
+
+def fuzz(test):
+    """Runs `test(random=...)` N_EXAMPLES * N_INPUTS times."""
+    @FUZZ
+    @given(random=SEEDS)
+    @functools.wraps(test)
+    def run(random, **fixtures):
+        for _ in range(N_INPUTS):
+            test(random=random, **fixtures)
+    return run
 
 
 def npz_bytes(save=np.savez_compressed):
     buffer = io.BytesIO()
     save(buffer, x_train=TRAIN, y_train=LABELS, x_test=TEST, y_test=TEST_LABELS)
     return buffer.getvalue()
+
+
+NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
+NPZ = npz_bytes(), npz_bytes(np.savez)
+GZIPPED = gzip.compress(IDX, 1, mtime=0)
 
 
 def picture_bytes(kind, **options):
@@ -48,29 +69,28 @@ def picture_bytes(kind, **options):
     return buffer.getvalue()
 
 
-INTERESTING = st.sampled_from([b'\0', b'\xff', b'\x7f', b'\x80', b'\0\0\0\0', b'\xff\xff\xff\xff', b'\x7f\xff\xff\xff',
-                               b'\0\0\0\1', b'\x1f\x8b', b'PK\3\4', b'IDAT', b'<html>', b'', b'-1', b'1e999', b'NaN', b'null',
-                               b'[]', b'{}', b'"', b'9' * 400])
+INTERESTING = (b'\0', b'\xff', b'\x7f', b'\x80', b'\0\0\0\0', b'\xff\xff\xff\xff', b'\x7f\xff\xff\xff', b'\0\0\0\1',
+               b'\x1f\x8b', b'PK\3\4', b'IDAT', b'<html>', b'', b'-1', b'1e999', b'NaN', b'null', b'[]', b'{}', b'"',
+               b'9' * 400)
 
 
-@st.composite
-def mutated(draw, original):
+def mutated(random, original):
     """`original` with up to six bytes changed, pieces overwritten, cut out, doubled or the end cut off."""
     content = bytearray(original)
-    for _ in range(draw(st.integers(1, 6))):
-        position = draw(st.integers(0, max(0, len(content) - 1)))
-        kind = draw(st.sampled_from(['flip', 'set', 'set', 'insert', 'delete', 'double', 'cut']))
+    for _ in range(random.randint(1, 6)):
+        position = random.randrange(max(1, len(content)))
+        kind = random.choice(['flip', 'set', 'set', 'insert', 'delete', 'double', 'cut'])
         if kind == 'flip' and content:
-            content[position] ^= 1 << draw(st.integers(0, 7))
+            content[position % len(content)] ^= 1 << random.randrange(8)
         elif kind == 'set':
-            piece = draw(INTERESTING | st.binary(min_size=1, max_size=4))
+            piece = random.choice(INTERESTING) if random.random() < 0.5 else random.randbytes(random.randint(1, 4))
             content[position:position + len(piece)] = piece
         elif kind == 'insert':
-            content[position:position] = draw(INTERESTING)
+            content[position:position] = random.choice(INTERESTING)
         elif kind == 'delete':
-            del content[position:position + draw(st.integers(1, 40))]
+            del content[position:position + random.randint(1, 40)]
         elif kind == 'double':
-            content[position:position] = content[position:position + draw(st.integers(1, 40))]
+            content[position:position] = content[position:position + random.randint(1, 40)]
         else:
             del content[position:]
     return bytes(content)
@@ -96,61 +116,59 @@ def read_or_refused(read, path, content):
         return False
 
 
-@FAST
-@given(mutated(IDX))
-def test_idx(place, content):
+@fuzz
+def test_idx(place, random):
+    content = mutated(random, IDX)
     path = str(place / 'images-idx3-ubyte')
     read_or_refused(lambda: read_idx(path), path, content)
 
 
-@FAST
-@given(mutated(IDX).map(lambda content: gzip.compress(content, 1)))
-def test_gzipped_idx_with_a_sound_gzip(place, content):
+@fuzz
+def test_gzipped_idx_with_a_sound_gzip(place, random):
+    content = gzip.compress(mutated(random, IDX), 1)
     path = str(place / 'inside-idx3-ubyte.gz')
     read_or_refused(lambda: read_idx(path), path, content)
 
 
-@FAST
-@given(mutated(gzip.compress(IDX, 1, mtime=0)))
-def test_gzip(place, content):
+@fuzz
+def test_gzip(place, random):
+    content = mutated(random, GZIPPED)
     path = str(place / 'outside-idx3-ubyte.gz')
     read_or_refused(lambda: read_idx(path), path, content)
 
 
-@FAST
-@given(st.binary(max_size=64) | st.builds(lambda dims, rest: struct.pack(f'>4B{len(dims)}I', 0, 0, 8, len(dims), *dims) + rest,
-                                          st.lists(st.integers(0, 5) | st.integers(0, 2**32 - 1), min_size=1, max_size=4),
-                                          st.binary(max_size=32)))
-def test_idx_headers(place, content):
+@fuzz
+def test_idx_headers(place, random):
+    dimensions = [random.choice((random.randrange(5), random.randrange(2**32), 2**32 - 1, 0))
+                  for _ in range(random.randint(1, 4))]
+    content = struct.pack(f'>4B{len(dimensions)}I', 0, 0, 8, len(dimensions), *dimensions) + random.randbytes(random.randrange(32))
     path = str(place / 'header-idx3-ubyte')
-    read_or_refused(lambda: read_idx(path), path, content)
+    read_or_refused(lambda: read_idx(path), path, random.choice((content, gzip.compress(content, 1))))
 
 
-@SLOWER
-@given(mutated(npz_bytes()) | mutated(npz_bytes(np.savez)))
-def test_npz(place, content):
+@fuzz
+def test_npz(place, random):
+    content = mutated(random, random.choice(NPZ))
     (place / 'npz').mkdir(exist_ok=True)
     path = str(place / 'npz' / 'mnist.npz')
     read_or_refused(lambda: data_files.read_folder(str(place / 'npz')), path, content)
 
 
-@st.composite
-def npz_with_mutated_member(draw):
+def npz_with_mutated_member(random):
     """A sound archive around one mutated array file."""
-    buffer = io.BytesIO()
-    victim = draw(st.sampled_from(['x_train', 'y_train', 'x_test', 'y_test']))
-    with zipfile.ZipFile(buffer, 'w', draw(st.sampled_from([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED]))) as archive:
-        for name, array in zip(('x_train', 'y_train', 'x_test', 'y_test'), (TRAIN, LABELS, TEST, TEST_LABELS)):
+    buffer, victim = io.BytesIO(), random.randrange(4)
+    with zipfile.ZipFile(buffer, 'w', random.choice([zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED])) as archive:
+        for index, (name, array) in enumerate(zip(NPZ_NAMES, (TRAIN, LABELS, TEST, TEST_LABELS))):
             member = io.BytesIO()
             np.save(member, array)
-            content = member.getvalue()
-            archive.writestr(f'{name}.npy', draw(mutated(content[:128])) + content[128:] if name == victim else content)
+            header, values = member.getvalue()[:128], member.getvalue()[128:]
+            archive.writestr(f'{name}.npy', (mutated(random, header) if index == victim else header) + values)
     return buffer.getvalue()
 
 
-@SLOWER
-@given(npz_with_mutated_member())
-def test_npz_members(place, content):
+@fuzz
+def test_npz_members(place, random):
+    content = npz_with_mutated_member(random)
     (place / 'member').mkdir(exist_ok=True)
     path = str(place / 'member' / 'mnist.npz')
     read_or_refused(lambda: data_files.read_folder(str(place / 'member')), path, content)
@@ -164,12 +182,11 @@ def model(tmp_path_factory):
     return folder, (folder / 'hparams.json').read_bytes()
 
 
-@FAST
-@given(data=st.data())
-def test_hparams_json(model, data):
+@fuzz
+def test_hparams_json(model, random):
     folder, content = model
     path = str(folder / 'hparams.json')
-    read_or_refused(lambda: description.read(str(folder)), path, data.draw(mutated(content)))
+    read_or_refused(lambda: description.read(str(folder)), path, mutated(random, content))
 
 
 ANY_JSON = st.recursive(
@@ -177,7 +194,7 @@ ANY_JSON = st.recursive(
     lambda inner: st.lists(inner, max_size=4) | st.dictionaries(st.text(max_size=8), inner, max_size=4), max_leaves=6)
 
 
-@SLOWER
+@ANY
 @given(data=st.data())
 def test_hparams_json_with_any_value_anywhere(model, data):
     folder, content = model
@@ -208,13 +225,12 @@ def test_saved_is_what_save_writes(saved):
     assert checkpoint.find(str(saved[0]))[0].step == 2
 
 
-@FAST
-@given(data=st.data())
-def test_checkpoint_files(saved, data):
+@fuzz
+def test_checkpoint_files(saved, random):
     """Whatever happens to the newest checkpoint's files, it is whole and unchanged, or the one before it is used."""
     folder, contents = saved
-    name = data.draw(st.sampled_from([name for name in sorted(contents) if '-2.' in name]))
-    mutant = data.draw(mutated(contents[name]))
+    name = random.choice([name for name in sorted(contents) if '-2.' in name])
+    mutant = mutated(random, contents[name])
     (folder / name).write_bytes(mutant)
     try:
         found, problems = checkpoint.find(str(folder))
@@ -227,7 +243,7 @@ def test_checkpoint_files(saved, data):
         (folder / name).write_bytes(contents[name])
 
 
-@SLOWER
+@ANY
 @given(data=st.data())
 def test_forged_manifests(saved, data):
     """With a right SHA-256 over wrong content."""
@@ -248,9 +264,9 @@ def test_forged_manifests(saved, data):
 PNG, JPEG = picture_bytes('PNG'), picture_bytes('JPEG', quality=70)
 
 
-@SLOWER
-@given(mutated(PNG))
-def test_png(place, content):
+@fuzz
+def test_png(place, random):
+    content = mutated(random, PNG)
     path = str(place / 'picture.png')
     read_or_refused(lambda: images.read_picture(path), path, content)
 
@@ -266,23 +282,23 @@ def with_right_checksums(png):
     return bytes(fixed + png[position:])
 
 
-@SLOWER
-@given(mutated(PNG).map(with_right_checksums))
-def test_png_with_right_checksums(place, content):
+@fuzz
+def test_png_with_right_checksums(place, random):
+    content = with_right_checksums(mutated(random, PNG))
     path = str(place / 'checked.png')
     read_or_refused(lambda: images.read_picture(path), path, content)
 
 
-@SLOWER
-@given(mutated(JPEG))
-def test_jpeg(place, content):
+@fuzz
+def test_jpeg(place, random):
+    content = mutated(random, JPEG)
     path = str(place / 'picture.jpg')
     read_or_refused(lambda: images.read_picture(path), path, content)
 
 
-@SLOWER
-@given(mutated(b'{"step": 5, "loss": 0.5, "accuracy": 1.0, "learning_rate": 0.1}\n' * 3))
-def test_metrics(place, content):
+@fuzz
+def test_metrics(place, random):
+    content = mutated(random, b'{"step": 5, "loss": 0.5, "accuracy": 1.0, "learning_rate": 0.1}\n' * 3)
     (place / 'metrics').mkdir(exist_ok=True)
     (place / 'metrics' / 'metrics.jsonl').write_bytes(content)
     assert all(isinstance(line['step'], int) for line in read_metrics(str(place / 'metrics')))
@@ -294,7 +310,7 @@ def test_metrics(place, content):
 def zip_bomb():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w', zipfile.ZIP_DEFLATED) as archive:
-        for name in ('x_train', 'y_train', 'x_test', 'y_test'):
+        for name in NPZ_NAMES:
             member = io.BytesIO()
             np.save(member, np.zeros((40_000, 28, 28), np.uint8))
             archive.writestr(f'{name}.npy', member.getvalue())
@@ -304,20 +320,20 @@ def zip_bomb():
 def huge_npy():
     buffer = io.BytesIO()
     with zipfile.ZipFile(buffer, 'w') as archive:
-        for name in ('x_train', 'y_train', 'x_test', 'y_test'):
+        for name in NPZ_NAMES:
             header = io.BytesIO()
             np.lib.format.write_array_header_1_0(header, {'descr': '|u1', 'fortran_order': False, 'shape': (10**9, 2, 2)})
             archive.writestr(f'{name}.npy', header.getvalue())
     return buffer.getvalue()
 
 
-def png_of_size(width, height, rows=0):
-    """A 1-channel PNG that says it has this size, with so many rows of black."""
+def png_of_size(width, height):
+    """A grey PNG that says it has this size, and has not."""
     def chunk(name, body):
         return struct.pack('>I', len(body)) + name + body + struct.pack('>I', zlib.crc32(name + body))
 
     return (b'\x89PNG\r\n\x1a\n' + chunk(b'IHDR', struct.pack('>IIBBBBB', width, height, 8, 0, 0, 0, 0))
-            + chunk(b'IDAT', zlib.compress(bytes(rows * (width + 1)), 9)) + chunk(b'IEND', b''))
+            + chunk(b'IDAT', zlib.compress(b'')) + chunk(b'IEND', b''))
 
 
 HOSTILE = {
@@ -331,7 +347,6 @@ HOSTILE = {
     'json of one number': ('hparams.json', lambda: b'9' * 999_999),
     'huge json': ('hparams.json', lambda: b'{"a": "' + b'x' * 30_000_000),
     'png claiming the limit': ('x.png', lambda: png_of_size(60_000, 60_000)),
-    'png claiming 49 megapixels': ('x.png', lambda: png_of_size(7_000, 7_000, 1)),
 }
 
 

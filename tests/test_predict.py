@@ -5,6 +5,7 @@ import importlib.util
 import io
 import json
 import os
+import pathlib
 import shutil
 import sys
 
@@ -207,7 +208,8 @@ def test_view_of_what_the_network_saw(predict):
 
 def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, 'find_spec', lambda name, *rest: name != 'matplotlib' and find_spec(name, *rest))
+    monkeypatch.setattr(importlib.util, 'find_spec',
+                        lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest))
     save_digits(0)
     ended = predict('0.png', '--save_view=seen.png')
     assert ended.code == 2 and ended.out == '' and not os.path.exists('seen.png')
@@ -260,14 +262,14 @@ def test_views_are_averaged():
         assert twice.probabilities(batch[:0]).shape == (0, 3)
 
 
-def test_a_damaged_checkpoint_is_passed_over(predict, tmp_path):
-    folder = tmp_path / 'damaged'
-    shutil.copytree(digits_model().model, folder)
-    for file in (folder / 'checkpoints').glob('*.data*'):
-        file.write_bytes(b'x' + file.read_bytes()[1:])
+def test_a_damaged_checkpoint_is_passed_over_with_a_line(entry_point):
     save_digits(0)
-    ended = predict('0.png')
-    assert ended.code == 0
-    from mnist_graph.run_folder import find_checkpoint
-    with pytest.raises(CheckpointError, match='no whole checkpoint'):
-        find_checkpoint(str(folder), 'last')
+    shutil.copytree(digits_model().model, 'model')
+    newest, = pathlib.Path('model/checkpoints').glob('model.ckpt-60.data*')
+    newest.write_bytes(b'x' + newest.read_bytes()[1:])
+    ended = entry_point('0.png', '--model_dir=model', name='predict')
+    assert ended.code == 0 and ended.out.startswith('0.png: 0 ')
+    assert ended.err.count('\n') == 1 and newest.name in ended.err
+    shutil.rmtree('model/checkpoints')
+    ended = entry_point('0.png', '--model_dir=model', name='predict')
+    assert ended.code == 1 and ended.err.count('\n') == 1 and 'no whole checkpoint' in ended.err

@@ -1,0 +1,204 @@
+"""evaluate: the numbers of the report by hand, and the command on a model whose mistakes are known."""
+
+import importlib.util
+import math
+import os
+import shutil
+
+import numpy as np
+import pytest
+from conftest import write_idx_folder
+from PIL import Image
+from small_model import N_WRONG_LABELS, digits_model, patterns_model
+
+from mnist_graph import report, saved_model
+
+#          label: 0          0          0          1          1          2
+LABELS = np.array([0, 0, 0, 1, 1, 2])
+PROBABILITIES = np.array([[0.8, 0.1, 0.1, 0.0], [0.6, 0.3, 0.1, 0.0], [0.2, 0.7, 0.1, 0.0],
+                          [0.1, 0.9, 0.0, 0.0], [0.5, 0.4, 0.1, 0.0], [0.1, 0.0, 0.9, 0.0]])
+NAMES = ('0', '1', '2', '3')
+
+
+def png_size(path):
+    with Image.open(path) as image:
+        assert image.format == 'PNG'
+        return image.size
+
+
+# The numbers.
+
+@pytest.mark.parametrize('n_right, n, low, high', [
+    (8, 10, 0.490162, 0.503318),  # worked examples of the Wilson score interval at 95%
+    (0, 10, 0.0, 0.277533),
+    (10, 10, 0.722467, 1.0),
+])
+def test_wilson_interval(n_right, n, low, high):
+    assert report.wilson_interval(n_right, n) == pytest.approx((low, high), abs=1e-6)
+
+
+def test_wilson_interval_holds_the_fractions_that_are_not_rejected():
+    # Its ends p are where the score test is at its limit: (f - p)^2 = z^2 p (1 - p) / n, f the observed fraction.
+    for end in report.wilson_interval(9759, 10000):
+        assert (0.9759 - end) ** 2 == pytest.approx(1.959964 ** 2 * end * (1 - end) / 10000, rel=1e-5)
+
+
+def test_report_by_hand():
+    got = report.make(PROBABILITIES, LABELS, NAMES)
+    assert (got.n, got.accuracy) == (6, 4 / 6)
+    np.testing.assert_array_equal(got.confusion, [[2, 1, 0, 0], [1, 1, 0, 0], [0, 0, 1, 0], [0, 0, 0, 0]])
+    np.testing.assert_allclose(got.precision, [2 / 3, 1 / 2, 1, math.nan])
+    np.testing.assert_allclose(got.recall, [2 / 3, 1 / 2, 1, math.nan])
+    np.testing.assert_array_equal(got.support, [3, 2, 1, 0])
+    assert got.loss == pytest.approx(-math.log(0.8 * 0.6 * 0.2 * 0.9 * 0.4 * 0.9) / 6)
+
+
+def test_confusion_has_labels_as_rows():
+    np.testing.assert_array_equal(report.confusion_matrix(np.array([0, 0]), np.array([1, 1]), 2), [[0, 2], [0, 0]])
+
+
+def test_calibration_error_by_hand():
+    # Of ten pictures at 0.9, seven are right: a gap of 0.2. Of ten at 0.6, six are right: no gap.
+    confidences = np.repeat([0.9, 0.6], 10)
+    probabilities = np.stack([confidences, 1 - confidences], axis=1)
+    labels = np.array([0] * 7 + [1] * 3 + [0] * 6 + [1] * 4)
+    assert report.calibration_error(probabilities, labels) == pytest.approx(0.1)
+
+
+def test_calibration_bins_are_closed_above():
+    # 0.6 = 9/15 ends its bin; 0.61 is in the next. The gaps -0.6 and +0.39 would cancel in one bin.
+    probabilities = np.array([[0.6, 0.4], [0.61, 0.39]])
+    assert report.calibration_error(probabilities, np.array([1, 0])) == pytest.approx((0.6 + 0.39) / 2)
+    assert report.calibration_error(np.array([[1.0, 0.0]]), np.array([0])) == 0
+
+
+def test_worst_mistakes_come_first():
+    np.testing.assert_array_equal(report.worst_mistakes(PROBABILITIES, LABELS, 5), [2, 4])
+    np.testing.assert_array_equal(report.worst_mistakes(PROBABILITIES, LABELS, 1), [2])
+    assert len(report.worst_mistakes(PROBABILITIES[[0, 3]], LABELS[[0, 3]], 5)) == 0
+
+
+def test_tables():
+    got = report.make(PROBABILITIES, LABELS, ('0', '1', 'two', '3'))
+    assert report.class_table(got).splitlines() == [
+        'Class  Precision  Recall  Support',
+        '0         0.6667  0.6667        3',
+        '1         0.5000  0.5000        2',
+        'two       1.0000  1.0000        1',
+        '3              -       -        0']
+    assert report.confusion_table(got).splitlines() == [
+        '       Read as',
+        'Label    0    1  two    3',
+        '0        2    1    .    .',
+        '1        1    1    .    .',
+        'two      .    .    1    .',
+        '3        .    .    .    .']
+
+
+def test_first_layer_is_what_predictions_use():
+    with saved_model.load([digits_model(ema_decay=0.5).model]) as model:
+        network, sess = model.members[0]
+        weight = network.weights['w1']
+        got = model.first_layer()
+        assert got.shape == (28, 28, 1, 16)
+        np.testing.assert_array_equal(got.reshape(784, 16), sess.run(network.averages[weight.op.name]))
+        assert np.abs(got.reshape(784, 16) - sess.run(weight)).max() > 0
+
+
+# The command.
+
+@pytest.fixture
+def evaluate(entry_point):
+    """Runs evaluate with the small digits model; returns an Ended."""
+    return lambda *arguments: entry_point(*arguments, f'--model_dir={digits_model().model}', name='evaluate')
+
+
+def test_every_test_picture_of_the_data_trained_on_is_measured(evaluate):
+    ended = evaluate()
+    assert ended.code == 0 and ended.err == ''
+    n_right = 45 - N_WRONG_LABELS
+    low, high = report.wilson_interval(n_right, 45)
+    lines = ended.out.splitlines()
+    assert lines[0].endswith('model at step 60')
+    assert lines[1] == (f'Accuracy on test set (digits): {n_right / 45:.4f} '
+                        f'(95% interval {low:.4f} to {high:.4f}, 45 pictures)')
+    assert 'Class  Precision  Recall  Support' in lines and 'Label   0   1   2' in lines
+    confusion = [line.split()[1:] for line in lines[-3:]]
+    # The labels of the first pictures, a 0 and a 1, say 1 and 2.
+    assert confusion == [['14', '.', '.'], ['1', '14', '.'], ['.', '1', '15']]
+
+
+def test_validation_split(evaluate):
+    assert 'Accuracy on validation set (digits): 1.0000' in evaluate('--split=validation').out
+
+
+def test_views_and_several_models(entry_point):
+    ended = entry_point('--tta=5', f'--model_dir={digits_model().model}', f'--model_dir={digits_model(seed=1).model}',
+                        '--split=validation', name='evaluate')
+    assert ended.code == 0 and ended.out.splitlines()[0].count('at step 60') == 2
+    assert 'Accuracy on validation set (digits): 1.0000' in ended.out
+
+
+def test_other_data_is_used_with_a_warning(evaluate):
+    arrays = [array for n in (30, 6) for array in (np.zeros((n, 28, 28), np.uint8), np.arange(n).astype(np.uint8) % 3)]
+    folder = write_idx_folder('blank', arrays)
+    ended = evaluate(f'--data_dir={folder}')
+    assert ended.code == 0 and 'Accuracy on test set (blank): 0.3333' in ended.out
+    assert ended.err.count('\n') == 1 and 'trained on other data' in ended.err
+
+
+def test_data_that_does_not_fit_is_refused(evaluate):
+    ended = evaluate(f'--data_dir={patterns_model().data}')
+    assert ended.code == 1 and ended.out == '' and ended.err.count('\n') == 1
+    assert '8x8' in ended.err and '28x28' in ended.err
+
+
+def test_an_empty_split_is_refused(entry_point):
+    ended = entry_point(f'--model_dir={patterns_model().model}', '--split=validation', name='evaluate')
+    assert ended.code == 2 and ended.err.count('\n') == 1 and '--split=test' in ended.err
+
+
+def test_pictures_of_the_report(evaluate):
+    pytest.importorskip('matplotlib')
+    ended = evaluate('--report_dir=new/report')
+    assert ended.code == 0 and ended.out.endswith('The pictures are in new/report\n')
+    assert sorted(os.listdir('new/report')) == ['confusion_matrix.png', 'first_layer.png', 'training_curves.png',
+                                                'worst_mistakes.png']
+    for name in os.listdir('new/report'):
+        width, height = png_size(f'new/report/{name}')
+        assert width > 500 and height > 200
+
+
+def test_a_perfect_model_without_metrics_has_two_pictures_fewer(entry_point):
+    pytest.importorskip('matplotlib')
+    shutil.copytree(digits_model().model, 'model')
+    os.unlink('model/metrics.jsonl')
+    ended = entry_point('--model_dir=model', '--split=validation', '--report_dir=report', name='evaluate')
+    assert ended.code == 0
+    assert sorted(os.listdir('report')) == ['confusion_matrix.png', 'first_layer.png']
+
+
+def test_without_matplotlib_the_report_is_refused_at_once(evaluate, monkeypatch):
+    find_spec = importlib.util.find_spec
+    monkeypatch.setattr(importlib.util, 'find_spec',
+                        lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest))
+    ended = evaluate('--report_dir=report')
+    assert ended.code == 2 and ended.out == '' and 'mnist-graph[plots]' in ended.err and ended.err.count('\n') == 1
+
+
+def test_many_classes_and_odd_names_can_be_drawn(tmp_path):
+    pytest.importorskip('matplotlib')
+    from mnist_graph import data, figures
+
+    n = 25
+    names = tuple(f'${number}_ë' for number in range(n))
+    probabilities = np.random.default_rng(0).dirichlet(np.ones(n), 50)
+    labels = (np.arange(50) % n).astype(np.int32)
+    result = report.make(probabilities, labels, names)
+    figures.confusion_matrix(result, 'test set', str(tmp_path / 'confusion.png'))
+    images = np.zeros((5, 20, 30, 3), np.uint8)
+    figures.worst_mistakes(data.Split(images, labels[:5]), probabilities[:5], names, 'test set',
+                           str(tmp_path / 'worst.png'))
+    figures.first_layer(np.ones((5, 5, 3, 7), np.float32), str(tmp_path / 'first.png'))
+    for name in ('confusion', 'worst', 'first'):
+        png_size(tmp_path / f'{name}.png')

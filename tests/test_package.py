@@ -1,0 +1,153 @@
+"""The package as a guest: what importing it does and does not do, and who may import whom."""
+
+import ast
+import re
+
+import pytest
+from conftest import REPOSITORY, run_python
+
+MODULES = {path.stem: path for path in sorted((REPOSITORY / 'mnist_graph').glob('*.py')) if path.stem != '__init__'}
+# Those that parse flags and print; everything else is library.
+ENTRY_POINTS = {name for name, path in MODULES.items() if '\nif __name__ == ' in path.read_text()}
+FRONT = ENTRY_POINTS | {'cli'}
+WITHOUT_TENSORFLOW = ('errors', 'hparams', 'idx', 'download', 'data_files', 'data', 'images', 'picture_files', 'drawn',
+                      'files', 'description', 'checkpoint', 'run_folder', 'evaluation', 'train', 'runtime')
+
+
+def imported(path, top_level_only=False):
+    """Names of the modules that a source file imports."""
+    tree = ast.parse(path.read_text())
+    names = set()
+    for node in tree.body if top_level_only else ast.walk(tree):
+        if isinstance(node, ast.Import):
+            names |= {alias.name for alias in node.names}
+        elif isinstance(node, ast.ImportFrom):
+            names |= {f'{node.module}.{alias.name}' for alias in node.names} | {node.module}
+    return names
+
+
+def test_there_are_entry_points():
+    assert {'main', 'predict', 'evaluate'} <= ENTRY_POINTS and len(MODULES) > 25
+
+
+@pytest.mark.parametrize('name', sorted(set(MODULES) - FRONT))
+def test_the_library_knows_no_flags_and_prints_nothing(name):
+    names = imported(MODULES[name])
+    assert not any(each.split('.')[0] == 'absl' for each in names)
+    above = {f'mnist_graph.{front}' for front in FRONT}
+    assert not names & above, f'{name} imports upward'
+    calls = {node.func.id for node in ast.walk(ast.parse(MODULES[name].read_text()))
+             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    assert 'print' not in calls
+
+
+def test_no_two_modules_import_each_other_when_loaded():
+    needs = {name: {each.split('.')[1] for each in imported(path, top_level_only=True)
+                    if each.startswith('mnist_graph.') and each.split('.')[1] in MODULES}
+             for name, path in MODULES.items()}
+    for name in needs:
+        seen, waiting = set(), list(needs[name])
+        while waiting:
+            each = waiting.pop()
+            if each not in seen:
+                seen.add(each)
+                waiting += needs[each]
+        assert name not in seen, f'{name} needs itself by way of others'
+
+
+@pytest.mark.parametrize('name', sorted(MODULES))
+def test_only_what_is_required_is_imported(name):
+    allowed = {'tensorflow', 'numpy', 'PIL', 'absl', 'tqdm', 'mnist_graph'}
+    optional = {'matplotlib', 'optuna', 'psycopg', 'tensorboard'}
+    import sys
+    for each in imported(MODULES[name], top_level_only=True):
+        root = each.split('.')[0]
+        assert root in allowed or root in sys.stdlib_module_names or root in optional, f'{name} imports {root}'
+
+
+def test_data_pictures_and_training_logic_load_without_tensorflow(fresh_folder):
+    modules = ', '.join(f'mnist_graph.{name}' for name in WITHOUT_TENSORFLOW)
+    ended = run_python('-c', f'import sys, {modules}; print("tensorflow" in sys.modules)', folder=fresh_folder)
+    assert (ended.code, ended.out, ended.err) == (0, 'False\n', '')
+
+
+GUEST = '''
+import logging, os, random, signal, sys, warnings
+import numpy as np
+
+def state():
+    return (dict(os.environ), random.getstate()[1], np.random.get_state()[1].tolist(), np.geterr(), list(sys.path),
+            [signal.getsignal(number) for number in (signal.SIGINT, signal.SIGTERM)], os.getcwd(), sorted(os.listdir()),
+            logging.root.level, list(logging.root.handlers))
+
+before = state()
+from mnist_graph import runtime
+tf = runtime.import_tensorflow()
+import tensorflow as tf2
+middle = state()
+filters = list(warnings.filters)
+import importlib
+for name in MODULES:
+    importlib.import_module('mnist_graph.' + name)
+after = state()
+os.environ.pop('TF_CPP_MIN_LOG_LEVEL')
+before[0].pop('TF_CPP_MIN_LOG_LEVEL', None)
+middle[0].pop('TF_CPP_MIN_LOG_LEVEL', None)
+after[0].pop('TF_CPP_MIN_LOG_LEVEL', None)
+assert before[:7] == middle[:7] == after[:7], [i for i in range(7) if not before[i] == middle[i] == after[i]]
+assert middle[7:] == after[7:] and before[7] == after[7]
+assert filters == list(warnings.filters)
+assert tf2.executing_eagerly() and tf.get_default_graph().get_operations() == []
+assert tf.control_flow_v2_enabled() and tf.resource_variables_enabled()
+from mnist_graph import graph
+from mnist_graph.data import InputSpec
+from mnist_graph.hparams import HParams
+network = graph.build(HParams(hidden_units=(3,)), InputSpec(2, 2, 1, 2))
+assert tf2.executing_eagerly() and tf.get_default_graph().get_operations() == []
+assert network.graph.seed is None
+assert float(tf2.constant(2.0) * 3) == 6.0
+'''
+
+
+def test_importing_and_building_changes_nothing_global(fresh_folder):
+    (fresh_folder / 'guest.py').write_text(GUEST.replace('MODULES', repr(sorted(set(MODULES) - {'show', 'figures'}))))
+    ended = run_python('guest.py', folder=fresh_folder)
+    assert (ended.code, ended.out, ended.err) == (0, '', '')
+
+
+def test_the_names_of_the_package_itself():
+    import mnist_graph
+    from mnist_graph import data, errors, graph, hparams
+
+    assert mnist_graph.HParams is hparams.HParams and mnist_graph.load is data.load
+    assert mnist_graph.build is graph.build and mnist_graph.MnistGraphError is errors.MnistGraphError
+    with pytest.raises(AttributeError, match="no attribute 'biuld'"):
+        mnist_graph.biuld
+
+
+def test_every_error_has_an_exit_code():
+    from mnist_graph import errors
+
+    classes = [each for each in vars(errors).values() if isinstance(each, type)]
+    assert len(classes) > 4 and all(issubclass(each, errors.MnistGraphError) and each.exit_code > 0 for each in classes)
+    assert errors.UsageError.exit_code == 2
+
+
+def test_commands_in_readme_exist():
+    text = (REPOSITORY / 'README.md').read_text()
+    assert '<!-- main -->' in text and '<!-- tests -->' in text
+    commands = set(re.findall(r'-m mnist_graph\.(\w+)', text))
+    assert 'main' in commands and commands <= ENTRY_POINTS
+    for path in re.findall(r'(?:flags|benchmarks|tests)/[\w/]+\.(?:flags|py)', text):
+        assert (REPOSITORY / path).exists(), path
+    from mnist_graph.hparams import SPECS
+    sources = ''.join(MODULES[name].read_text() for name in FRONT)
+    for flag in set(re.findall(r'(?<![\w-])--([a-z_]+)(?==|\b)', re.sub(r'```.*?```', '', text, flags=re.S))):
+        assert flag in SPECS or f"'{flag}'" in sources or flag in ('help', 'flagfile', 'helpfull', 'quiet', 'upgrade'), flag
+
+
+def test_setup_installs_what_is_tested():
+    text = (REPOSITORY / 'setup.py').read_text()
+    assert 'mnist-graph = mnist_graph.main:run' in text
+    requirements = [line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')]
+    assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 5
