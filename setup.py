@@ -26,5 +26,11 @@ setup(
     install_requires=REQUIREMENTS,
     extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD,
                     'test': TEST},
-    entry_points={'console_scripts': ['mnist-graph = mnist_graph.main:run']},
+    entry_points={'console_scripts': [
+        'mnist-graph = mnist_graph.main:run',
+        'mnist-graph-predict = mnist_graph.predict:run',
+        'mnist-graph-evaluate = mnist_graph.evaluate:run',
+        'mnist-graph-show = mnist_graph.show:run',
+        'mnist-graph-sweep = mnist_graph.sweep:console',
+    ]},
 )

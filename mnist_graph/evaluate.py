@@ -31,8 +31,8 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     from mnist_graph import report, saved_model
     if FLAGS.report_dir:
-        from mnist_graph import figures
-        figures.check_can_write_into(FLAGS.report_dir)
+        from mnist_graph import drawing
+        drawing.check_can_write_into(FLAGS.report_dir)
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
     described = found.descriptions[0]
     for problem in found.problems:

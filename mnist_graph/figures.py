@@ -1,98 +1,21 @@
 """Pictures for people, drawn with matplotlib: what the network saw, how good it is, how it learned.
 
-Made to be put on a slide: 16:9 where the content allows, large type, and the
-colours of Okabe and Ito, which the colour-blind can tell apart. matplotlib is
-an optional extra; nothing here imports it before it is needed.
+Made to be put on a slide: 16:9 where the content allows, large type, and
+colours that everyone can tell apart.
 """
 
-import importlib.util
-import io
 import os
 from typing import Any, Sequence
 
 import numpy as np
 
-from mnist_graph import files
-from mnist_graph.errors import UsageError
+from mnist_graph.drawing import BLUE, ORANGE, SKY, VERMILION, Drawing, show_picture
 
 MOST_VIEWS = 24
 MOST_MISTAKES = 32
 _MOST_UNITS = 40
 _MOST_NUMBERED_CLASSES = 20
 _BARS_WIDTH = 1.9
-_ENDINGS = ('.png', '.pdf', '.svg', '.jpg', '.jpeg', '.webp')
-
-_BLUE, _SKY, _ORANGE, _VERMILION, _GREY = '#0072B2', '#56B4E9', '#E69F00', '#D55E00', '#595959'
-_STYLE = {'font.size': 14, 'axes.titlesize': 16, 'axes.spines.top': False, 'axes.spines.right': False,
-          'figure.constrained_layout.use': True, 'figure.constrained_layout.w_pad': 0.1,
-          'figure.constrained_layout.h_pad': 0.1, 'figure.titlesize': 16, 'savefig.dpi': 120, 'axes.edgecolor': _GREY, 'xtick.color': _GREY, 'ytick.color': _GREY,
-          'xtick.labelcolor': 'black', 'ytick.labelcolor': 'black'}
-
-
-def check_can_write(path: str) -> None:
-    """Checks what can be checked before the work is done.
-
-    Raises:
-      UsageError: matplotlib is missing, the folder is, or the ending is of no picture.
-    """
-    if importlib.util.find_spec('matplotlib') is None:
-        raise UsageError("Drawing pictures needs matplotlib; install it with pip install 'mnist-graph[plots]'.")
-    if os.path.splitext(path)[1].lower() not in _ENDINGS:
-        raise UsageError(f'{path}: has no ending of a picture; use one of {", ".join(_ENDINGS)}.')
-    if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or '.'):
-        problem = 'is a folder' if os.path.isdir(path) else 'its folder does not exist'
-        raise UsageError(f'{path}: {problem}; give the path of a new picture file.')
-
-
-def check_can_write_into(folder: str) -> None:
-    """Makes the folder; see `check_can_write`."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise UsageError(f'{folder}: cannot be made ({error.strerror}); give another folder.') from None
-    check_can_write(os.path.join(folder, 'figure.png'))
-
-
-class _Drawing:
-    """A matplotlib Figure that is written to a file at the end; used as a context manager."""
-
-    def __init__(self, path: str, width: float, height: float):
-        self._path, self._size = path, (width, height)
-
-    def __enter__(self):
-        import matplotlib
-        from matplotlib.figure import Figure
-
-        self._context = matplotlib.rc_context()
-        self._context.__enter__()
-        matplotlib.rcdefaults()  # whatever the user's own style is
-        matplotlib.rcParams.update(_STYLE)
-        self._figure = Figure(figsize=self._size)
-        return self._figure
-
-    def __exit__(self, kind, error, traceback):
-        try:
-            if kind is None:
-                self._write()
-        finally:
-            self._context.__exit__(kind, error, traceback)
-
-    def _write(self):
-        content = io.BytesIO()
-        self._figure.savefig(content, format=os.path.splitext(self._path)[1][1:].lower(), facecolor='white')
-        try:
-            files.write_atomically(self._path, content.getvalue())
-        except OSError as error:
-            raise UsageError(f'{self._path}: cannot be written ({error.strerror}); give another path.') from None
-
-
-def _show_picture(axes, picture: np.ndarray, **options) -> None:
-    """Draws [height, width, 1 or 3] in [0, 1], or uint8, without ticks."""
-    full = 255 if picture.dtype == np.uint8 else 1
-    axes.imshow(picture[..., 0] if picture.shape[2] == 1 else picture, cmap='gray', vmin=0, vmax=full, **options)
-    axes.set_xticks([])
-    axes.set_yticks([])
-    axes.spines[:].set_visible(True)
 
 
 def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
@@ -113,14 +36,14 @@ def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
     digits = digits[:MOST_VIEWS]
     columns = 1 if len(digits) <= 3 else 2
     rows = -(-len(digits) // columns)
-    with _Drawing(path, 11.5 * columns, 3.6 * rows) as figure:
+    with Drawing(path, 11.5 * columns, 3.6 * rows) as figure:
         cells = np.ravel(figure.subfigures(rows, columns, squeeze=False, wspace=0.02, hspace=0.02), order='C')
         for (picture, number), row, cell in zip(digits, probabilities, cells):
             given, seen, bars = cell.subplots(1, 3, width_ratios=[1, 1, _BARS_WIDTH])
-            _show_picture(given, images.read_picture(picture.path, longest_side=400))
+            show_picture(given, images.read_picture(picture.path, longest_side=400))
             n_digits = len(picture.images)
             given.set_title(_shortened(os.path.basename(picture.path), 20))
-            _show_picture(seen, picture.images[number])
+            show_picture(seen, picture.images[number])
             seen.set_title('What the network saw' if n_digits == 1 else f'Digit {number + 1} of {n_digits}')
             _draw_probabilities(bars, row, viewed[0][1].class_names)
     return len(digits)
@@ -136,7 +59,7 @@ def _draw_probabilities(axes, probabilities: np.ndarray, class_names: Sequence[s
     shown = np.sort(np.argsort(-probabilities, kind='stable')[:10])
     values, names = probabilities[shown], [_shortened(class_names[label], 8) for label in shown]
     best = int(values.argmax())
-    colours = [_BLUE if place == best else _SKY for place in range(len(shown))]
+    colours = [BLUE if place == best else SKY for place in range(len(shown))]
     axes.bar(range(len(shown)), values, color=colours, width=0.75)
     axes.set_xticks(range(len(shown)), names)
     axes.set_ylim(0, 1.12)
@@ -156,9 +79,9 @@ def confusion_matrix(report, where: str, path: str) -> None:
     counts, n_classes = report.confusion, len(report.class_names)
     right = np.eye(n_classes, dtype=bool)
     side = max(7.0, min(14.0, 0.66 * n_classes))
-    with _Drawing(path, side + 1.2, side + 0.9) as figure:
+    with Drawing(path, side + 1.2, side + 0.9) as figure:
         axes = figure.subplots()
-        for mask, colours in ((right, ['#DCEBF5', _BLUE]), (~right, ['#FFF6E3', _ORANGE, _VERMILION])):
+        for mask, colours in ((right, ['#DCEBF5', BLUE]), (~right, ['#FFF6E3', ORANGE, VERMILION])):
             most = max(1, counts[mask].max(initial=0))
             cells = np.ma.masked_where(~mask | (counts == 0), counts)
             axes.imshow(cells, cmap=_colour_map(colours), vmin=0, vmax=most)
@@ -204,13 +127,13 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
     columns = min(8, max(5, len(split)))
     rows = -(-len(split) // columns)
     is_long = max(map(len, class_names)) > 2
-    with _Drawing(path, 1.7 * columns, (2.25 if is_long else 2.03) * rows + 0.7) as figure:
+    with Drawing(path, 1.7 * columns, (2.25 if is_long else 2.03) * rows + 0.7) as figure:
         figure.suptitle(f'The worst mistakes in the {where}: label → read as (probability)', fontsize=18)
         for axes in figure.subplots(rows, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, picture, label, row in zip(figure.axes, split.images, split.labels, probabilities):
             axes.set_axis_on()
-            _show_picture(axes, picture)
+            show_picture(axes, picture)
             was, read = (_shortened(class_names[each], 8) for each in (label, row.argmax()))
             axes.set_title(f'{was} →{chr(10) if is_long else " "}{read} ({row.max():.2f})', fontsize=14)
 
@@ -229,7 +152,7 @@ def first_layer(weights: np.ndarray, path: str) -> None:
     rows = -(-n // columns)
     # A few extreme weights would leave all the others pale.
     most = float(np.quantile(np.abs(shown), 0.995)) or 1.0
-    with _Drawing(path, 1.25 * columns + 1.8, 1.25 * rows + 1.0) as figure:
+    with Drawing(path, 1.25 * columns + 1.8, 1.25 * rows + 1.0) as figure:
         grid = figure.subplots(rows, columns, squeeze=False)
         for axes in grid.flat:
             axes.set_axis_off()
@@ -259,11 +182,11 @@ def training_curves(metrics: Sequence[dict[str, Any]], path: str) -> None:
       metrics: Lines of `metrics.jsonl`, as `run_folder.read_metrics` returns them; at least one.
       path: Picture file to write.
     """
-    with _Drawing(path, 13.3, 5.6) as figure:
+    with Drawing(path, 13.3, 5.6) as figure:
         for axes, name, title in zip(figure.subplots(1, 2), ('loss', 'accuracy'), ('Loss', 'Accuracy')):
-            for key, label, style in ((name, 'training (one mini-batch)', {'color': _ORANGE, 'linewidth': 1.5}),
+            for key, label, style in ((name, 'training (one mini-batch)', {'color': ORANGE, 'linewidth': 1.5}),
                                       (f'validation_{name}', 'validation set',
-                                       {'color': _BLUE, 'linewidth': 3, 'marker': 'o', 'markersize': 6})):
+                                       {'color': BLUE, 'linewidth': 3, 'marker': 'o', 'markersize': 6})):
                 points = [(line['step'], line[key]) for line in metrics if key in line]
                 if points:
                     axes.plot(*zip(*points), label=label, **style)

@@ -33,8 +33,8 @@ def main(arguments) -> int:
     if len(arguments) < 2:
         raise UsageError('No picture to read; name some, as in python -m mnist_graph.predict test_img.png')
     if FLAGS.save_view:
-        from mnist_graph import figures
-        figures.check_can_write(FLAGS.save_view)
+        from mnist_graph import drawing, figures
+        drawing.check_can_write(FLAGS.save_view)
 
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
     from mnist_graph import picture_stream

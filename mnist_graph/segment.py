@@ -277,10 +277,10 @@ def _reaches_beyond(mask, opened):
     area = find_components(opened).area
     if area.max() < 0.8 * area.sum():
         return False
-    # Lines through a digit end on several of its sides; a thin stroke of its
-    # own, after a thick one, is a piece or two.
-    gone = find_components(mask & _erode(~opened)).area
-    return (gone > 0.02 * mask.sum()).sum() >= 3
+    # A line through the digit leaves it twice; a thin stroke of its own, after
+    # a thick one, once.
+    outside = _erode(~opened)
+    return find_components(mask & outside & ~_erode(outside)).area.size >= 2
 
 
 def remove_rules(ink):

@@ -164,8 +164,8 @@ def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:
 
 def _train_again(store: Store, pool: WorkerPool, best: Row) -> dict[str, Any] | None:
     job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
-    pool.ensure(1)
     while not pool.n_idle:
+        pool.ensure(1)
         pool.wait(1)
     pool.start(job)
     while True:
