@@ -31,6 +31,6 @@ setup(
         'mnist-graph-predict = mnist_graph.predict:run',
         'mnist-graph-evaluate = mnist_graph.evaluate:run',
         'mnist-graph-show = mnist_graph.show:run',
-        'mnist-graph-sweep = mnist_graph.sweep:console',
+        'mnist-graph-sweep = mnist_graph.sweep:run_command',
     ]},
 )

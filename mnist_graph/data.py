@@ -11,7 +11,7 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph import data_files, download
+from mnist_graph import data_files
 from mnist_graph.errors import DataError, UsageError
 
 DATASETS = ('auto', 'mnist', 'drawn')
@@ -144,6 +144,7 @@ def _read_or_download(folder: str, show_progress: bool) -> data_files.RawData:
         raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
     raw = data_files.read_folder(folder)
     if raw is None:
+        from mnist_graph import download  # which needs slow modules of the standard library
         try:
             download.download_mnist(folder, show_progress=show_progress)
         except DataError as error:
