@@ -37,7 +37,7 @@ HOW = ['--display_step=10', '--notensorboard', '--keep_checkpoints=2']
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--kills', type=int, default=20, help='how often the run is killed')
-    parser.add_argument('--n_iterations', type=int, default=2000, help='length of the run in steps')
+    parser.add_argument('--n_iterations', type=int, default=1200, help='length of the run in steps')
     parser.add_argument('--save_steps', type=int, default=10, help='steps from one checkpoint to the next')
     parser.add_argument('--seed', type=int, default=0, help='of the random moments')
     arguments = parser.parse_args()

@@ -41,9 +41,9 @@ class Components(NamedTuple):
         runs = keep[self.run_label]
         height, width = self.shape
         steps = np.zeros(height * width + 1, np.int8)
-        # No run stops where another starts, save at a row's end.
-        np.add.at(steps, self.run_start[runs], 1)
-        np.add.at(steps, self.run_stop[runs], -1)
+        # Where a run stops another may start, if a row ends there.
+        steps[self.run_start[runs]] += 1
+        steps[self.run_stop[runs]] -= 1
         return np.cumsum(steps[:-1], dtype=np.int8).reshape(
             height, width).astype(bool)
 

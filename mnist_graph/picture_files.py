@@ -22,7 +22,7 @@ PICTURE_ENDINGS = frozenset({
 MAX_PIXELS = 64_000_000
 
 # Digits are looked for at this size; see `picture_to_digits` for small ones.
-WORKING_SIDE = 160
+WORKING_SIDE = 128
 
 
 def list_pictures(paths):

@@ -235,15 +235,15 @@ def remove_scribble(ink):
     inside = np.s_[margin:-margin, margin:-margin]
     mask[inside] = ink >= INK_THRESHOLD
     eroded = mask
-    for radius in (1, 2, 3):
+    for radius in (1, 2):
         eroded = _erode(eroded)
-        outside = ~eroded
+        if not _reaches_beyond(mask, eroded, radius):
+            continue
+        opened = ~eroded
         for _ in range(radius):
-            outside = _erode(outside)
-        opened = ~outside
-        if opened.sum() < 0.5 * mask.sum():
-            break
-        if _reaches_beyond(mask, opened):
+            opened = _erode(opened)
+        opened = ~opened
+        if _is_crossed(mask, opened):
             parts = find_components(opened)
             opened = parts.mask(parts.area >= 0.1 * parts.area.max())
             return ink * ~_erode(~opened)[inside]
@@ -261,21 +261,29 @@ def _erode(mask):
     return result
 
 
-def _reaches_beyond(mask, opened):
-    """Whether pieces of a mask reach well beyond its opening, itself one."""
+def _reaches_beyond(mask, eroded, radius):
+    """Whether a mask reaches well beyond its opening.
+
+    The opening's box is that of the eroded mask, grown by the radius again.
+    """
     boxes = []
-    for part in (mask, opened):
+    for part in (mask, eroded):
         rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return False
         boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
-    whole, kept = boxes
+    whole, kept = boxes[0], np.add(boxes[1], (-radius, radius) * 2)
     longest, left = (max(box[1] - box[0], box[3] - box[2])
                      for box in (whole, kept))
     reach = np.abs(np.subtract(whole, kept)) / left
-    if not ((reach > 0.12).sum() >= 3 and left > 0.3 * longest
-            or (reach > 0.3).sum() >= 2 and left > 0.5 * longest):
-        return False
+    return ((reach > 0.12).sum() >= 3 and left > 0.3 * longest
+            or (reach > 0.3).sum() >= 2 and left > 0.5 * longest)
+
+
+def _is_crossed(mask, opened):
+    """Whether an opening is a digit, and lines run through it in the mask."""
     area = find_components(opened).area
-    if area.max() < 0.8 * area.sum():
+    if area.sum() < 0.5 * mask.sum() or area.max() < 0.8 * area.sum():
         return False
     # A line through the digit leaves it twice; a thin stroke of its own, after
     # a thick one, once.
@@ -290,8 +298,7 @@ def remove_rules(ink):
     and below are not; a stroke that crosses the line stays, where there is ink
     on both of its sides. Columns likewise.
     """
-    ink = _remove_rows(ink)
-    return _remove_rows(ink.T).T
+    return np.minimum(_remove_rows(ink), _remove_rows(ink.T).T)
 
 
 def _remove_rows(ink):

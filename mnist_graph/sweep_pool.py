@@ -97,9 +97,10 @@ class WorkerPool:
         """Of all workers."""
         return [worker.process.pid for worker in self._workers.values()]
 
-    def start(self, job: Job) -> None:
-        """Gives a trial to an idle worker."""
-        worker = next(one for one in self._workers.values() if one.ready and one.job is None)
+    def start(self, job: Job, process_id: int | None = None) -> None:
+        """Gives a trial to an idle worker, to that process if it is one."""
+        idle = [one for one in self._workers.values() if one.ready and one.job is None]
+        worker = next((one for one in idle if one.process.pid == process_id), idle[0])
         worker.job = job
         worker.send((JOB, tuple(job)))
 

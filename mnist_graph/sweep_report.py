@@ -30,6 +30,7 @@ class Row(NamedTuple):
       accuracy: On the validation images after the last step that was taken, or None.
       loss: Likewise, the mean cross-entropy.
       seed, steps, seconds: Of its training; None if unknown.
+      process: Id of the worker that trained it, wherever that was.
       weights_sha256: Of the trained weights, or ''.
       reason: Why it failed, or ''.
       curve: (step, validation accuracy) of each validation.
@@ -44,6 +45,7 @@ class Row(NamedTuple):
     seed: int | None
     steps: int | None
     seconds: float | None
+    process: int | None
     weights_sha256: str
     reason: str
     curve: tuple[tuple[int, float], ...]
@@ -71,7 +73,7 @@ def _row(sweep: Sweep, trial) -> Row:
     return Row(planned.point, trial.number, planned.state, values,
                trial.value if planned.state in ('complete', 'pruned') else None, result.get('validation_loss'),
                sweep.hparams(values).seed if values else None, result.get('steps'), result.get('seconds'),
-               result.get('weights_sha256', ''), trial.user_attrs.get('reason', ''),
+               result.get('process'), result.get('weights_sha256', ''), trial.user_attrs.get('reason', ''),
                tuple(sorted(trial.intermediate_values.items())))
 
 

@@ -146,28 +146,28 @@ class Recorder(Listener):
 
 
 def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:
-    """Trains the winner once more, and reads the test set with its weights; once, whoever does it."""
+    """Reads the test set with the winner's weights, which are trained again if no worker here still has them; once."""
     best = sweep_report.winner(sweep_report.rows(store.sweep, store.trials()))
     while best and str(best.trial) not in store.test_result():
         with store.lock(wait=False) as held:
             if not held:
                 time.sleep(1)
             elif str(best.trial) not in store.test_result():
-                outcome = _train_again(store, pool, best)
+                outcome = _test(store, pool, best)
                 if outcome is None:
-                    return listener.on_note('The winner could not be trained again, so the test set was not read.')
+                    return listener.on_note('The winner could not be tested.')
                 if outcome['weights_sha256'] != best.weights_sha256:
                     listener.on_note(f'Trained again here, the winner has other weights than trial {best.trial} had; '
                                      f'that was another processor or version of TensorFlow.')
                 store.set_test_result(best.trial, outcome)
 
 
-def _train_again(store: Store, pool: WorkerPool, best: Row) -> dict[str, Any] | None:
+def _test(store: Store, pool: WorkerPool, best: Row) -> dict[str, Any] | None:
     job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
     while not pool.n_idle:
         pool.ensure(1)
         pool.wait(1)
-    pool.start(job)
+    pool.start(job, best.process)
     while True:
         for word, _, *what in pool.wait(1):
             if word == 'validation':

@@ -12,6 +12,7 @@ session, on one thread, so that its weights are the same to the last bit.
 import ctypes
 import gc
 import hashlib
+import os
 import sys
 import time
 import traceback
@@ -48,7 +49,7 @@ class Job(NamedTuple):
       key: What messages about it are marked with.
       hparams: Its hyperparameters, by name.
       event_folder: Where to write event files for TensorBoard, or ''.
-      test: Whether to read the test set, too.
+      test: Whether to read the test set, too; if this worker trained just that as its best trial, it need not again.
     """
 
     key: int
@@ -67,7 +68,7 @@ def main(descriptor: int) -> None:
     try:
         settings = connection.recv()
         try:
-            datasets = _Datasets(settings)
+            trainer = _Trainer(connection, _Datasets(settings))
             runtime.import_tensorflow()
         except MnistGraphError as error:
             connection.send(('unfit', str(error)))
@@ -76,16 +77,16 @@ def main(descriptor: int) -> None:
         while True:
             word, what = connection.recv()
             if word == JOB:
-                connection.send(_outcome(connection, datasets, Job(*what)))
+                connection.send(_outcome(trainer, Job(*what)))
                 _return_memory()
     except (EOFError, ConnectionError):
         pass  # the coordinator is gone
 
 
-def _outcome(connection: Connection, datasets: '_Datasets', job: Job) -> tuple:
+def _outcome(train: '_Trainer', job: Job) -> tuple:
     """The last message about a job: 'done', 'stopped' or 'failed', and what it came to."""
     try:
-        return 'done', job.key, _train(connection, datasets, job)
+        return 'done', job.key, train(job)
     except _Stopped:
         return 'stopped', job.key
     except DivergedError as error:
@@ -117,19 +118,39 @@ class _Datasets:
         return self._dataset
 
 
-def _train(connection: Connection, datasets: _Datasets, job: Job) -> dict[str, Any]:
-    """Trains one trial; returns what is worth keeping of it."""
-    import tensorflow.compat.v1 as tf
+class _Trainer:
+    """Trains trials, and keeps the weights of the best so far in case they are to be tested."""
 
-    from mnist_graph import evaluation, graph, train
+    def __init__(self, connection: Connection, datasets: _Datasets):
+        self._connection, self._datasets = connection, datasets
+        self._kept_hparams, self._kept_outcome, self._kept_values = None, None, None
 
-    hparams = HParams.from_dict(job.hparams)
-    dataset = datasets.get(hparams.n_validation)
-    n_steps = train.total_steps(hparams, len(dataset.train))
-    network = graph.build(hparams, dataset.input_spec(hparams.standardize), n_steps)
-    with runtime.open_session(network, n_threads=1) as sess:
+    def __call__(self, job: Job) -> dict[str, Any]:
+        """Trains one trial; returns what is worth telling of it."""
+        from mnist_graph import evaluation, graph, train
+
+        hparams = HParams.from_dict(job.hparams)
+        dataset = self._datasets.get(hparams.n_validation)
+        n_steps = train.total_steps(hparams, len(dataset.train))
+        network = graph.build(hparams, dataset.input_spec(hparams.standardize), n_steps)
+        with runtime.open_session(network, n_threads=1) as sess:
+            if job.test and hparams == self._kept_hparams:
+                outcome = dict(self._kept_outcome)
+                _set_values(network, sess, self._kept_values)
+            else:
+                outcome = self._train(job, network, sess, hparams, dataset, n_steps)
+            if job.test:
+                test = evaluation.evaluate(network, sess, dataset.test)
+                outcome.update(test_accuracy=test.accuracy, test_loss=test.loss, n_test=test.n)
+        return outcome
+
+    def _train(self, job: Job, network, sess, hparams: HParams, dataset, n_steps: int) -> dict[str, Any]:
+        import tensorflow.compat.v1 as tf
+
+        from mnist_graph import train
+
         sess.run(network.initializer)
-        watcher = _Watcher(connection, job, network, hparams)
+        watcher = _Watcher(self._connection, job, network, hparams)
         began = time.perf_counter()
         try:
             result = train.train(network, sess, hparams, dataset, monitors=[watcher], display_step=n_steps,
@@ -140,11 +161,23 @@ def _train(connection: Connection, datasets: _Datasets, job: Job) -> dict[str, A
             raise _Stopped
         outcome = {'validation_accuracy': result.validation.accuracy, 'validation_loss': result.validation.loss,
                    'steps': result.progress.step, 'seconds': time.perf_counter() - began,
-                   'weights_sha256': weights_sha256(network, sess), 'tensorflow': tf.__version__}
-        if job.test:
-            test = evaluation.evaluate(network, sess, dataset.test)
-            outcome.update(test_accuracy=test.accuracy, test_loss=test.loss, n_test=test.n)
-    return outcome
+                   'weights_sha256': weights_sha256(network, sess), 'process': os.getpid(),
+                   'tensorflow': tf.__version__}
+        if not self._kept_outcome or _goodness(outcome) > _goodness(self._kept_outcome):
+            self._kept_hparams, self._kept_outcome = hparams, outcome
+            self._kept_values = sess.run([network.weights, network.biases, network.averages])
+        return outcome
+
+
+def _goodness(outcome: dict[str, Any]) -> tuple[float, float]:
+    return outcome['validation_accuracy'], -outcome['validation_loss']
+
+
+def _set_values(network, sess, values) -> None:
+    """Gives weights, biases and their averages values, through the inputs of their initializers."""
+    for variables, arrays in zip((network.weights, network.biases, network.averages), values):
+        for name, variable in variables.items():
+            sess.run(variable.initializer, {variable.initializer.inputs[1]: arrays[name]})
 
 
 def weights_sha256(network, sess) -> str:

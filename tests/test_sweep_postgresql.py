@@ -173,7 +173,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
              'from mnist_graph import sweep; sweep.run_command()')
     dropouts = ','.join(f'{number / 50}' for number in range(24))
     flags = [f'--storage={database}', '--study=shared', f'--search=dropout={dropouts}', '--search=activation=relu,tanh',
-             '--workers=2', '--n_iterations=400', '--eval_steps=100', '--hidden_units=16', '--batch_size=20',
+             '--workers=2', '--n_iterations=60', '--eval_steps=30', '--hidden_units=16', '--batch_size=20',
              '--n_validation=20', f'--data_dir={data_dir}', '--notensorboard']
     logs = [open(tmp_path / f'{name}.log', 'w+') for name in 'ab']
     first, second = [subprocess.Popen([sys.executable, '-c', hurry, *flags, f'--sweep_dir={tmp_path / log.name}.d'],

@@ -24,7 +24,7 @@ def store(tmp_path):
 
 
 def row(point, values, accuracy, state='complete', loss=0.5):
-    return Row(point, point, state, values, accuracy, loss, 0, 10, 1.0, '', '', ())
+    return Row(point, point, state, values, accuracy, loss, 0, 10, 1.0, None, '', '', ())
 
 
 def test_results_and_winner_on_disk(store, tmp_path):
