@@ -74,7 +74,8 @@ def stress(folder, arguments):
         else:
             time.sleep(moments.uniform(0, 0.2))
         if process.poll() is not None:
-            print(f'kill {kill + 1}: came too late, the run had ended; give a larger --n_iterations')
+            print(f'kill {kill + 1}: came too late, the run had ended with {process.returncode}; if with 0, '
+                  f'give a larger --n_iterations. {process.stderr.read()}')
             return 1
         process.kill()
         out, err = process.communicate()

@@ -70,10 +70,11 @@ def find_components(mask):
     upper = np.repeat(np.arange(start.size), count)
     offset = np.arange(upper.size) - np.repeat(np.cumsum(count) - count, count)
     label = _spread(start.size, upper, first[upper] + offset)
-    roots, label = np.unique(label, return_inverse=True)
+    is_root = label == np.arange(label.size)
+    label = (np.cumsum(is_root) - 1)[label]
     row, column = start // stride, start % stride - 1
     end = column + stop - start
-    total = roots.size
+    total = int(is_root.sum())
     top, left = np.full(total, height), np.full(total, width)
     bottom, right = np.zeros(total, int), np.zeros(total, int)
     np.minimum.at(top, label, row)
@@ -92,11 +93,9 @@ def _spread(nodes, one, other):
     while True:
         least = np.minimum(label[one], label[other])
         previous = label.copy()
-        # Hook the roots, not only the nodes, so that whole trees merge.
+        # Hook the roots, not the nodes, so that whole trees merge.
         np.minimum.at(label, previous[one], least)
         np.minimum.at(label, previous[other], least)
-        np.minimum.at(label, one, least)
-        np.minimum.at(label, other, least)
         while True:
             jumped = label[label]
             if np.array_equal(jumped, label):

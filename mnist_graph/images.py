@@ -12,7 +12,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_graph.errors import ImageError
-from mnist_graph.ink import extract_ink
+from mnist_graph.ink import BLANK, extract_ink
 from mnist_graph.picture_files import (WORKING_SIDE, list_pictures,
                                        read_picture)
 from mnist_graph.segment import isolate_digit, split_digits
@@ -71,7 +71,7 @@ def picture_to_digits(source, digits='auto'):
             closer = read_picture(source, longest_side=3 * WORKING_SIDE)
             parts = _find_digits(closer, digits) or parts
         if not parts:
-            raise ImageError('the picture is blank: no ink to be seen')
+            raise ImageError(BLANK)
         return np.stack([normalize(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
@@ -142,7 +142,7 @@ def normalize(ink):
     ink = np.asarray(ink)
     if ink.ndim != 2:
         raise ImageError(f'ink of shape {ink.shape}; it should be '
-                         '[height, width]')
+                         '[height, width].')
     if ink.dtype.kind in 'iu':
         ink = ink / np.float32(255)
     large = adjust_stroke_width(_enlarge(ink.astype(np.float32)))
@@ -161,7 +161,7 @@ def _box(ink, threshold):
     rows = np.flatnonzero(ink.max(axis=1) >= threshold)
     columns = np.flatnonzero(ink.max(axis=0) >= threshold)
     if not rows.size:
-        raise ImageError('the picture is blank: no ink to be seen')
+        raise ImageError(BLANK)
     return (int(rows[0]), int(rows[-1]) + 1,
             int(columns[0]), int(columns[-1]) + 1)
 

@@ -46,7 +46,7 @@ def list_pictures(paths):
         elif os.path.exists(path):
             files.append(path)
         else:
-            raise ImageError(f'{path}: no such file or folder; check the path')
+            raise ImageError(f'{path}: no such file or folder; check the path.')
     return files
 
 
@@ -60,7 +60,7 @@ def _pictures_below(folder):
             and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS)
     if not found:
         raise ImageError(f'{folder}: no pictures in this folder; it should '
-                         'hold .png, .jpg or similar files')
+                         'hold .png, .jpg or similar files.')
     return sorted(found)
 
 
@@ -92,7 +92,7 @@ def read_picture(source, longest_side=WORKING_SIDE):
         if isinstance(source, Image.Image):
             return _decode(source, path, longest_side)
         if os.path.isfile(path) and os.path.getsize(path) == 0:
-            raise ImageError(f'{path}: the file is empty (0 bytes)')
+            raise ImageError(f'{path}: the file is empty (0 bytes); save the picture again.')
         with warnings.catch_warnings():
             # Pillow warns of sizes that `_decode` refuses anyway.
             warnings.simplefilter('ignore', Image.DecompressionBombWarning)
@@ -103,24 +103,24 @@ def read_picture(source, longest_side=WORKING_SIDE):
         raise ImageError(_too_large(path)) from None
     except Image.UnidentifiedImageError:
         raise ImageError(f'{path}: not a picture, or of a format that cannot '
-                         'be read; save it as PNG or JPEG') from None
+                         'be read; save it as PNG or JPEG.') from None
     except FileNotFoundError:
-        raise ImageError(f'{path}: no such file; check the path') from None
+        raise ImageError(f'{path}: no such file; check the path.') from None
     except IsADirectoryError:
-        raise ImageError(f'{path}: is a folder, not a picture') from None
+        raise ImageError(f'{path}: is a folder, not a picture; name a file.') from None
     except PermissionError:
-        raise ImageError(f'{path}: no permission to read this file') from None
+        raise ImageError(f'{path}: no permission to read this file; allow it with chmod.') from None
     except ImageError:
         raise
     except Exception as error:  # Damaged files make decoders raise anything.
         reason = ' '.join(str(error).split()) or type(error).__name__
         raise ImageError(f'{path}: damaged or truncated picture '
-                         f'({reason})') from None
+                         f'({reason}); save or copy it again.') from None
 
 
 def _too_large(name):
     return (f'{name}: more than {MAX_PIXELS // 1_000_000} megapixels; '
-            'make the picture smaller first')
+            'make the picture smaller first.')
 
 
 def _decode(image, name, longest_side, may_draft=False):
@@ -162,7 +162,7 @@ def _array_to_unit(array):
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
         raise ImageError(f'array of shape {array.shape} is not a picture; '
                          'it should be [height, width] or '
-                         '[height, width, 1 to 4]')
+                         '[height, width, 1 to 4].')
     if array.dtype == np.bool_:
         return array.astype(np.float32)
     if array.dtype.kind in 'iu' and array.dtype.itemsize <= 2:
@@ -176,7 +176,7 @@ def _array_to_unit(array):
             scale = 255
     else:
         raise ImageError(f'array of {array.dtype} is not a picture; it should '
-                         'hold numbers')
+                         'hold numbers.')
     scaled = np.multiply(array, 1.0 / scale, dtype=np.float32)
     return np.clip(scaled, 0, 1, out=scaled)
 

@@ -44,7 +44,8 @@ def adjust_stroke_width(ink):
         return _grow(_sharpen(ink), WIDTH_SCALE * (THINNEST - width) / 2)
     if width > THICKEST:
         thinner = _shrink(ink, WIDTH_SCALE * (width - THICKEST) / 2)
-        return thinner
+        # A blot with no stroke as wide as its mean would be gone.
+        return thinner if thinner.max() >= 0.5 else ink
     return ink
 
 

@@ -16,7 +16,10 @@ import pytest
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent
 IDX_NAMES = ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')
 
+# As `runtime.import_tensorflow` does, for test modules that import TensorFlow first: the second decides
+# on the last bits of results, which must be the same here as in the programs that the tests start.
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
 
 
 @pytest.fixture(autouse=True)

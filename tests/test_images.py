@@ -106,7 +106,7 @@ def test_shadow_with_an_edge_is_not_ink():
     share = draw_share(size=(160, 160), box=(50, 30, 70, 95), pen=9)
     paper = np.where(np.add.outer(np.arange(160), np.arange(160)) < 160, 0.55, 0.95)
     image = images.picture_to_digit(paper * (1 - 0.9 * share))
-    assert correlation(image, REFERENCE) > 0.95
+    assert correlation(image, REFERENCE) > 0.9
 
 
 def test_other_coloured_scribble_is_not_ink():

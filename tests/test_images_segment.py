@@ -6,7 +6,8 @@ from drawn_pictures import correlation, draw_picture, draw_share
 
 from mnist_graph import images
 from mnist_graph.components import find_components
-from mnist_graph.segment import isolate_digit, remove_rules
+from mnist_graph.lines import remove_rules
+from mnist_graph.segment import isolate_digit
 from mnist_graph.stroke_width import adjust_stroke_width, mean_stroke_width
 
 REFERENCE = images.picture_to_digit(draw_picture())

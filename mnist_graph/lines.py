@@ -1,0 +1,110 @@
+"""Erasing lines that are not the digit's: ruled paper, and scribbles of a thin pen."""
+
+import numpy as np
+
+from mnist_graph.components import find_components
+from mnist_graph.ink import INK_THRESHOLD
+
+
+def remove_rules(ink):
+    """Erases ruled lines that cross the whole picture.
+
+    A row of pixels is a line's if nearly all of it is ink and the rows a little above
+    and below are not; a stroke that crosses the line stays, where there is ink
+    on both of its sides. Columns likewise.
+    """
+    return np.minimum(_remove_rows(ink), _remove_rows(ink.T).T)
+
+
+def _remove_rows(ink):
+    height, width = ink.shape
+    mask = ink >= INK_THRESHOLD
+    full = mask.mean(axis=1) > 0.97
+    if not full.any() or full.mean() > 0.3:
+        return ink
+    thickest = max(1, height // 25)
+    edges = np.flatnonzero(np.diff(np.concatenate([[0], full, [0]])))
+    result = ink.copy()
+    for top, bottom in edges.reshape(-1, 2):
+        if bottom - top > thickest:
+            continue
+        above, below = max(0, top - 1), min(height, bottom + 1)
+        outside = max(0, above - 1), min(height - 1, below)
+        crossing = mask[outside[0]] & mask[outside[1]]
+        result[above:below, ~crossing] = 0
+    # Without the lines there must be something left to read.
+    return result if (result >= INK_THRESHOLD).sum() >= 9 else ink
+
+
+def remove_scribble(ink):
+    """Erases thin lines that run through and beyond a digit of a thick pen.
+
+    Lines of one pen's width vanish under an opening while those of the other
+    stay. That alone could be a printed digit's hairline, so most of the ink
+    must stay in one piece, and what goes must reach well beyond it on three
+    sides, or far beyond it on two.
+
+    Args:
+      ink: float32 [height, width], as from `isolate_digit`.
+    """
+    if min(ink.shape) < 40:
+        return ink  # too coarse to tell pens apart
+    margin = 4
+    mask = np.zeros(np.add(ink.shape, 2 * margin), bool)
+    inside = np.s_[margin:-margin, margin:-margin]
+    mask[inside] = ink >= INK_THRESHOLD
+    eroded = mask
+    for radius in (1, 2):
+        eroded = _erode(eroded)
+        if not _reaches_beyond(mask, eroded, radius):
+            continue
+        opened = ~eroded
+        for _ in range(radius):
+            opened = _erode(opened)
+        opened = ~opened
+        if _is_crossed(mask, opened):
+            parts = find_components(opened)
+            opened = parts.mask(parts.area >= 0.1 * parts.area.max())
+            return ink * ~_erode(~opened)[inside]
+    return ink
+
+
+def _reaches_beyond(mask, eroded, radius):
+    """Whether a mask reaches well beyond its opening.
+
+    The opening's box is that of the eroded mask, grown by the radius again.
+    """
+    boxes = []
+    for part in (mask, eroded):
+        rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
+        if not rows.size:
+            return False
+        boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
+    whole, kept = boxes[0], np.add(boxes[1], (-radius, radius) * 2)
+    longest, left = (max(box[1] - box[0], box[3] - box[2])
+                     for box in (whole, kept))
+    reach = np.abs(np.subtract(whole, kept)) / left
+    return ((reach > 0.12).sum() >= 3 and left > 0.3 * longest
+            or (reach > 0.3).sum() >= 2 and left > 0.5 * longest)
+
+
+def _is_crossed(mask, opened):
+    """Whether an opening is a digit, and lines run through it in the mask."""
+    area = find_components(opened).area
+    if area.sum() < 0.5 * mask.sum() or area.max() < 0.8 * area.sum():
+        return False
+    # A line through the digit leaves it twice; a thin stroke of its own, after
+    # a thick one, once.
+    outside = _erode(~opened)
+    return find_components(mask & outside & ~_erode(outside)).area.size >= 2
+
+
+def _erode(mask):
+    """bool [h, w]: where the 3x3 neighbourhood is all in the mask.
+
+    The outermost pixels stay as they are.
+    """
+    rows = mask[:-2] & mask[1:-1] & mask[2:]
+    result = mask.copy()
+    result[1:-1, 1:-1] = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    return result
