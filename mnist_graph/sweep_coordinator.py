@@ -80,17 +80,22 @@ class Coordinator:
             return
         self._store.recover(starting=False)
         if self._pool.n_alive < self._pool.n_workers:
-            self._pool.ensure(len(self._running) + self._store.n_waiting())
+            n_waiting = self._store.n_waiting()
+            self._pool.ensure(len(self._running) + n_waiting)
+            if not n_waiting:
+                return self._look_later()
         while self._pool.n_idle:
             claimed = self._store.claim()
             if claimed is None:
-                # Another machine's trial may yet come back.
-                self._next_look = time.monotonic() + _IDLE_SECONDS * random.uniform(1, 2)
-                return
+                return self._look_later()
             self._running[claimed.trial_id] = claimed
             folder = f'{self._event_folder}/trial-{claimed.number}' if self._event_folder else ''
             hparams = self._store.sweep.hparams(claimed.values)
             self._pool.start(Job(claimed.trial_id, hparams.to_dict(), folder))
+
+    def _look_later(self) -> None:
+        """There is nothing to claim, but another machine's trial may yet come back."""
+        self._next_look = time.monotonic() + _IDLE_SECONDS * random.uniform(1, 2)
 
     def _hear(self, word: str, key: int, *what) -> None:
         """Takes in one event of the pool."""

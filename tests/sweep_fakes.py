@@ -28,12 +28,12 @@ class FakePool:
 
     def __init__(self, n_workers=2, what=lambda hparams, before: 'done', steps=(100, 200, 300)):
         self.n_workers, self._what, self._steps = n_workers, what, steps
-        self.n_alive = n_workers
+        self.n_alive = 0
         self.begun, self.answers = [], []
         self._busy = {}
 
     def ensure(self, n_workers):
-        pass
+        self.n_alive = max(self.n_alive, min(n_workers, self.n_workers))
 
     @property
     def n_busy(self):
@@ -41,7 +41,7 @@ class FakePool:
 
     @property
     def n_idle(self):
-        return self.n_workers - self.n_busy
+        return self.n_alive - self.n_busy
 
     def start(self, job):
         before = sum(one.hparams == job.hparams for one in self.begun)

@@ -41,6 +41,19 @@ def test_a_grid_tries_each_point_once(tmp_path):
     assert sorted(log.ends) == [(point, 'complete', '') for point in range(6)]
 
 
+def test_a_finished_sweep_starts_no_worker(tmp_path):
+    Coordinator(begin(tmp_path), FakePool()).run()
+    pool = FakePool()
+    assert Coordinator(begin(tmp_path), pool).run()
+    assert pool.n_alive == 0 and not pool.begun
+
+
+def test_no_more_workers_than_points(tmp_path):
+    pool = FakePool(n_workers=50)
+    Coordinator(begin(tmp_path), pool).run()
+    assert pool.n_alive == 6
+
+
 def test_a_grid_larger_than_the_queue(tmp_path):
     store = begin(tmp_path, grid('batch_size=' + ','.join(map(str, range(1, 21)))))
     store.queue_length = 3
