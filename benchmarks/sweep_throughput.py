@@ -24,7 +24,7 @@ def learning_rates(n):
 
 def loop(n_trials, n_iterations, data_dir):
     """Trains all in this process: a fresh graph and session each, TensorFlow's own number of threads."""
-    from mnist_graph import data, evaluation, graph, runtime, train
+    from mnist_graph import data, graph, runtime, train
     from mnist_graph.hparams import HParams
 
     tf = runtime.import_tensorflow()
@@ -35,7 +35,6 @@ def loop(n_trials, n_iterations, data_dir):
         with tf.Session(graph=network.graph) as sess:
             sess.run(network.initializer)
             train.train(network, sess, hparams, dataset, display_step=n_iterations, save_steps=n_iterations)
-            evaluation.evaluate(network, sess, dataset.validation)
     print(json.dumps({"trials": n_trials}))
 
 

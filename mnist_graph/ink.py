@@ -119,7 +119,7 @@ def _inside_frame(picture):
     slices = []
     for lines in (picture, picture.swapaxes(0, 1)):
         count = len(lines)
-        deepest = min(8, count // 25)
+        deepest = min(8, count // 25) if count >= 50 else 0
         start = _frame_width(lines, deepest)
         stop = _frame_width(lines[::-1], deepest)
         slices.append(slice(start, count - stop))

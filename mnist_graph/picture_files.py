@@ -94,11 +94,11 @@ def read_picture(source, longest_side=WORKING_SIDE):
         if os.path.isfile(path) and os.path.getsize(path) == 0:
             raise ImageError(f'{path}: the file is empty (0 bytes); save the picture again.')
         with warnings.catch_warnings():
-            # Pillow warns of sizes that `_decode` refuses anyway.
-            warnings.simplefilter('ignore', Image.DecompressionBombWarning)
-            opened = Image.open(path)
-        with opened as image:
-            return _decode(image, path, longest_side, may_draft=True)
+            # Pillow warns of what is refused below, and of flaws in a file's
+            # tags that do not keep it from being read.
+            warnings.simplefilter('ignore')
+            with Image.open(path) as image:
+                return _decode(image, path, longest_side, may_draft=True)
     except Image.DecompressionBombError:
         raise ImageError(_too_large(path)) from None
     except Image.UnidentifiedImageError:

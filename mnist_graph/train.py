@@ -171,7 +171,7 @@ class _StepRunner:
         self._order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
         self._last_position = hparams.n_epochs * len(split) if hparams.n_epochs else None
         loop = network.loop
-        self._run = sess.make_callable([loop.steps_done, loop.last_loss],
+        self._run = sess.make_callable([loop.steps_done, loop.last_loss, loop.weights_sum],
                                        [loop.images, loop.labels, network.keep_prob])
         self._most_steps = max(1, _BYTES_PER_RUN // (self._images.shape[1] * hparams.batch_size))
         self._steps = min(_FIRST_RUN_STEPS, self._most_steps)
@@ -182,8 +182,10 @@ class _StepRunner:
         n_steps = min(end - step, self._steps)
         began = time.perf_counter()
         rows = self._order.rows(step, n_steps, self._last_position)
-        reached, loss = self._run(self._images[rows], self._labels[rows], 1 - self._hparams.dropout)
+        reached, loss, weights_sum = self._run(self._images[rows], self._labels[rows], 1 - self._hparams.dropout)
         self._check(loss, reached)
+        if not math.isfinite(weights_sum):
+            self._diverged(f'The weights became {weights_sum} by step {reached}')
         seconds_per_step = (time.perf_counter() - began) / n_steps
         self._steps = max(1, min(self._most_steps, 2 * self._steps, int(_SECONDS_PER_RUN / seconds_per_step)))
         self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size:]
@@ -191,9 +193,11 @@ class _StepRunner:
 
     def _check(self, loss: float, step: int) -> None:
         if not math.isfinite(loss):
-            raise DivergedError(
-                f'The loss became {loss} at step {step}: lower --learning_rate={self._hparams.learning_rate:g}, '
-                f'or change --activation, --initializer or --optimizer.')
+            self._diverged(f'The loss became {loss} at step {step}')
+
+    def _diverged(self, what: str) -> None:
+        raise DivergedError(f'{what}: lower --learning_rate={self._hparams.learning_rate:g}, '
+                            f'or change --activation, --initializer or --optimizer.')
 
     def measure_last_batch(self) -> tuple[float, float, float]:
         """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout.

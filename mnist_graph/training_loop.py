@@ -31,12 +31,16 @@ class TrainingLoop(NamedTuple):
         than the pictures would have given if a loss was not finite: the step
         numbered `steps_done` (counting from 1) then was the bad one.
       last_loss: float32 []: training loss of the last step.
+      weights_sum: float32 []: of all trained variables after the loop: not
+        finite if any of them is not. The loss alone would not tell, since
+        oneDNN's ReLU turns NaN into 0.
     """
 
     images: tf.Tensor
     labels: tf.Tensor
     steps_done: tf.Tensor
     last_loss: tf.Tensor
+    weights_sum: tf.Tensor
 
 
 class StepFunctions(NamedTuple):
@@ -79,7 +83,9 @@ def add_training_loop(spec: InputSpec, batch_size: int, optimizer, n_towers: int
 
     _, steps_done, last_loss = tf.while_loop(
         more_to_do, one_step, [first_picture, first_step, tf.constant(0.0)], parallel_iterations=1)
-    return TrainingLoop(images, labels, steps_done, last_loss)
+    with tf.control_dependencies([steps_done]):
+        weights_sum = tf.add_n([tf.reduce_sum(variable.read_value()) for variable in optimizer.variables])
+    return TrainingLoop(images, labels, steps_done, last_loss, weights_sum)
 
 
 def gradients_in_towers(loss: Callable, rows: Sequence, variables: Sequence[tf.Variable],

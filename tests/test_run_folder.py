@@ -213,7 +213,7 @@ def test_restore_best(tf):
 def test_diverging_names_the_checkpoint_that_is_good(trained):
     def poison(network, sess):
         import tensorflow.compat.v1 as tf
-        set_value(sess, tf, network.weights['w1'], np.full((64, 6), np.nan))
+        set_value(sess, tf, network.biases['out'], np.full(network.biases['out'].shape, np.nan))
 
     with pytest.raises(DivergedError, match='at step 1: .* No checkpoint was saved before that'):
         trained('never', before=poison)
@@ -227,6 +227,15 @@ def test_diverging_names_the_checkpoint_that_is_good(trained):
     start, _, values = trained('model', resume=True)
     assert start.step == 20
     assert_same_values(values, whole)
+
+
+def test_broken_weights_that_no_loss_shows(trained):
+    def poison(network, sess):
+        import tensorflow.compat.v1 as tf
+        set_value(sess, tf, network.weights['w1'], np.full((64, 6), np.nan))
+
+    with pytest.raises(DivergedError, match=r'(weights|loss) became nan (by|at) step \d+: .* No checkpoint was saved'):
+        trained('model', before=poison)
 
 
 def test_folder_that_vanishes(trained):

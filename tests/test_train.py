@@ -62,9 +62,9 @@ class FakeSession:
             self.runs.append((self.step, n_steps, keep_prob))
             self.rows += labels.tolist()
             if self._bad_step is not None and self.step < self._bad_step <= self.step + n_steps:
-                return self._bad_step, math.nan
+                return self._bad_step, math.nan, math.nan
             self.step += n_steps
-            return self.step, 0.5
+            return self.step, 0.5, 1.0
 
         return run
 
@@ -76,7 +76,7 @@ class FakeSession:
 def faked(monkeypatch):
     """Function of hyperparameters and options of `train`; returns (session, recorder, function that trains)."""
     def prepare(hparams, n_train=45, n_validation=4, accuracies=(), sess=None, **options):
-        loop = SimpleNamespace(images=None, labels=None, steps_done=None, last_loss=None)
+        loop = SimpleNamespace(images=None, labels=None, steps_done=None, last_loss=None, weights_sum=None)
         network = SimpleNamespace(loop=loop, keep_prob='keep_prob', X='X', Y=FakePlaceholder(), cross_entropy=None,
                                   accuracy=None, learning_rate=None, global_step=None)
         sess = sess or FakeSession()
