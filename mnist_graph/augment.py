@@ -12,8 +12,8 @@ The basis holds the constant 1, the centred column and row numbers (the affine p
 of Gaussian bumps (the elastic part).
 
 The random numbers come from counter-based generators keyed by (seed, step), and each row of the batch
-has its own place in the stream: no state is kept. A run resumed at step n, or a batch split into
-towers after `draw_coefficients`, gets the same numbers to the bit. The interpolated pixels are
+has its own place in the stream: no state is kept. A run resumed at step n gets the same numbers to
+the bit. The interpolated pixels are
 bit-identical between runs of the same graph on the same machine; the compiled and the plain path
 differ by rounding (about 1e-4 of the pixel range).
 """

@@ -5,6 +5,7 @@ only a defect shows a traceback.
 """
 
 import contextlib
+import gc
 import os
 import signal
 import sys
@@ -98,6 +99,10 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
     that several of them may be imported together.
     """
     define_flags()
+    # --help lists the flags of the program, which absl takes to be sys.argv[0]. That is
+    # this module's name under `python -m`, but not under an installed command.
+    for flag in FLAGS.get_key_flags_for_module(main.__module__):
+        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
 
 
@@ -131,6 +136,8 @@ def _guarded(main, arguments) -> int:
     except KeyboardInterrupt:
         sys.stderr.write('\nStopped.\n')
         return 128 + signal.SIGINT
+    finally:
+        gc.freeze()  # at its exit Python would search TensorFlow's objects for garbage: a second
 
 
 def fail(message: str, exit_code: int = 1) -> None:

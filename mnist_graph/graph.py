@@ -66,7 +66,7 @@ class Network(NamedTuple):
 ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmoid, 'tanh': tf.nn.tanh}
 
 
-def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_towers: int = 1,
+def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
           training: bool = True) -> Network:
     """Builds the whole graph.
 
@@ -74,8 +74,6 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
       hparams: The hyperparameters.
       spec: Shape of the pictures and number of classes.
       n_steps: Length of the training, for schedules; by default hparams.n_iterations.
-      n_towers: Parts into which the loop splits each batch, to be computed at
-        the same time; `train_step` itself is never split.
       training: False leaves out what only training needs: `train_step`,
         `learning_rate` and `loop` are None.
     """
@@ -112,7 +110,7 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
 
         # train_step again, for many batches in one Session.run.
         with tf.name_scope('loop'):
-            loop = add_training_loop(spec, hparams.batch_size, optimizer, n_towers, StepFunctions(
+            loop = add_training_loop(spec, hparams.batch_size, optimizer, StepFunctions(
                 distort=lambda X, step: distort(hparams, spec, X, step, n_steps),
                 draw_masks=lambda n_rows, step: dropout_masks(hparams, n_rows, keep_prob, step),
                 loss=training_loss))

@@ -52,10 +52,9 @@ def main(arguments) -> int:
     from mnist_graph.printer import Printer
     described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__)
     n_steps = train.total_steps(hparams, len(mnist.train))
-    n_towers = runtime.n_towers(hparams.batch_size, run.n_threads)
-    network = graph.build(hparams, described.input_spec, n_steps, n_towers)
+    network = graph.build(hparams, described.input_spec, n_steps)
 
-    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
+    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads) as sess:
         # Training.
         progress, problems = folder.attach(network, sess)
         for problem in problems:

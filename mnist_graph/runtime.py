@@ -27,8 +27,6 @@ _KNOWN_LINES = (
 # Without an NVIDIA device this is the same news once more; with one it is a fault.
 _NO_DEVICE_LINE = re.compile(rb'E\d{4} .*cuda_(?:platform|driver)\.cc:\d+\] failed call to cuInit')
 
-_MIN_ROWS_PER_TOWER = 32
-
 
 def import_tensorflow():
     """Imports TensorFlow without its start-up chatter; returns `tensorflow.compat.v1`.
@@ -86,12 +84,13 @@ def _is_known(line: bytes) -> bool:
 
 @contextlib.contextmanager
 def _no_garbage_collection():
-    """The import allocates millions of objects that live on; looking for garbage among them is in vain."""
+    """The import makes a million objects that live on; looking for garbage among them, then or later, is in vain."""
     was_enabled = gc.isenabled()
     gc.disable()
     try:
         yield
     finally:
+        gc.freeze()
         if was_enabled:
             gc.enable()
 
@@ -121,32 +120,16 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def n_towers(batch_size: int, n_threads: int) -> int:
-    """Into how many parts a batch is split to be computed at the same time.
-
-    One for each thread, while each keeps enough rows for a matrix product to be
-    worth its while. On a GPU a batch stays whole.
-    """
-    import tensorflow.compat.v1 as tf
-
-    if tf.config.list_physical_devices('GPU'):
-        return 1
-    return max(1, min(n_threads, batch_size // _MIN_ROWS_PER_TOWER))
-
-
-def open_session(network, n_threads: int, n_towers: int = 1):
+def open_session(network, n_threads: int):
     """A tf.Session on the network's graph, as a context manager.
 
     Args:
       network: A `graph.Network`.
-      n_threads: Cores to use.
-      n_towers: Operations that run at the same time; each has the remaining
-        threads to itself.
+      n_threads: Cores to use, within an operation and for several at a time.
     """
     import tensorflow.compat.v1 as tf
 
     config = tf.ConfigProto(
-        intra_op_parallelism_threads=max(1, n_threads // n_towers),
-        inter_op_parallelism_threads=max(1, n_threads))
+        intra_op_parallelism_threads=n_threads, inter_op_parallelism_threads=n_threads)
     config.gpu_options.allow_growth = True
     return tf.Session(graph=network.graph, config=config)

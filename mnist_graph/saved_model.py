@@ -168,7 +168,7 @@ def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
     members = []
     for described, checkpoint in zip(found.descriptions, found.checkpoints):
         network = graph.build(described.hparams, described.input_spec, training=False)
-        sess = runtime.open_session(network, n_threads, n_threads)
+        sess = runtime.open_session(network, n_threads)
         with network.graph.as_default():
             variables = tf.global_variables()
             restore(sess, tf.train.Saver(variables), checkpoint, variables)

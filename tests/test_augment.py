@@ -114,7 +114,7 @@ def test_rows_of_a_batch_get_different_distortions():
 
 
 @pytest.mark.parametrize("compiled", [True, False])
-def test_two_towers_equal_the_unsplit_batch(compiled):
+def test_parts_warped_apart_equal_the_whole_batch(compiled):
     def split(images):
         coefficients = draw_coefficients(64, (28, 28), 7, 3)
         halves = [warp(images[half], coefficients[half], compiled=compiled) for half in (slice(32), slice(32, 64))]

@@ -146,7 +146,6 @@ def test_help_names_every_flag_and_imports_neither_tensorflow_nor_numpy(fresh_fo
     assert out.endswith('\n[]\n')
 
 
-@pytest.mark.xfail(strict=True, reason='the console command runs main as a module that absl does not take for the program')
 def test_help_of_the_console_command(fresh_folder):
     assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import run; run()'))
 

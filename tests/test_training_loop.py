@@ -23,15 +23,15 @@ def hparams(**changes):
 
 @pytest.fixture
 def trained(tf):
-    """Function of hyperparameters, number of towers and the number of steps in each run of the loop.
+    """Function of hyperparameters and the number of steps in each run of the loop.
 
     An empty list of runs takes single train_steps with fed batches. Returns all
     variables after 12 steps.
     """
     from mnist_graph import graph
 
-    def train(hparams, n_towers=1, runs=(), pictures_less=0):
-        network = graph.build(hparams, SPEC, 12, n_towers)
+    def train(hparams, runs=(), pictures_less=0):
+        network = graph.build(hparams, SPEC, 12)
         order = BatchOrder(len(DATASET.train), hparams.batch_size, hparams.seed)
         images, labels = DATASET.train.images.reshape(len(DATASET.train), -1), DATASET.train.labels
         keep_prob = 1 - hparams.dropout
@@ -74,11 +74,10 @@ def test_loop_equals_fed_train_steps_with_augmentation(trained):
     assert np.abs(one['weights/w1'] - without['weights/w1']).max() > 0.01
 
 
-@pytest.mark.parametrize('n_towers', [1, 2])
-def test_the_number_of_steps_in_a_run_changes_nothing(trained, n_towers):
-    whole = trained(hparams(**EVERYTHING), n_towers, [12])
+def test_the_number_of_steps_in_a_run_changes_nothing(trained):
+    whole = trained(hparams(**EVERYTHING), [12])
     for runs in ([1] * 12, [5, 7], [3, 1, 8]):
-        assert_same_values(trained(hparams(**EVERYTHING), n_towers, runs), whole)
+        assert_same_values(trained(hparams(**EVERYTHING), runs), whole)
 
 
 def test_conv_net_loop_equals_fed_train_steps(trained):
@@ -88,40 +87,12 @@ def test_conv_net_loop_equals_fed_train_steps(trained):
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6, err_msg=name)
 
 
-@pytest.mark.parametrize('n_towers', [2, 3])
-def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
-    # 3 towers cannot share 8 rows equally: their shares must be weighed.
-    one, several = trained(hparams(**EVERYTHING), 1, [12]), trained(hparams(**EVERYTHING), n_towers, [12])
-    for name in one:
-        np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
-
-
 def test_short_last_batch(trained):
     """The loop takes what is left as a batch of its own."""
     one = trained(hparams(), runs=[12], pictures_less=3)
     assert one['global_step'] == 12
     whole = trained(hparams(), runs=[12])
     assert (one['weights/w1'] != whole['weights/w1']).any()
-
-
-def test_short_batch_with_towers_weighs_rows_equally(tf):
-    from mnist_graph import graph
-
-    bare = hparams(hidden_units=(), optimizer='gradient_descent', learning_rate=0.5)
-    results = []
-    for n_towers in (1, 2, 3):
-        network = graph.build(bare, SPEC, 1, n_towers)
-        with tf.Session(graph=network.graph) as sess:
-            sess.run(network.initializer)
-            rows = np.arange(5)
-            feeds = {network.loop.images: DATASET.train.images.reshape(45, -1)[rows],
-                     network.loop.labels: DATASET.train.labels[rows], network.keep_prob: 1.0}
-            steps, loss = sess.run([network.loop.steps_done, network.loop.last_loss], feeds)
-            assert steps == 1
-            results.append((loss, values_of(network, sess, tf)['weights/out']))
-    for loss, weights in results[1:]:
-        assert loss == pytest.approx(results[0][0], rel=1e-6)
-        np.testing.assert_allclose(weights, results[0][1], rtol=1e-5, atol=1e-7)
 
 
 def test_loop_stops_at_the_step_whose_loss_is_not_finite(tf):

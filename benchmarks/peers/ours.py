@@ -53,9 +53,8 @@ def run_training(dataset, settings):
         eval_steps=NEVER,
     )
     n_threads = runtime.usable_cores()
-    n_towers = runtime.n_towers(hparams.batch_size, n_threads)
-    network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers)
-    with runtime.open_session(network, n_threads, n_towers) as session:
+    network = graph.build(hparams, dataset.input_spec())
+    with runtime.open_session(network, n_threads) as session:
         session.run(network.initializer)
 
         def run(first_step, steps):
