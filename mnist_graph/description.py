@@ -64,6 +64,9 @@ def check_resumable(saved: HParams, wanted: HParams) -> None:
     longer = differences(saved, wanted)
     if longer and (saved.learning_rate_schedule != 'constant' or saved.augment_taper):
         raise UsageError(f'The run to resume was scheduled to its end, which cannot move ({"; ".join(longer)}).')
+    if wanted.n_epochs > saved.n_epochs > 0:
+        raise UsageError(f'The run to resume was to end with an epoch, with a short batch that a longer run would not '
+                         f'have ({"; ".join(longer)}); start a new run without --resume.')
     if (wanted.n_iterations < saved.n_iterations or wanted.n_epochs < saved.n_epochs
             or bool(wanted.n_epochs) != bool(saved.n_epochs)):
         raise UsageError(f'The run to resume is longer or counted otherwise ({"; ".join(longer)}); '

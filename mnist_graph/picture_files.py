@@ -21,6 +21,9 @@ PICTURE_ENDINGS = frozenset({
 # A 48-megapixel phone photo passes; as RGBA it decodes to 256 MB at most.
 MAX_PIXELS = 64_000_000
 
+# No zlib stream unpacks to more than this many times its size (zlib's technical details page).
+_DEFLATE_RATIO = 1032
+
 # Digits are looked for at this size; see `picture_to_digits` for small ones.
 WORKING_SIDE = 128
 
@@ -98,6 +101,7 @@ def read_picture(source, longest_side=WORKING_SIDE):
             # tags that do not keep it from being read.
             warnings.simplefilter('ignore')
             with Image.open(path) as image:
+                _check_png_holds_its_pixels(image, path)
                 return _decode(image, path, longest_side, may_draft=True)
     except Image.DecompressionBombError:
         raise ImageError(_too_large(path)) from None
@@ -121,6 +125,17 @@ def read_picture(source, longest_side=WORKING_SIDE):
 def _too_large(name):
     return (f'{name}: more than {MAX_PIXELS // 1_000_000} megapixels; '
             'make the picture smaller first.')
+
+
+def _check_png_holds_its_pixels(image, path):
+    """Refuses a PNG too short for the size it claims, before memory is taken for that size."""
+    if image.format != 'PNG' or not os.path.isfile(path):
+        return
+    # Grey levels and palettes may take one bit, whatever mode they are decoded to.
+    bits = {'I;16': 16, 'LA': 16, 'RGB': 24, 'RGBA': 32}.get(image.mode, 1)
+    if image.width * image.height * bits > 8 * _DEFLATE_RATIO * os.path.getsize(path):
+        raise ImageError(f'{path}: damaged or truncated picture ({os.path.getsize(path)} bytes cannot hold '
+                         f'{image.width} x {image.height} pixels); save or copy it again.')
 
 
 def _decode(image, name, longest_side, may_draft=False):

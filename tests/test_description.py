@@ -102,7 +102,7 @@ def test_no_file(tmp_path):
 
 
 @pytest.mark.parametrize('saved, wanted', [
-    ({}, {}), ({'n_iterations': 10}, {'n_iterations': 11}), ({'n_epochs': 1}, {'n_epochs': 2}),
+    ({}, {}), ({'n_iterations': 10}, {'n_iterations': 11}), ({'n_epochs': 2}, {'n_epochs': 2}),
     ({'learning_rate_schedule': 'cosine'}, {'learning_rate_schedule': 'cosine'})])
 def test_runs_that_may_be_resumed(saved, wanted):
     description.check_resumable(HParams(**saved), HParams(**wanted))
@@ -111,7 +111,7 @@ def test_runs_that_may_be_resumed(saved, wanted):
 @pytest.mark.parametrize('saved, wanted, problem', [
     ({}, {'learning_rate': 1e-3, 'seed': 1}, r'\(learning_rate: 0.0001 -> 0.001; seed: 0 -> 1\)'),
     ({'n_iterations': 10}, {'n_iterations': 9}, 'can only grow'), ({'n_epochs': 1}, {}, 'can only grow'),
-    ({}, {'n_epochs': 1}, 'can only grow'),
+    ({}, {'n_epochs': 1}, 'can only grow'), ({'n_epochs': 1}, {'n_epochs': 2}, 'short batch'),
     ({'learning_rate_schedule': 'cosine'}, {'learning_rate_schedule': 'cosine', 'n_iterations': 2000}, 'cannot move'),
     ({'augment_taper': 0.1}, {'augment_taper': 0.1, 'n_iterations': 2000}, 'cannot move')])
 def test_runs_that_may_not_be_resumed(saved, wanted, problem):

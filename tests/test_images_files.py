@@ -2,6 +2,7 @@
 
 import io
 import os
+import zlib
 
 import numpy as np
 import pytest
@@ -152,6 +153,18 @@ def test_formats(tmp_path, ending):
     draw_picture().save(path)
     assert images.list_pictures(tmp_path) == [str(path)]
     assert correlation(images.picture_to_digit(path), share_reference()) > 0.97
+
+
+@pytest.mark.parametrize('mode', ['1', 'L', 'P', 'LA', 'RGB', 'RGBA', 'I;16'])
+def test_png_that_claims_more_than_its_bytes_can_hold(tmp_path, mode):
+    path = tmp_path / 'page.png'
+    # What compresses best of all is still a picture, only without ink.
+    Image.new(mode, (3000, 3000)).save(path, optimize=True)
+    assert 'truncated' not in fails(path)
+    good = path.read_bytes()
+    header = good[12:16] + (7000).to_bytes(4) * 2 + good[24:29]
+    path.write_bytes(good[:8] + (13).to_bytes(4) + header + zlib.crc32(header).to_bytes(4) + good[33:200])
+    assert 'bytes cannot hold 7000 x 7000 pixels' in fails(path)
 
 
 def test_large_photo_is_reduced(tmp_path):
