@@ -13,8 +13,8 @@ from PIL import Image
 
 from mnist_graph.errors import ImageError
 from mnist_graph.ink import BLANK, extract_ink
-from mnist_graph.picture_files import (WORKING_SIDE, list_pictures,
-                                       read_picture)
+from mnist_graph.picture_files import WORKING_SIDE, read_picture
+from mnist_graph.picture_paths import list_pictures
 from mnist_graph.segment import isolate_digit, split_digits
 from mnist_graph.stroke_width import WIDTH_SCALE, adjust_stroke_width
 

@@ -1,4 +1,4 @@
-"""Finding picture files and decoding them to arrays.
+"""Decoding picture files to arrays.
 
 A decoded picture is float32 [height, width, channels] in [0, 1], one channel
 where it holds no colour and three (red, green, blue) where it does. Everything
@@ -14,10 +14,6 @@ from PIL import ExifTags, Image, ImageOps
 
 from mnist_graph.errors import ImageError
 
-PICTURE_ENDINGS = frozenset({
-    '.avif', '.bmp', '.dib', '.gif', '.jfif', '.jp2', '.jpeg', '.jpg', '.pbm',
-    '.pgm', '.png', '.pnm', '.ppm', '.tga', '.tif', '.tiff', '.webp'})
-
 # A 48-megapixel phone photo passes; as RGBA it decodes to 256 MB at most.
 MAX_PIXELS = 64_000_000
 
@@ -26,45 +22,6 @@ _DEFLATE_RATIO = 1032
 
 # Digits are looked for at this size; see `picture_to_digits` for small ones.
 WORKING_SIDE = 128
-
-
-def list_pictures(paths):
-    """Returns the picture files that `paths` name.
-
-    Args:
-      paths: a path or a list of paths. A file is taken as it is, whatever its
-        ending; a folder gives all files below it with a picture's ending, in
-        sorted order, hidden ones left out.
-
-    Raises:
-      ImageError: a path does not exist, or a folder holds no picture.
-    """
-    if isinstance(paths, (str, os.PathLike)):
-        paths = [paths]
-    files = []
-    for path in paths:
-        path = os.fspath(path)
-        if os.path.isdir(path):
-            files.extend(_pictures_below(path))
-        elif os.path.exists(path):
-            files.append(path)
-        else:
-            raise ImageError(f'{path}: no such file or folder; check the path.')
-    return files
-
-
-def _pictures_below(folder):
-    found = []
-    for parent, folders, names in os.walk(folder):
-        folders[:] = sorted(name for name in folders if name[0] != '.')
-        found.extend(
-            os.path.join(parent, name) for name in names
-            if name[0] != '.'
-            and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS)
-    if not found:
-        raise ImageError(f'{folder}: no pictures in this folder; it should '
-                         'hold .png, .jpg or similar files.')
-    return sorted(found)
 
 
 def read_picture(source, longest_side=WORKING_SIDE):

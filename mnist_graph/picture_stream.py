@@ -55,17 +55,6 @@ def prepare(path: str, wanted: Wanted) -> Prepared:
         return Prepared(path, None, str(error))
 
 
-def find_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
-    """The picture files that paths and folders name, and a line for each path that names none."""
-    files, errors = [], []
-    for path in paths:
-        try:
-            files += images.list_pictures([path])
-        except ImageError as error:
-            errors.append(str(error))
-    return files, errors
-
-
 def stream(paths: Sequence[str], wanted: Wanted, n_workers: int = 1) -> Iterator[list[Prepared]]:
     """Prepares all pictures, in order, in chunks of CHUNK_SIZE.
 

@@ -15,6 +15,7 @@ from mnist_graph import cli
 from mnist_graph.errors import UsageError
 
 FLAGS = flags.FLAGS
+_WORTH_A_BAR = 256  # pictures
 
 
 def define_flags() -> None:
@@ -37,14 +38,14 @@ def main(arguments) -> int:
         drawing.check_can_write(FLAGS.save_view)
 
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
-    from mnist_graph import picture_stream
-    paths, errors = picture_stream.find_files(arguments[1:])
+    from mnist_graph import picture_paths
+    paths, errors = picture_paths.find_files(arguments[1:])
     output = Output(FLAGS.format, len(paths))
     output.report(errors)
     if not paths:
         with output:
             return 1
-    from mnist_graph import saved_model
+    from mnist_graph import picture_stream, saved_model
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
     pictures = picture_stream.stream(paths, wanted_pictures(found.descriptions[0]), cli.n_threads())
 
@@ -111,12 +112,11 @@ class Output:
     """
 
     def __init__(self, form: str, n_pictures: int):
-        from mnist_graph.picture_stream import CHUNK_SIZE
-        from mnist_graph.readings import Writer
+        from mnist_graph.reading_writer import Writer
 
         self.n_errors = 0
         self._writer, self._bar = Writer(form), None
-        if n_pictures > CHUNK_SIZE and sys.stderr.isatty():
+        if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
             from tqdm import tqdm
             self._bar = tqdm(total=n_pictures, unit=' pictures', leave=False)
 
@@ -132,7 +132,7 @@ class Output:
 
     def report(self, errors) -> None:
         """A line for each error."""
-        from mnist_graph.readings import printable
+        from mnist_graph.reading_writer import printable
 
         self.n_errors += len(errors)
         if self._bar:

@@ -13,8 +13,6 @@ import math
 import zlib
 from typing import Any, Mapping, NamedTuple, Sequence
 
-import numpy as np
-
 from mnist_graph import hparams
 from mnist_graph.errors import UsageError
 from mnist_graph.hparams import SPECS, HParams
@@ -210,6 +208,8 @@ def grid_point(space: Space, index: int) -> dict[str, Any]:
 
 def random_point(space: Space, seed: int, index: int) -> dict[str, Any]:
     """The values of point `index` of a random search: the same whenever and wherever it is drawn."""
+    import numpy as np  # not above: a wrong flag should be answered before this is needed
+
     values = {}
     for name, one in space.items():
         key = [seed << 32 | zlib.crc32(name.encode()), index]

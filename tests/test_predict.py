@@ -15,7 +15,7 @@ from conftest import run_python
 from PIL import Image
 from small_model import digits_model, patterns_model, picture, row_of
 
-from mnist_graph import picture_stream, readings, saved_model
+from mnist_graph import picture_stream, reading_writer, readings, saved_model
 from mnist_graph.errors import CheckpointError
 from mnist_graph.picture_stream import Wanted
 
@@ -56,7 +56,7 @@ def test_reading_of_several_digits_changes_the_least_sure_one_for_the_second_gue
 def test_reading_with_one_class_has_no_second_guess():
     got = readings.reading_of('a.png', np.array([[1.0]]), ('cat',))
     assert (got.text, got.second, got.second_probability) == ('cat', '', 0.0)
-    assert readings.Writer('text').lines([got]) == 'a.png: cat (probability 1.000)\n'
+    assert reading_writer.Writer('text').lines([got]) == 'a.png: cat (probability 1.000)\n'
 
 
 def test_formats():
@@ -64,7 +64,7 @@ def test_formats():
     two = readings.reading_of('b.png', np.array([[0.5, 0.5], [1.0, 0.0]]), ('a', 'b'))
 
     def written(form):
-        writer = readings.Writer(form)
+        writer = reading_writer.Writer(form)
         return writer.begin() + writer.lines([one]) + writer.lines([two]) + writer.end()
 
     assert written('text') == ('odd, "name"\\n.png: b (probability 0.750; second guess a 0.250)\n'
