@@ -4,6 +4,7 @@ A user's mistake ends in one line on standard error and a non-zero exit code;
 only a defect shows a traceback.
 """
 
+import atexit
 import contextlib
 import gc
 import os
@@ -103,6 +104,8 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
     # this module's name under `python -m`, but not under an installed command.
     for flag in FLAGS.get_key_flags_for_module(main.__module__):
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    # Before it ends Python would look for garbage among TensorFlow's objects, for a second.
+    atexit.register(gc.freeze)
     app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
 
 
@@ -136,8 +139,6 @@ def _guarded(main, arguments) -> int:
     except KeyboardInterrupt:
         sys.stderr.write('\nStopped.\n')
         return 128 + signal.SIGINT
-    finally:
-        gc.freeze()  # at its exit Python would search TensorFlow's objects for garbage: a second
 
 
 def fail(message: str, exit_code: int = 1) -> None:
