@@ -13,7 +13,7 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<6']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
-TEST = ['pytest>=8,<10', 'hypothesis>=6,<7', *PLOTS, *SWEEP, *POSTGRESQL, *TENSORBOARD]
+TEST = ['pytest>=8,<10', 'pytest-xdist>=3.6,<4', 'hypothesis>=6,<7', *PLOTS, *SWEEP, *POSTGRESQL, *TENSORBOARD]
 
 setup(
     name='mnist_graph',

@@ -72,11 +72,19 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         files.write_json(prefix + '.json', {**manifest, 'sha256': _digest(manifest)})
     except (OSError, tf.errors.OpError, ValueError) as error:
         _remove(prefix)
-        reason = error.strerror if isinstance(error, OSError) else str(error).splitlines()[0]
+        reason = error.strerror if isinstance(error, OSError) else _reason(error)
         raise CheckpointError(f'{folder}: the checkpoint of step {step} could not be written ({reason}); '
                               f'free some space or mend the folder, then --resume.') from None
     _remove_others(folder, step, keep)
     return Checkpoint(prefix, step, progress)
+
+
+def _reason(error: Exception) -> str:
+    """What TensorFlow's error of many lines says in essence, as "No space left on device"."""
+    lines = str(error).splitlines()
+    # Where an operation failed while it ran, the reason follows the line that names the operation.
+    after = [reason for node, reason in zip(lines, lines[1:]) if node.startswith('Node: ')]
+    return (after or lines)[0].split('; ')[-1]
 
 
 def _digest(manifest: dict[str, Any]) -> str:
@@ -197,4 +205,4 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
         # What Saver.restore runs, without the line that it logs.
         sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: checkpoint.prefix})
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({str(error).splitlines()[0]}).') from None
+        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({_reason(error)}).') from None

@@ -104,8 +104,8 @@ def test_full_disk_is_named_and_the_previous_checkpoint_loads(entry_point, whole
         resource.setrlimit(resource.RLIMIT_FSIZE, limits)
         signal.signal(signal.SIGXFSZ, before)
     assert failed.code == 1 and failed.err.count('\n') == 1 and 'Traceback' not in failed.err
-    assert re.match(r'mnist_graph: model/(checkpoints|best): the checkpoint of step 40 could not be written .* --resume',
-                    failed.err)
+    assert re.match(r'mnist_graph: model/(checkpoints|best): the checkpoint of step 40 could not be written '
+                    r'\(File too large\); .* --resume', failed.err)
     assert find_checkpoint('model', 'last')[0].step == 20
     resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
     assert resumed.code == 0
