@@ -10,6 +10,7 @@
 import math
 import os
 import re
+import warnings
 import zipfile
 from concurrent.futures import ThreadPoolExecutor
 from typing import NamedTuple
@@ -133,14 +134,16 @@ def _read_npz(name: str, path: str) -> RawData:
     """Keras's archive; pickled objects are refused, never loaded."""
     arrays = {}
     try:
-        with zipfile.ZipFile(path) as archive:
-            for member in archive.infolist():
-                _check_member(path, archive, member)
-        with np.load(path, allow_pickle=False) as archive:
-            for key in _NPZ_NAMES:
-                if key not in archive:
-                    raise DataError(f'{path}: has no array {key}; it must hold {", ".join(_NPZ_NAMES)}.')
-                arrays[key] = np.asarray(archive[key])
+        with warnings.catch_warnings():
+            warnings.simplefilter('ignore')  # numpy's, of oddities that it reads or that are refused below
+            with zipfile.ZipFile(path) as archive:
+                for member in archive.infolist():
+                    _check_member(path, archive, member)
+            with np.load(path, allow_pickle=False) as archive:
+                for key in _NPZ_NAMES:
+                    if key not in archive:
+                        raise DataError(f'{path}: has no array {key}; it must hold {", ".join(_NPZ_NAMES)}.')
+                    arrays[key] = np.asarray(archive[key])
     except DataError:
         raise
     except MemoryError:

@@ -5,6 +5,7 @@ an interrupted or tampered download is never mistaken for the real thing.
 Proxies are taken from the environment (`https_proxy`), as urllib does.
 """
 
+import contextlib
 import hashlib
 import os
 import tempfile
@@ -58,6 +59,7 @@ def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progres
       DataError: A file could not be had from any mirror, or not be written;
         names every address tried and the files to place by hand.
     """
+    existed = os.path.isdir(folder)
     try:
         os.makedirs(folder, exist_ok=True)
     except OSError as error:
@@ -74,6 +76,9 @@ def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progres
                 failures.append(f'{mirror + file.name}: {error}')
         else:
             names = ', '.join(each.name for each in files)
+            if not existed:
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)  # a mistyped --data_dir leaves nothing behind
             raise DataError(f'{file.name} could not be downloaded ({"; ".join(failures)}). '
                             f'Place {names} in {folder} by hand, or use --dataset=drawn.')
 

@@ -1,5 +1,6 @@
 """What the tests share: tiny data sets, fresh folders, and entry points run inside this process."""
 
+import functools
 import gzip
 import importlib
 import os
@@ -151,6 +152,14 @@ def tf():
     from mnist_graph import runtime
 
     return runtime.import_tensorflow()
+
+
+@functools.lru_cache(maxsize=16)
+def built(hparams, spec, n_steps=None):
+    """`graph.build`, once for equal arguments: the state that a test changes is in its session, not in the graph."""
+    from mnist_graph import graph
+
+    return graph.build(hparams, spec, n_steps)
 
 
 def values_of(network, sess, tf):

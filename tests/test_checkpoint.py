@@ -7,7 +7,7 @@ import signal
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, tiny_dataset, values_of
+from conftest import assert_same_values, built, tiny_dataset, values_of
 
 from mnist_graph import checkpoint
 from mnist_graph.errors import CheckpointError
@@ -21,10 +21,8 @@ class Saving:
     """A small network in a session whose values are easily told apart."""
 
     def __init__(self, tf, folder, hparams=TINY):
-        from mnist_graph import graph
-
         self.tf, self.folder = tf, str(folder)
-        self.network = graph.build(hparams, SPEC)
+        self.network = built(hparams, SPEC)
         with self.network.graph.as_default():
             self.variables = tf.global_variables()
             self.saver = tf.train.Saver(self.variables, max_to_keep=0)

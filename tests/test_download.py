@@ -191,6 +191,13 @@ def test_stopping_a_download_leaves_nothing(server, tmp_path, monkeypatch):
 def test_refused_connection(tmp_path):
     with pytest.raises(DataError, match='refused'):
         fetch(tmp_path, 'http://127.0.0.1:9/')
+    assert tmp_path.exists()
+
+
+def test_a_folder_made_in_vain_is_removed(tmp_path):
+    with pytest.raises(DataError, match='refused'):
+        fetch(tmp_path / 'mistyped', 'http://127.0.0.1:9/')
+    assert os.listdir(tmp_path) == []
 
 
 def test_bad_addresses(tmp_path):

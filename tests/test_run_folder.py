@@ -8,9 +8,9 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, environment, set_value, tiny_dataset, values_of
+from conftest import assert_same_values, built, environment, set_value, tiny_dataset, values_of
 
-from mnist_graph import description, run_folder
+from mnist_graph import description
 from mnist_graph.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.evaluation import Metrics
 from mnist_graph.hparams import HParams
@@ -30,10 +30,8 @@ def described(hparams=TINY):
 @pytest.fixture
 def trained(tf):
     """Function (folder, ...) that trains in a RunFolder; returns (progress at its start, problems, final values)."""
-    from mnist_graph import graph
-
     def run(folder, hparams=TINY, stop_after=None, resume=False, before=None, **options):
-        network = graph.build(hparams, DATASET.input_spec(), 40)
+        network = built(hparams, DATASET.input_spec(), 40)
         make = RunFolder.reopen if resume else RunFolder.create
         steps = []
         with make(folder, described(hparams), options.pop('keep_checkpoints', 3)) as run, \

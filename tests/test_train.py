@@ -5,7 +5,7 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, set_value, tiny_dataset, values_of
+from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
 
 from mnist_graph import evaluation, train as train_module
 from mnist_graph.data import Split
@@ -249,12 +249,10 @@ def test_runs_grow_while_they_are_short_and_shrink_when_they_take_long(faked, mo
 @pytest.fixture
 def session(tf):
     """Function of hyperparameters and a data set: (network, initialised session)."""
-    from mnist_graph import graph
-
     opened = []
 
     def start(hparams, dataset, values=None):
-        network = graph.build(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
+        network = built(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
         sess = tf.Session(graph=network.graph)
         opened.append(sess)
         sess.run(network.initializer)

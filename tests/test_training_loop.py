@@ -4,7 +4,7 @@ import math
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, set_value, tiny_dataset, values_of
+from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
 
 from mnist_graph.data import BatchOrder, one_hot, to_input
 from mnist_graph.hparams import HParams
@@ -28,10 +28,8 @@ def trained(tf):
     An empty list of runs takes single train_steps with fed batches. Returns all
     variables after 12 steps.
     """
-    from mnist_graph import graph
-
     def train(hparams, runs=(), pictures_less=0):
-        network = graph.build(hparams, SPEC, 12)
+        network = built(hparams, SPEC, 12)
         order = BatchOrder(len(DATASET.train), hparams.batch_size, hparams.seed)
         images, labels = DATASET.train.images.reshape(len(DATASET.train), -1), DATASET.train.labels
         keep_prob = 1 - hparams.dropout
