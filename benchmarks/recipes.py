@@ -22,8 +22,9 @@ FLAGS_DIR = os.path.join(measure.ROOT, 'flags')
 
 
 def flag_files(names):
-    """Returns dict of name to path: the flag files in flags/, or those of `names` (a list)."""
+    """Returns dict of name to path: the flag files in flags/ but for sweeps, or those of `names` (a list)."""
     paths = sorted(glob.glob(os.path.join(FLAGS_DIR, '*.flags')))
+    paths = [path for path in paths if not os.path.basename(path).startswith('sweep_')]
     found = {os.path.splitext(os.path.basename(path))[0]: path for path in paths}
     missing = [name for name in names if name not in found]
     if missing:

@@ -105,8 +105,10 @@ def measure(url, arguments, seconds):
     study = f"scale-{seconds}-{time.time():.0f}"
     n_workers = arguments.machines * arguments.workers
     start = time.time() + arguments.startup
-    begin, end = start + arguments.warmup, start + arguments.warmup + arguments.duration
-    n_trials = int(n_workers / seconds * (arguments.warmup + arguments.duration) * 2) + n_workers
+    # All trials begin together: measure from the second wave on, for two waves at least.
+    warmup, duration = max(arguments.warmup, 1.5 * seconds), max(arguments.duration, 2 * seconds)
+    begin, end = start + warmup, start + warmup + duration
+    n_trials = int(n_workers / seconds * (warmup + duration) * 2) + n_workers
     common = [url, study, arguments.workers, seconds, n_trials, start, end]
     # Forks, as importing everything fifty times over would take longer than the measurement.
     context = multiprocessing.get_context("fork")
@@ -121,7 +123,7 @@ def measure(url, arguments, seconds):
         ends += its_ends
     for process in processes:
         process.join()
-    return sum(begin <= one < end for one in ends) / arguments.duration, late
+    return sum(begin <= one < end for one in ends) / duration, late
 
 
 def main():
@@ -129,7 +131,7 @@ def main():
     parser.add_argument("--machines", type=int, default=50)
     parser.add_argument("--workers", type=int, default=8, help="on each machine")
     parser.add_argument("--trial_seconds", type=float, nargs="+", default=[20, 10, 5, 2])
-    parser.add_argument("--duration", type=float, default=20, help="seconds measured for each length of trial")
+    parser.add_argument("--duration", type=float, default=20, help="seconds measured for each length of trial, two trials at least")
     parser.add_argument("--warmup", type=float, default=15, help="seconds before that")
     parser.add_argument("--startup", type=float, default=40, help="seconds until all processes have started")
     parser.add_argument("--url", help="a database; by default a server is started for this alone")
