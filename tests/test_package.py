@@ -142,7 +142,7 @@ def test_commands_in_readme_exist():
     sources = ''.join(path.read_text() for path in [*(MODULES[name] for name in FRONT),
                                                     *(REPOSITORY / 'benchmarks').rglob('*.py')])
     for flag in set(re.findall(r'(?<![\w-])--([a-z_]+)(?==|\b)', re.sub(r'```.*?```', '', text, flags=re.S))):
-        assert flag in SPECS or re.search(rf"'(--)?{flag}'", sources) or flag in ('help', 'flagfile', 'logdir'), flag
+        assert flag in SPECS or re.search(rf'[\'"](--)?{flag}[\'"]', sources) or flag in ('help', 'flagfile', 'logdir'), flag
 
 
 def test_setup_installs_what_is_tested():
