@@ -70,8 +70,6 @@ def main(descriptor: int) -> None:
         try:
             trainer = _Trainer(connection, _Datasets(settings))
             runtime.import_tensorflow()
-            # What importing made lives on; to look for garbage among it after each trial takes a tenth of the time.
-            gc.freeze()
         except MnistGraphError as error:
             connection.send(('unfit', str(error)))
             return
