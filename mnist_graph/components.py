@@ -1,4 +1,4 @@
-"""Connected components of a mask, from its runs, with numpy alone."""
+"""Connected components of a mask, from its runs, and its bounding box, with numpy alone."""
 
 from typing import NamedTuple
 
@@ -48,20 +48,29 @@ class Components(NamedTuple):
             height, width).astype(bool)
 
 
+def bounding_box(mask):
+    """(top, bottom, left, right), half open, of a bool array, or None if it is all False."""
+    rows, columns = np.logical_or.reduce(mask, axis=1), np.logical_or.reduce(mask, axis=0)
+    top, left = int(rows.argmax()), int(columns.argmax())
+    if not rows[top]:
+        return None
+    return (top, rows.size - int(rows[::-1].argmax()),
+            left, columns.size - int(columns[::-1].argmax()))
+
+
 def find_components(mask):
     """Returns the `Components` of a bool array [height, width].
 
-    Runs of neighbouring rows that touch are linked, and labels spread along
-    the links until nothing changes, which takes few rounds of array operations
-    whatever the mask's size.
+    Runs of neighbouring rows that touch are linked; a union-find over the runs,
+    far fewer than pixels, then joins what is linked.
     """
     height, width = mask.shape
     stride = width + 2
-    padded = np.zeros((height, stride), np.int8)
+    padded = np.zeros((height, stride), bool)
     padded[:, 1:-1] = mask
-    edges = np.diff(padded.ravel(), prepend=np.int8(0))
-    start = np.flatnonzero(edges == 1)
-    stop = np.flatnonzero(edges == -1)
+    padded = padded.ravel()
+    edges = np.flatnonzero(padded[1:] != padded[:-1]) + 1
+    start, stop = edges[::2], edges[1::2]
     # Of the row below, the runs from the first that stops at or right of this
     # run's left diagonal to the last that starts at or left of its right one.
     first = np.searchsorted(stop, start + stride, side='left')
@@ -69,7 +78,7 @@ def find_components(mask):
     count = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(start.size), count)
     offset = np.arange(upper.size) - np.repeat(np.cumsum(count) - count, count)
-    label = _spread(start.size, upper, first[upper] + offset)
+    label = _joined(start.size, upper, first[upper] + offset)
     is_root = label == np.arange(label.size)
     label = (np.cumsum(is_root) - 1)[label]
     row, column = start // stride, start % stride - 1
@@ -87,19 +96,19 @@ def find_components(mask):
                       label, area, top, left, bottom, right)
 
 
-def _spread(nodes, one, other):
+def _joined(nodes, one, other):
     """int64 [nodes]: the least node each is linked to, directly or not."""
-    label = np.arange(nodes)
-    while True:
-        least = np.minimum(label[one], label[other])
-        previous = label.copy()
-        # Hook the roots, not the nodes, so that whole trees merge.
-        np.minimum.at(label, previous[one], least)
-        np.minimum.at(label, previous[other], least)
-        while True:
-            jumped = label[label]
-            if np.array_equal(jumped, label):
-                break
-            label = jumped
-        if np.array_equal(label, previous):
-            return label
+    parent = list(range(nodes))
+    for a, b in zip(one.tolist(), other.tolist()):
+        while parent[a] != a:
+            parent[a] = a = parent[parent[a]]
+        while parent[b] != b:
+            parent[b] = b = parent[parent[b]]
+        if a < b:
+            parent[b] = a
+        else:
+            parent[a] = b
+    # No parent is greater than its child, so each one's own is known by then.
+    for node in range(nodes):
+        parent[node] = parent[parent[node]]
+    return np.array(parent, dtype=np.int64)

@@ -11,6 +11,7 @@ rounding.
 import numpy as np
 from PIL import Image
 
+from mnist_graph.components import bounding_box
 from mnist_graph.errors import ImageError
 from mnist_graph.ink import BLANK, extract_ink
 from mnist_graph.picture_files import WORKING_SIDE, read_picture
@@ -27,7 +28,10 @@ INK_SIDE = 20
 CENTRE = 14.0
 
 # Pixels: a digit found smaller than this is looked at again in more detail.
-SMALL_DIGIT = 26
+SMALL_DIGIT = 20
+
+# Pixels: the longest side of the picture in the closest look.
+CLOSEST_SIDE = 4 * WORKING_SIDE
 
 
 def picture_to_digit(source):
@@ -65,11 +69,13 @@ def picture_to_digits(source, digits='auto'):
     if ready is not None:
         return ready[None]
     try:
+        side = WORKING_SIDE
         parts = _find_digits(picture, digits)
-        if _is_small(parts) and max(picture.shape) == WORKING_SIDE:
+        while _is_small(parts) and max(picture.shape) == side < CLOSEST_SIDE:
             # The picture may have been reduced: look again, closer.
-            closer = read_picture(source, longest_side=3 * WORKING_SIDE)
-            parts = _find_digits(closer, digits) or parts
+            side *= 2
+            picture = read_picture(source, longest_side=side)
+            parts = _find_digits(picture, digits) or parts
         if not parts:
             raise ImageError(BLANK)
         return np.stack([normalize(part) for part in parts])
@@ -158,12 +164,10 @@ def normalize(ink):
 
 def _box(ink, threshold):
     """(top, bottom, left, right), half open, of the ink above a threshold."""
-    rows = np.flatnonzero(ink.max(axis=1) >= threshold)
-    columns = np.flatnonzero(ink.max(axis=0) >= threshold)
-    if not rows.size:
+    box = bounding_box(ink >= threshold)
+    if box is None:
         raise ImageError(BLANK)
-    return (int(rows[0]), int(rows[-1]) + 1,
-            int(columns[0]), int(columns[-1]) + 1)
+    return box
 
 
 def _enlarge(ink):
@@ -184,7 +188,8 @@ def _enlarge(ink):
     large = np.asarray(Image.fromarray(ink).resize(
         size, Image.Resampling.BICUBIC, box=box))
     # Enlarging blurs the edges, which the later reduction does once more.
-    large = (1.5 * (large - 0.5) + 0.5).clip(0, 1)
+    large = 1.5 * large - 0.25
+    large = np.minimum(np.maximum(large, 0, out=large), 1, out=large)
     return _with_margin(large, 2 * WIDTH_SCALE)
 
 

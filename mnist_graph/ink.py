@@ -11,6 +11,8 @@ colour space along which ink and paper differ; all pixels are then measured
 along this axis.
 """
 
+import functools
+
 import numpy as np
 
 from mnist_graph.errors import ImageError
@@ -49,10 +51,9 @@ def extract_ink(picture):
     Raises:
       ImageError: the page is blank.
     """
-    whole, picture = picture, picture[_inside_frame(picture)]
-    y, x = (np.linspace(0, side - 1, min(side, SAMPLE_GRID)).round().astype(int)
-            for side in picture.shape[:2])
-    samples = picture[y[:, None], x]
+    whole, inside = picture.shape[:2], _inside_frame(picture)
+    picture = picture[inside]
+    samples = picture[_sample_places(picture.shape[0])[:, None], _sample_places(picture.shape[1])]
     colour = picture.shape[2] == 3
     if colour:
         samples = samples @ LUMA_AND_CHROMA
@@ -65,19 +66,22 @@ def extract_ink(picture):
         shade = picture[:, :, 0]
     shade, noise = _denoise(shade)
     paper = surface(terms[:1] if even else terms, *shade.shape)[:, :, 0]
-    if not even and border_inked(shade - paper, noise):
+    difference = shade - paper
+    if not even and border_inked(difference, noise):
         if colour:
             # The axis was found with the wrong paper; lightness is a safe one.
             shade, noise = _denoise(picture @ LUMA_AND_CHROMA[:, 0])
         paper = local_paper(shade)
-    share = _unmix(shade - paper, paper, noise)
+        difference = shade - paper
+    share = _unmix(difference, paper, noise)
     if not even:
         share = _level(share)
-    share = _drop_weaker_ink(np.clip(share, 0, 1, out=share))
-    if share.shape == whole.shape[:2]:
+    np.minimum(np.maximum(share, 0, out=share), 1, out=share)
+    share = _drop_weaker_ink(share)
+    if share.shape == whole:
         return share
-    ink = np.zeros(whole.shape[:2], np.float32)
-    ink[_inside_frame(whole)] = share
+    ink = np.zeros(whole, np.float32)
+    ink[inside] = share
     return ink
 
 
@@ -128,15 +132,27 @@ def _inside_frame(picture):
 
 def _frame_width(lines, deepest):
     """How many of the first of float32 [lines, length, c] are a frame."""
-    outer = lines[0, 0]
-    if not deepest or np.abs(lines[0] - outer).max() > 0.15:
+    if not deepest:
         return 0
+    outer, depth = lines[0, 0], 2 * deepest + 2
     # Some way in, most of every line is unlike the frame; a box drawn on paper
     # has paper on both its sides.
-    middle = lines[:2 * deepest + 2, ::4]
-    unlike = (np.abs(middle - outer).max(axis=2) > 0.2).mean(axis=1) > 0.5
+    if not _mostly_unlike(lines[depth - 1, ::4], outer) or np.abs(lines[0] - outer).max() > 0.15:
+        return 0
+    unlike = np.array([_mostly_unlike(line, outer) for line in lines[:depth, ::4]])
     width = int(unlike.argmax())
     return width + 1 if 0 < width <= deepest and unlike[width:].all() else 0
+
+
+def _mostly_unlike(line, colour):
+    """Whether most pixels of float32 [length, c] are unlike a colour [c]."""
+    return 2 * np.count_nonzero((np.abs(line - colour) > 0.2).any(axis=1)) > len(line)
+
+
+@functools.lru_cache(maxsize=64)
+def _sample_places(side):
+    """int64 [samples]: the rows (or columns) of `side` that are looked at first."""
+    return np.linspace(0, side - 1, min(side, SAMPLE_GRID)).round().astype(int)
 
 
 def _denoise(shade):
@@ -150,7 +166,7 @@ def _denoise(shade):
     """
     if min(shade.shape) < 56:
         return shade, 0.0
-    rows = shade[::max(1, shade.shape[0] // 48)]
+    rows = shade[::max(1, shade.shape[0] // 24)]
     noise = (median(np.abs(rows[:, 1:] - rows[:, :-1]).ravel())
              / 0.6745 / 2 ** 0.5)
     contrast = float(shade.max() - shade.min())

@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_graph.components import find_components
+from mnist_graph.components import bounding_box, find_components
 from mnist_graph.ink import INK_THRESHOLD
 
 
@@ -13,14 +13,16 @@ def remove_rules(ink):
     and below are not; a stroke that crosses the line stays, where there is ink
     on both of its sides. Columns likewise.
     """
-    return np.minimum(_remove_rows(ink), _remove_rows(ink.T).T)
-
-
-def _remove_rows(ink):
-    height, width = ink.shape
     mask = ink >= INK_THRESHOLD
-    full = mask.mean(axis=1) > 0.97
-    if not full.any() or full.mean() > 0.3:
+    without_rows = _remove_rows(ink, mask)
+    without_columns = _remove_rows(ink.T, mask.T).T
+    return np.minimum(without_rows, without_columns)
+
+
+def _remove_rows(ink, mask):
+    height, width = ink.shape
+    full = np.add.reduce(mask, axis=1, dtype=np.int32) > 0.97 * width
+    if not 0 < np.count_nonzero(full) <= 0.3 * height:
         return ink
     thickest = max(1, height // 25)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], full, [0]])))
@@ -74,13 +76,10 @@ def _reaches_beyond(mask, eroded, radius):
 
     The opening's box is that of the eroded mask, grown by the radius again.
     """
-    boxes = []
-    for part in (mask, eroded):
-        rows, columns = (np.flatnonzero(part.any(axis=axis)) for axis in (1, 0))
-        if not rows.size:
-            return False
-        boxes.append((rows[0], rows[-1], columns[0], columns[-1]))
-    whole, kept = boxes[0], np.add(boxes[1], (-radius, radius) * 2)
+    whole, kept = bounding_box(mask), bounding_box(eroded)
+    if kept is None:
+        return False
+    kept = np.add(kept, (-radius, radius) * 2)
     longest, left = (max(box[1] - box[0], box[3] - box[2])
                      for box in (whole, kept))
     reach = np.abs(np.subtract(whole, kept)) / left

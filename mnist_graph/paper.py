@@ -86,14 +86,15 @@ def _shaded(samples, paper):
       paper: float32 [c].
     """
     rows, columns, channels = samples.shape
-    unlike = ~_near(samples.reshape(-1, channels), paper, 0.1)
-    unlike = unlike.reshape(rows, columns)
     if min(rows, columns) < 40:
         return False  # thick ink may be as wide in a picture so small
-    deep, wide = rows // 3, columns // 3
-    for strip, size in ((unlike[:deep], wide), (unlike[-deep:], wide),
-                        (unlike[:, :wide].T, deep), (unlike[:, -wide:].T, deep)):
-        whole = np.concatenate([[0], np.cumsum(strip.all(axis=0))])
+    unlike = ~_near(samples.reshape(-1, channels), paper, 0.1)
+    unlike = unlike.reshape(rows, columns)
+    for side in (unlike, unlike[::-1], unlike.T, unlike.T[::-1]):
+        deep, size = len(side) // 3, side.shape[1] // 3
+        if np.count_nonzero(side[0]) < size:
+            continue
+        whole = np.concatenate([[0], np.cumsum(side[:deep].all(axis=0))])
         if (whole[size:] - whole[:-size] == size).any():
             return True
     return False
@@ -122,19 +123,23 @@ def surface(terms, height, width):
     """
     if len(terms) == 1:
         return terms[None]
-    y = np.linspace(-1, 1, height, dtype=np.float32)[:, None, None]
-    x = np.linspace(-1, 1, width, dtype=np.float32)[:, None]
-    surface = y * x * terms[5]
-    surface += terms[0] + terms[1] * y + terms[3] * y * y
-    surface += terms[2] * x + terms[4] * x * x
+    y, x = _places(height)[:, None, None], _places(width)[:, None]
+    surface = (y * terms[5]) * x
+    surface += terms[0] + (terms[1] + terms[3] * y) * y
+    surface += (terms[2] + terms[4] * x) * x
     return surface
+
+
+@functools.lru_cache(maxsize=64)
+def _places(count):
+    """float32 [count]: from -1 to 1."""
+    return np.linspace(-1, 1, count, dtype=np.float32)
 
 
 @functools.lru_cache(maxsize=16)
 def _basis(rows, columns, step):
     """float32 [samples, 6]: the terms of `surface` at every step-th sample."""
-    y = np.linspace(-1, 1, rows, dtype=np.float32)[::step, None]
-    x = np.linspace(-1, 1, columns, dtype=np.float32)[None, ::step]
+    y, x = _places(rows)[::step, None], _places(columns)[None, ::step]
     one = np.ones_like(y * x)
     return np.stack([one, y * one, x * one, y * y * one, x * x * one, y * x],
                     axis=-1).reshape(-1, 6)

@@ -21,7 +21,7 @@ MAX_PIXELS = 64_000_000
 _DEFLATE_RATIO = 1032
 
 # Digits are looked for at this size; see `picture_to_digits` for small ones.
-WORKING_SIDE = 128
+WORKING_SIDE = 96
 
 
 def read_picture(source, longest_side=WORKING_SIDE):
@@ -137,6 +137,8 @@ def _array_to_unit(array):
                          '[height, width, 1 to 4].')
     if array.dtype == np.bool_:
         return array.astype(np.float32)
+    if array.dtype == np.uint8:
+        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
     if array.dtype.kind in 'iu' and array.dtype.itemsize <= 2:
         scale = np.iinfo(array.dtype).max
     elif array.dtype.kind in 'iuf':
