@@ -5,10 +5,13 @@ test accuracies and their seconds. The other programs are those of keras_recipes
 and tutorial_port.py; a flag file that restates none of them runs alone.
 
     python benchmarks/recipes.py --data_dir=mnist --seeds=3 --flags=keras_512,keras_128_128
+
+--results=FILE appends a line of JSON for each run, which accuracy_figure.py draws.
 """
 
 import argparse
 import glob
+import json
 import os
 import re
 import statistics
@@ -65,7 +68,16 @@ def run_recipe(name, path, arguments):
         }
         for kind, runs in measure.in_turn(runners, 1).items():
             results[kind] += runs
+            for run in runs:
+                note(arguments.results, {'recipe': name, 'program': kind, 'seed': seed, **run})
     return results
+
+
+def note(path, fields):
+    """Appends a line of JSON to the file `path`, if there is to be one."""
+    if path:
+        with open(path, 'a', encoding='utf-8') as file:
+            file.write(json.dumps(fields) + '\n')
 
 
 def row_of(name, path, results):
@@ -91,6 +103,7 @@ def main():
     parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
     parser.add_argument('--seeds', type=int, default=3, help='runs of each, seeded 0, 1, ...')
     parser.add_argument('--flags', default='', help='comma-separated flag files; all by default')
+    parser.add_argument('--results', help='file to append a line of JSON to for each run')
     arguments = parser.parse_args()
     rows = []
     for name, path in flag_files([name for name in arguments.flags.split(',') if name]).items():

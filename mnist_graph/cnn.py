@@ -1,12 +1,13 @@
 """The convolutions of --model=cnn, in front of the fully connected layers.
 
 Three convolutions in the TensorFlow 1 way, with their filters in the same
-`weights` and `biases` dictionaries: 5x5, 2x2 max-pooling, 3x3, 3x3, 2x2
-max-pooling. The number of filters of each is --filters.
+`weights` and `biases` dictionaries: 5x5 (without padding), 2x2 max-pooling, 3x3,
+3x3, 2x2 max-pooling. The number of filters of each is --filters.
 """
 
 import tensorflow.compat.v1 as tf
 
+from mnist_graph import normalization
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
 
@@ -21,20 +22,36 @@ def filter_shapes(hparams: HParams, spec: InputSpec) -> dict[str, list[int]]:
 
 
 def n_features(hparams: HParams, spec: InputSpec) -> int:
-    """Numbers that leave the convolutions: 7 * 7 * 64 for MNIST and the default filters."""
-    return -(-spec.height // 4) * -(-spec.width // 4) * hparams.filters[-1]
+    """Numbers that leave the convolutions: 6 * 6 * 64 for MNIST and the default filters."""
+    border = KERNEL_SIDES[0] - 1 if _padding(spec) == 'VALID' else 0
+    return -(-(spec.height - border) // 4) * -(-(spec.width - border) // 4) * hparams.filters[-1]
 
 
-def convolutions(spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable],
-                 biases: dict[str, tf.Variable]) -> tf.Tensor:
-    """float32 [batch, n_features] of X, float32 [batch, height * width * channels]."""
-    def convolve(number, images):
+def _padding(spec: InputSpec) -> str:
+    """Of the first convolution: none, as digits are not drawn to the edge, unless pictures are tiny."""
+    return 'VALID' if min(spec.height, spec.width) >= KERNEL_SIDES[0] else 'SAME'
+
+
+def convolutions(spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable], biases: dict[str, tf.Variable],
+                 moments: dict[str, normalization.Moments], step: tf.Tensor | None) -> tf.Tensor:
+    """float32 [batch, n_features] of X, float32 [batch, height * width * channels].
+
+    Args:
+      moments: As `normalization.make_moments` makes them, or {}.
+      step: int64 []: updates so far, to train; None to test.
+    """
+    def convolve(number, images, padding='SAME', pool=False):
+        name = f'conv{number}'
         with tf.name_scope(f'conv_{number}'):
-            return tf.nn.relu(tf.nn.bias_add(
-                tf.nn.conv2d(images, weights[f'conv{number}'], strides=1, padding='SAME'), biases[f'conv{number}']))
+            images = tf.nn.conv2d(images, weights[name], strides=1, padding=padding)
+            if pool:  # bias and ReLU rise with their input, so that after it they give the same for a quarter of the work
+                images = tf.nn.max_pool2d(images, ksize=2, strides=2, padding='SAME')
+            if moments:
+                images = normalization.normalize(images, moments[name], step)
+            return tf.nn.relu(tf.nn.bias_add(images, biases[name]))
 
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
-    conv_1 = tf.nn.max_pool2d(convolve(1, images), ksize=2, strides=2, padding='SAME')
+    conv_1 = convolve(1, images, _padding(spec), pool=True)
     conv_2 = convolve(2, conv_1)
-    conv_3 = tf.nn.max_pool2d(convolve(3, conv_2), ksize=2, strides=2, padding='SAME')
+    conv_3 = convolve(3, conv_2, pool=True)
     return tf.reshape(conv_3, [-1, conv_3.shape[1] * conv_3.shape[2] * conv_3.shape[3]])

@@ -14,7 +14,7 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph import cnn, random_streams
+from mnist_graph import cnn, normalization, random_streams
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
 from mnist_graph.ingredients import distort, dropout_masks
@@ -32,6 +32,7 @@ class Network(NamedTuple):
       keep_prob: Placeholder, float32 []: chance that dropout keeps a unit; 1.0 to test.
       weights, biases: Trained variables by name: 'w1', 'w2', ..., 'out' and 'b1', ..., 'out'.
       averages: Their moving averages by variable name; empty without ema_decay.
+      moments: `normalization.Moments` of each hidden layer; empty without batch_norm.
       output_layer: float32 [batch, classes]: logits.
       probabilities: float32 [batch, classes]: softmax of the logits.
       cross_entropy: float32 []: mean loss over the batch.
@@ -51,6 +52,7 @@ class Network(NamedTuple):
     weights: dict[str, tf.Variable]
     biases: dict[str, tf.Variable]
     averages: dict[str, tf.Variable]
+    moments: dict[str, normalization.Moments]
     output_layer: tf.Tensor
     probabilities: tf.Tensor
     cross_entropy: tf.Tensor
@@ -84,29 +86,32 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
         Y = tf.placeholder(tf.float32, [None, spec.n_classes], name='Y')
         keep_prob = tf.placeholder(tf.float32, [], name='keep_prob')
         weights, biases = make_variables(hparams, spec)
+        moments = normalization.make_moments(weights) if hparams.batch_norm else {}
 
         global_step = tf.train.get_or_create_global_step()
         step = tf.identity(global_step)
         optimizer = Optimizer(hparams, weights, biases, global_step, n_steps)
         masks = dropout_masks(hparams, tf.shape(X)[0], keep_prob, step)
 
-        output_layer = layers(hparams, spec, X, *optimizer.tested_variables(), masks)
+        output_layer = layers(hparams, spec, X, *optimizer.tested_variables(), moments, masks)
         probabilities = tf.nn.softmax(output_layer, name='probabilities')
         cross_entropy = mean_cross_entropy(output_layer, Y)
         correct_pred = tf.equal(tf.argmax(output_layer, 1), tf.argmax(Y, 1), name='correct_pred')
         accuracy = tf.reduce_mean(tf.cast(correct_pred, tf.float32), name='accuracy')
 
         if not training:
-            return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, output_layer, probabilities,
-                           cross_entropy, correct_pred, accuracy, global_step, tf.global_variables_initializer())
+            return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, moments, output_layer,
+                           probabilities, cross_entropy, correct_pred, accuracy, global_step,
+                           tf.global_variables_initializer())
 
         # Unless a recipe says otherwise, this is cross_entropy and nothing is distorted.
-        def training_loss(X, Y, masks):
-            return mean_cross_entropy(layers(hparams, spec, X, weights, biases, masks), Y, hparams.label_smoothing)
+        def training_loss(X, Y, masks, step):
+            output_layer = layers(hparams, spec, X, weights, biases, moments, masks, step)
+            return mean_cross_entropy(output_layer, Y, hparams.label_smoothing)
 
         with tf.name_scope('train'):
             distorted = distort(hparams, spec, X, step, n_steps)
-            train_step = optimizer.minimize(training_loss(distorted, Y, masks), step)
+            train_step = optimizer.minimize(training_loss(distorted, Y, masks, step), step)
 
         # train_step again, for many batches in one Session.run.
         with tf.name_scope('loop'):
@@ -115,9 +120,9 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
                 draw_masks=lambda n_rows, step: dropout_masks(hparams, n_rows, keep_prob, step),
                 loss=training_loss))
 
-        return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, output_layer, probabilities,
-                       cross_entropy, correct_pred, accuracy, global_step, tf.global_variables_initializer(),
-                       optimizer.learning_rate(step), train_step, loop)
+        return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, moments, output_layer,
+                       probabilities, cross_entropy, correct_pred, accuracy, global_step,
+                       tf.global_variables_initializer(), optimizer.learning_rate(step), train_step, loop)
 
 
 def make_variables(hparams: HParams, spec: InputSpec) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
@@ -163,13 +168,16 @@ def initial_weights(hparams: HParams, shape: list[int], index: int) -> tf.Tensor
 
 
 def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable],
-           biases: dict[str, tf.Variable], masks: dict[str, tf.Tensor]) -> tf.Tensor:
+           biases: dict[str, tf.Variable], moments: dict[str, normalization.Moments],
+           masks: dict[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
     """The network from pictures to logits.
 
     Args:
       X: float32 [batch, features] in [0, 1].
       weights, biases: As `make_variables` makes them.
+      moments: As `normalization.make_moments` makes them, or {}.
       masks: What dropout multiplies a layer by, as `dropout_masks` draws it.
+      step: int64 []: updates so far, to train with `moments`; None to test.
 
     Returns:
       output_layer: float32 [batch, classes].
@@ -179,10 +187,13 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
     if hparams.standardize:
         layer = (layer - spec.pixel_mean) / spec.pixel_std
     if hparams.model == 'cnn':
-        layer = cnn.convolutions(spec, layer, weights, biases)
+        layer = cnn.convolutions(spec, layer, weights, biases, moments, step)
     for number in range(1, len(hparams.hidden_units) + 1):
         with tf.name_scope(f'layer_{number}'):
-            layer = activation(tf.nn.bias_add(tf.matmul(layer, weights[f'w{number}']), biases[f'b{number}']))
+            layer = tf.matmul(layer, weights[f'w{number}'])
+            if moments:
+                layer = normalization.normalize(layer, moments[f'w{number}'], step)
+            layer = activation(tf.nn.bias_add(layer, biases[f'b{number}']))
             if f'layer_{number}' in masks:
                 layer = tf.multiply(layer, masks[f'layer_{number}'], name='layer_drop')
     with tf.name_scope('output_layer'):

@@ -122,6 +122,8 @@ class HParams:
         ('mlp', 'cnn'))
     filters: tuple[int, ...] = _field(
         (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096)
+    batch_norm: bool = _bool(
+        False, 'Shift and scale the units of every hidden layer to mean 0 and standard deviation 1 over each batch.')
     initializer: str = _enum(
         'truncated_normal',
         'First weights: truncated_normal (stddev 0.1, biases 0.1), glorot_uniform or he_normal (biases 0).',

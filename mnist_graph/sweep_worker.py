@@ -165,7 +165,7 @@ class _Trainer:
                    'tensorflow': tf.__version__}
         if not self._kept_outcome or _goodness(outcome) > _goodness(self._kept_outcome):
             self._kept_hparams, self._kept_outcome = hparams, outcome
-            self._kept_values = sess.run([network.weights, network.biases, network.averages])
+            self._kept_values = sess.run(_tested_variables(network))
         return outcome
 
 
@@ -173,11 +173,16 @@ def _goodness(outcome: dict[str, Any]) -> tuple[float, float]:
     return outcome['validation_accuracy'], -outcome['validation_loss']
 
 
+def _tested_variables(network) -> list:
+    """All variables that a prediction may depend on."""
+    return [*network.weights.values(), *network.biases.values(), *network.averages.values(),
+            *(variable for moments in network.moments.values() for variable in moments)]
+
+
 def _set_values(network, sess, values) -> None:
-    """Gives weights, biases and their averages values, through the inputs of their initializers."""
-    for variables, arrays in zip((network.weights, network.biases, network.averages), values):
-        for name, variable in variables.items():
-            sess.run(variable.initializer, {variable.initializer.inputs[1]: arrays[name]})
+    """Gives `_tested_variables` values, through the inputs of their initializers."""
+    for variable, value in zip(_tested_variables(network), values):
+        sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
 
 
 def weights_sha256(network, sess) -> str:

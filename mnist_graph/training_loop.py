@@ -42,7 +42,7 @@ class StepFunctions(NamedTuple):
     Attributes:
       distort: (X, step) -> X: what happens to the pictures first.
       draw_masks: (n_rows, step) -> {layer: float32 [n_rows, units]}: dropout.
-      loss: (X, Y, masks) -> float32 []: mean over the rows.
+      loss: (X, Y, masks, step) -> float32 []: mean over the rows.
     """
 
     distort: Callable
@@ -69,7 +69,7 @@ def add_training_loop(spec: InputSpec, batch_size: int, optimizer,
         end = tf.minimum(start + batch_size, n_pictures)
         X = tf.cast(images[start:end], tf.float32) * PIXEL_SCALE
         Y = tf.one_hot(labels[start:end], spec.n_classes)
-        loss = functions.loss(functions.distort(X, step), Y, functions.draw_masks(end - start, step))
+        loss = functions.loss(functions.distort(X, step), Y, functions.draw_masks(end - start, step), step)
         with tf.control_dependencies([optimizer.minimize(loss, step)]):
             return end, step + 1, tf.identity(loss)
 

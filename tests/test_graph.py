@@ -104,9 +104,9 @@ def test_cnn_has_the_parameters_of_its_layers(tf):
     from mnist_graph import graph
 
     network = graph.build(HParams(model='cnn', hidden_units=(256,)), MNIST, training=False)
-    by_hand = (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + 2570
+    by_hand = (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (6 * 6 * 64 * 256 + 256) + 2570
     assert sum(variable.shape.num_elements()
-               for variable in [*network.weights.values(), *network.biases.values()]) == by_hand == 861_898
+               for variable in [*network.weights.values(), *network.biases.values()]) == by_hand == 648_906
 
 
 def test_names_a_reader_of_tensorboard_sees(tf):
@@ -191,6 +191,40 @@ def test_plain_convolution_by_hand(running):
     net.set(net.network.biases['out'], [0, 0.5])
     picture = np.arange(16, dtype=np.float32)[None]  # kernels that copy: only the maximum is left
     np.testing.assert_allclose(net.run(net.network.output_layer, X=picture, Y=Y), [[15, -29.5]])
+
+
+def test_batch_norm_of_convolutions_by_hand(running):
+    """Channels copied by the convolutions: the batch's own moments to train, their moving averages to test."""
+    net = running(HParams(model='cnn', filters=(1, 1, 1), hidden_units=(), batch_norm=True, dropout=0,
+                          optimizer='gradient_descent', learning_rate=1e-9), InputSpec(4, 4, 1, 2), identity=False)
+    for name, side in (('conv1', 5), ('conv2', 3), ('conv3', 3)):
+        kernel = np.zeros((side, side, 1, 1))
+        kernel[side // 2, side // 2] = 1
+        net.set(net.network.weights[name], kernel)
+        net.set(net.network.biases[name], [0])
+    net.set(net.network.weights['out'], [[1, -2]])
+    net.set(net.network.biases['out'], [0, 0])
+    fed = {net.network.X: np.arange(16, dtype=np.float32)[None], net.network.Y: [[1, 0]], net.network.keep_prob: 1}
+    # At first the moments are mean 0 and variance 1, so that each layer divides by sqrt(1.001).
+    np.testing.assert_allclose(net.sess.run(net.network.output_layer, fed), [np.array([15, -30]) / 1.001**1.5], rtol=1e-5)
+    net.sess.run(net.network.train_step, fed)
+    mean, variance = net.sess.run(net.network.moments['conv1'])
+    # The first step goes nine tenths of the way to the batch: mean 7.5, variance (of 16 values, less one) 340 / 15.
+    np.testing.assert_allclose(mean, [0.9 * 7.5], rtol=1e-5)
+    np.testing.assert_allclose(variance, [0.1 + 0.9 * 340 / 15], rtol=1e-5)
+    pooled = np.maximum(0, (np.array([5, 7, 13, 15]) - 7.5) / np.sqrt(np.var(np.arange(16)) + 1e-3))
+    np.testing.assert_allclose(net.sess.run(net.network.moments['conv2'].mean), [0.9 * pooled.mean()], rtol=1e-5)
+
+
+def test_batch_norm_of_a_hidden_layer_by_hand(running):
+    net = running(plain(batch_norm=True, hidden_units=(2,), optimizer='gradient_descent', learning_rate=1e-9), PAIR)
+    net.set(net.network.weights['w1'], np.eye(2))
+    net.set(net.network.biases['b1'], [0, 0])
+    fed = {net.network.X: [[0, 1], [1, 1], [0, 4]], net.network.Y: [[1, 0]] * 3, net.network.keep_prob: 1}
+    net.sess.run(net.network.train_step, fed)
+    mean, variance = net.sess.run(net.network.moments['w1'])
+    np.testing.assert_allclose(mean, 0.9 * np.array([1 / 3, 2]), rtol=1e-5)
+    np.testing.assert_allclose(variance, 0.1 + 0.9 * np.array([1 / 3, 3]), rtol=1e-5)
 
 
 # What one step changes.

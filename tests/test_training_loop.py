@@ -78,8 +78,9 @@ def test_the_number_of_steps_in_a_run_changes_nothing(trained):
         assert_same_values(trained(hparams(**EVERYTHING), runs), whole)
 
 
-def test_conv_net_loop_equals_fed_train_steps(trained):
-    changes = {'model': 'cnn', 'filters': (2, 3, 2), 'hidden_units': (4,)}
+@pytest.mark.parametrize('batch_norm', [False, True])
+def test_conv_net_loop_equals_fed_train_steps(trained, batch_norm):
+    changes = {'model': 'cnn', 'filters': (2, 3, 2), 'hidden_units': (4,), 'batch_norm': batch_norm}
     one, other = trained(hparams(**changes), runs=[7, 5]), trained(hparams(**changes))
     for name in one:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-4, atol=1e-6, err_msg=name)
