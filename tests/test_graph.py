@@ -209,11 +209,12 @@ def test_batch_norm_of_convolutions_by_hand(running):
     np.testing.assert_allclose(net.sess.run(net.network.output_layer, fed), [np.array([15, -30]) / 1.001**1.5], rtol=1e-5)
     net.sess.run(net.network.train_step, fed)
     mean, variance = net.sess.run(net.network.moments['conv1'])
-    # The first step goes nine tenths of the way to the batch: mean 7.5, variance (of 16 values, less one) 340 / 15.
-    np.testing.assert_allclose(mean, [0.9 * 7.5], rtol=1e-5)
-    np.testing.assert_allclose(variance, [0.1 + 0.9 * 340 / 15], rtol=1e-5)
-    pooled = np.maximum(0, (np.array([5, 7, 13, 15]) - 7.5) / np.sqrt(np.var(np.arange(16)) + 1e-3))
-    np.testing.assert_allclose(net.sess.run(net.network.moments['conv2'].mean), [0.9 * pooled.mean()], rtol=1e-5)
+    # Of the batch 5, 7, 13 and 15 are left by pooling: mean 10, sum of squares about it 68 (the moving average has
+    # the variance with one value less). The first step goes nine tenths of the way there.
+    np.testing.assert_allclose(mean, [0.9 * 10], rtol=1e-5)
+    np.testing.assert_allclose(variance, [0.1 + 0.9 * 68 / 3], rtol=1e-5)
+    first = np.maximum(0, (np.array([5, 7, 13, 15]) - 10) / np.sqrt(68 / 4 + 1e-3))
+    np.testing.assert_allclose(net.sess.run(net.network.moments['conv2'].mean), [0.9 * first.mean()], rtol=1e-5)
 
 
 def test_batch_norm_of_a_hidden_layer_by_hand(running):
