@@ -28,7 +28,7 @@ INK_SIDE = 20
 CENTRE = 14.0
 
 # Pixels: a digit found smaller than this is looked at again in more detail.
-SMALL_DIGIT = 20
+SMALL_DIGIT = 16
 
 # Pixels: the longest side of the picture in the closest look.
 CLOSEST_SIDE = 4 * WORKING_SIDE
@@ -156,8 +156,7 @@ def normalize(ink):
     scale = INK_SIDE / max(bottom - top, right - left)
     size = tuple(max(1, round(side * scale))
                  for side in (right - left, bottom - top))
-    small = np.asarray(Image.fromarray(large).resize(
-        size, Image.Resampling.BILINEAR, box=(left, top, right, bottom)))
+    small = _resized(large, size, Image.Resampling.BILINEAR, (left, top, right, bottom))
     small = np.clip(small / max(float(small.max()), 1e-6), 0, 1)
     return _centre(small)
 
@@ -185,12 +184,19 @@ def _enlarge(ink):
                  for side in (right - left, bottom - top))
     # One pixel around the box comes along, as the edge fades over it.
     box = (left + 1, top + 1, right + 3, bottom + 3)
-    large = np.asarray(Image.fromarray(ink).resize(
-        size, Image.Resampling.BICUBIC, box=box))
+    large = _resized(ink, size, Image.Resampling.BICUBIC, box)
     # Enlarging blurs the edges, which the later reduction does once more.
     large = 1.5 * large - 0.25
     large = np.minimum(np.maximum(large, 0, out=large), 1, out=large)
     return _with_margin(large, 2 * WIDTH_SCALE)
+
+
+def _resized(ink, size, resampling, box):
+    """The `box` (left, top, right, bottom) of float32 [h, w] resized to `size` (width, height)."""
+    height, width = ink.shape
+    # `Image.fromarray` and `np.asarray` would do the same in twice the time.
+    image = Image.frombytes('F', (width, height), ink.tobytes()).resize(size, resampling, box=box)
+    return np.frombuffer(image.tobytes(), np.float32).reshape(size[::-1])
 
 
 def _with_margin(ink, margin):

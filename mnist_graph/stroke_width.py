@@ -7,7 +7,7 @@ growing or shrinking is a fraction of a pixel of the final image.
 import numpy as np
 
 # Enlarged pixels for each of MNIST's pixels.
-WIDTH_SCALE = 4
+WIDTH_SCALE = 3
 
 # Pixels of MNIST. The mean stroke width of its training images is 2.5 in the
 # median and between 1.8 and 3.8 in nine of ten, by `mean_stroke_width`.

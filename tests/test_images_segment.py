@@ -8,7 +8,7 @@ from mnist_graph import images
 from mnist_graph.components import find_components
 from mnist_graph.lines import remove_rules
 from mnist_graph.segment import isolate_digit
-from mnist_graph.stroke_width import adjust_stroke_width, mean_stroke_width
+from mnist_graph.stroke_width import THICKEST, THINNEST, WIDTH_SCALE, adjust_stroke_width, mean_stroke_width
 
 REFERENCE = images.picture_to_digit(draw_picture())
 
@@ -151,7 +151,7 @@ def test_unknown_way_of_splitting():
         images.picture_to_digits(draw_picture(), 'several')
 
 
-@pytest.mark.parametrize('width, target', [(4, 8), (9, None), (24, 13.2)])
+@pytest.mark.parametrize('width, target', [(3, THINNEST * WIDTH_SCALE), (7, None), (24, THICKEST * WIDTH_SCALE)])
 def test_stroke_width_is_brought_into_range(width, target):
     ink = np.zeros((120, 120), np.float32)
     ink[20:100, 50:50 + width] = 1
