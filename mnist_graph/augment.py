@@ -43,10 +43,10 @@ class Augmentation(NamedTuple):
     """
 
     rotation: float = 15.0
-    scale: float = 0.15
+    scale: float = 0.12
     shear: float = 0.15
     shift: float = 1.0
-    elastic_std: float = 1.1
+    elastic_std: float = 0.8
     elastic_sigma: float = 4.5
 
 

@@ -134,11 +134,11 @@ class HParams:
         False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
     augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)
     augment_scale: float = _float(
-        0.15, 'Largest change of size of --augment on each axis, as a fraction.', 0, 1, open_upper=True)
+        0.12, 'Largest change of size of --augment on each axis, as a fraction.', 0, 1, open_upper=True)
     augment_shear: float = _float(0.15, 'Largest shear of --augment, in pixels per pixel.', 0, 1)
     augment_shift: float = _float(1.0, 'Largest shift of --augment on each axis, in pixels.', 0, 1000)
     augment_elastic: float = _float(
-        1.1, "Standard deviation of --augment's elastic displacements, in pixels.", 0, 100)
+        0.8, "Standard deviation of --augment's elastic displacements, in pixels.", 0, 100)
     augment_taper: float = _float(
         0.0, 'Last fraction of training in which each image is augmented by a random part of the full strength.',
         0, 1)
