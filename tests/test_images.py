@@ -7,15 +7,16 @@ from PIL import Image
 
 from mnist_graph import images
 from mnist_graph.errors import ImageError
+from mnist_graph.pen import draw_block
 from mnist_graph.stroke_width import mean_stroke_width
 
 
-def assert_like_mnist(image, tolerance=0.51):
+def assert_like_mnist(image, tolerance=0.05):
     """28x28, bright on black, the ink's longest side 20 pixels, its centre of mass at index 14."""
     assert image.shape == (28, 28) and image.dtype == np.float32
     assert image.min() == 0 and image.max() == pytest.approx(1, abs=0.01)
     rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
-    assert max(np.ptp(rows), np.ptp(columns)) + 1 == 20
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (20, 21)  # it may begin and end within a pixel
     for axis in (0, 1):
         centre = image.sum(axis=1 - axis) @ np.arange(28) / image.sum()
         assert centre == pytest.approx(14, abs=tolerance)
@@ -36,18 +37,20 @@ def test_geometry_is_mnists(digit, pen):
 def test_wide_ink_is_20_pixels_wide():
     image = images.picture_to_digit(draw_picture('7', size=(200, 90), box=(20, 20, 150, 40)))
     assert_like_mnist(image)
-    assert np.ptp(np.flatnonzero(image.any(axis=0))) + 1 == 20
+    assert np.ptp(np.flatnonzero(image.any(axis=0))) + 1 in (20, 21)
 
 
 def test_normalize_of_a_bar_has_the_values_worked_out_by_hand():
-    # 20 x 3 pixels of ink scale to themselves: 3 columns of ones. Their centre, 1 and 9.5 pixels from the ink's
-    # corner, comes to index 14 to the nearest pixel: columns 13 to 15, rows 4 to 23 (14 - 9.5 = 4.5, to even).
+    # 20 x 3 pixels of ink scale to themselves. Their centre comes to the middle of pixel 14, so that the three columns
+    # are 13 to 15, and the rows go from the middle of row 4 to the middle of row 24.
     ink = np.zeros((30, 30), np.uint8)
     ink[2:22, 5:8] = 255
     image = images.normalize(ink)
-    rows, columns = np.nonzero(image > 0.5)
-    assert (rows.min(), rows.max()) == (4, 23) and (columns.min(), columns.max()) == (13, 15)
-    assert image.sum() == pytest.approx(60, rel=0.15)  # the edges are soft
+    expected = np.zeros((28, 28))
+    expected[5:24, 13:16] = 1
+    expected[[4, 24], 13:16] = 0.5
+    np.testing.assert_allclose(image, expected, atol=0.25)  # the edges are soft
+    np.testing.assert_allclose(image, image[::-1][np.r_[27, 0:27]], atol=1e-3)
 
 
 @pytest.mark.parametrize('paper, ink', [
@@ -85,8 +88,8 @@ def test_arrays_are_pictures_too(kind):
 def test_place_and_size_make_little_difference(size, box):
     image = images.picture_to_digit(draw_picture(size=size, box=box, pen=box[2] / 7.5))
     assert_like_mnist(image)
-    # Strokes 2.5 pixels wide and half a pixel apart, as rounding may have them, correlate at 0.94.
-    assert correlation(image, REFERENCE) > 0.93
+    # Strokes 2.5 pixels wide and half a pixel apart correlate at 0.94.
+    assert correlation(image, REFERENCE) > 0.91
 
 
 @pytest.mark.parametrize('dark', [True, False])
@@ -119,8 +122,7 @@ def test_other_coloured_scribble_is_not_ink():
 
 
 def test_mnists_own_image_comes_back_as_it_is(tmp_path):
-    own = np.uint8(np.round(REFERENCE * 255))
-    own[own == own.max()] = 255
+    own = draw_block(np.array([3]), np.random.default_rng(1))[0]
     Image.fromarray(own).save(tmp_path / 'own.png')
     np.testing.assert_array_equal(images.picture_to_digit(tmp_path / 'own.png'), own * np.float32(1 / 255))
     Image.fromarray(255 - own).save(tmp_path / 'inverted.png')
@@ -128,7 +130,7 @@ def test_mnists_own_image_comes_back_as_it_is(tmp_path):
 
 
 def test_image_that_is_not_mnists_is_not_taken_for_it():
-    own = REFERENCE[:, :, None]
+    own = draw_block(np.array([3]), np.random.default_rng(1))[0, :, :, None] / np.float32(255)
     assert images.mnist_digit(own) is not None
     assert images.mnist_digit(np.roll(own, 2, axis=0)) is None
     assert images.mnist_digit(own * np.float32(0.5)) is None
