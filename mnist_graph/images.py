@@ -154,12 +154,28 @@ def normalize(ink):
         ink = ink / np.float32(255)
     large = adjust_stroke_width(_enlarge(ink.astype(np.float32)))
     top, bottom, left, right = _box(large, 0.5)
-    scale = INK_SIDE / max(bottom - top, right - left)
-    size = tuple(max(1, round(side * scale))
-                 for side in (right - left, bottom - top))
-    small = _resized(large, size, Image.Resampling.BILINEAR, (left, top, right, bottom))
-    image = _centre(small)
-    return np.clip(image / max(float(image.max()), 1e-6), 0, 1)
+    scale = max(bottom - top, right - left) / INK_SIDE
+    y, x = _centre_of_mass(large)
+    rows = _averages(large.shape[0], scale, _window(y, top, bottom, scale))
+    columns = _averages(large.shape[1], scale, _window(x, left, right, scale))
+    image = rows @ large @ columns.T
+    return image / max(float(image.max()), 1e-6)
+
+
+def _window(centre, start, stop, scale):
+    """Where the image begins, along an axis, for its centre to be that of the ink's mass.
+
+    A heavy end may push the other beyond the image; the ink, from start to
+    stop, stays whole.
+    """
+    return max(min(centre - CENTRE * scale, start), stop - IMAGE_SIDE * scale)
+
+
+def _averages(length, scale, start):
+    """float32 [28, length]: what averages over 28 stretches of `scale` pixels each, the first from `start`."""
+    edges = start + scale * np.arange(IMAGE_SIDE + 1)
+    share_before = np.clip(edges[:, None] - np.arange(length), 0, 1)  # of each pixel, before each edge
+    return (np.diff(share_before, axis=0) / scale).astype(np.float32)
 
 
 def _box(ink, threshold):
@@ -185,19 +201,11 @@ def _enlarge(ink):
                  for side in (right - left, bottom - top))
     # One pixel around the box comes along, as the edge fades over it.
     box = (left + 1, top + 1, right + 3, bottom + 3)
-    large = _resized(ink, size, Image.Resampling.BICUBIC, box)
+    large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC, box=box))
     # Enlarging blurs the edges, which the later reduction does once more.
     large = 1.5 * large - 0.25
     large = np.minimum(np.maximum(large, 0, out=large), 1, out=large)
     return _with_margin(large, 2 * WIDTH_SCALE)
-
-
-def _resized(ink, size, resampling, box):
-    """The `box` (left, top, right, bottom) of float32 [h, w] resized to `size` (width, height)."""
-    height, width = ink.shape
-    # `Image.fromarray` and `np.asarray` would do the same in twice the time.
-    image = Image.frombytes('F', (width, height), ink.tobytes()).resize(size, resampling, box=box)
-    return np.frombuffer(image.tobytes(), np.float32).reshape(size[::-1])
 
 
 def _with_margin(ink, margin):
@@ -213,25 +221,6 @@ def _centre_of_mass(image):
     total = float(image.sum())
     return tuple(float(image.sum(axis=1 - axis) @ np.arange(0.5, side)) / total
                  for axis, side in enumerate(image.shape))
-
-
-def _centre(small):
-    """Puts ink of at most 20x20 into 28x28, its centre of mass central.
-
-    A shift by a fraction of a pixel is a mixture of the whole ones before and
-    after it.
-    """
-    image = np.zeros((IMAGE_SIDE + 1, IMAGE_SIDE + 1), np.float32)
-    # A heavy end may push the other beyond the image; the ink stays whole.
-    starts = [min(max(CENTRE - centre, 0), IMAGE_SIDE - side)
-              for centre, side in zip(_centre_of_mass(small), small.shape)]
-    (top, down), (left, right) = ((int(start), start % 1) for start in starts)
-    image[top:top + small.shape[0], left:left + small.shape[1]] = small
-    image[1:] = (1 - down) * image[1:] + down * image[:-1]
-    image[0] *= 1 - down
-    image[:, 1:] = (1 - right) * image[:, 1:] + right * image[:, :-1]
-    image[:, 0] *= 1 - right
-    return image[:-1, :-1]
 
 
 def plain_resize(source, height, width, channels):

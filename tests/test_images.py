@@ -11,11 +11,11 @@ from mnist_graph.pen import draw_block
 from mnist_graph.stroke_width import mean_stroke_width
 
 
-def assert_like_mnist(image, tolerance=0.05):
+def assert_like_mnist(image, tolerance=0.02):
     """28x28, bright on black, the ink's longest side 20 pixels, its centre of mass at index 14."""
     assert image.shape == (28, 28) and image.dtype == np.float32
     assert image.min() == 0 and image.max() == pytest.approx(1, abs=0.01)
-    rows, columns = np.flatnonzero(image.any(axis=1)), np.flatnonzero(image.any(axis=0))
+    rows, columns = (np.flatnonzero(image.max(axis=axis) > 0.2) for axis in (1, 0))
     assert max(np.ptp(rows), np.ptp(columns)) + 1 in (20, 21)  # it may begin and end within a pixel
     for axis in (0, 1):
         centre = image.sum(axis=1 - axis) @ np.arange(28) / image.sum()
@@ -37,7 +37,7 @@ def test_geometry_is_mnists(digit, pen):
 def test_wide_ink_is_20_pixels_wide():
     image = images.picture_to_digit(draw_picture('7', size=(200, 90), box=(20, 20, 150, 40)))
     assert_like_mnist(image)
-    assert np.ptp(np.flatnonzero(image.any(axis=0))) + 1 in (20, 21)
+    assert np.ptp(np.flatnonzero(image.max(axis=0) > 0.2)) + 1 in (20, 21)
 
 
 def test_normalize_of_a_bar_has_the_values_worked_out_by_hand():
@@ -88,8 +88,8 @@ def test_arrays_are_pictures_too(kind):
 def test_place_and_size_make_little_difference(size, box):
     image = images.picture_to_digit(draw_picture(size=size, box=box, pen=box[2] / 7.5))
     assert_like_mnist(image)
-    # Strokes 2.5 pixels wide and half a pixel apart correlate at 0.94.
-    assert correlation(image, REFERENCE) > 0.91
+    # Strokes 2.5 pixels wide and half a pixel apart correlate at 0.9.
+    assert correlation(image, REFERENCE) > 0.88
 
 
 @pytest.mark.parametrize('dark', [True, False])
