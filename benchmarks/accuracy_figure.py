@@ -48,7 +48,8 @@ def draw(points, path):
             axes.scatter([], [], s=110, color=colour, marker=marker, label=name)
         axes.legend(loc='lower right', frameon=False)
         # Each halving of the errors takes the same height.
-        axes.set_yscale('function', functions=(lambda y: -np.log2(np.maximum(100 - y, 1e-3)), lambda y: 100 - np.exp2(-y)))
+        axes.set_yscale('function', functions=(lambda y: -np.log2(np.maximum(100 - y, 1e-3)),
+                                               lambda y: 100 - np.exp2(-y)))
         axes.set_yticks(TICKS, [f'{tick:g}%' for tick in TICKS])
         axes.set_ylim(LEAST, 99.78)
         axes.set_xscale('log')
@@ -63,6 +64,7 @@ def draw(points, path):
 
 
 def main():
+    """Draws the recipes above LEAST percent."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('results', help='lines of JSON from recipes.py')
     parser.add_argument('picture', help='file to write')

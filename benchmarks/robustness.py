@@ -18,8 +18,7 @@ import measure
 import pictures
 
 from mnist_graph import images
-
-CENTRE = 14.5  # MNIST's centre of mass, pixel 14, as a coordinate
+from mnist_graph.images import CENTRE
 
 
 def shift(image, random, pixels):

@@ -2,9 +2,9 @@
 
 Each unit, or channel of a convolution, is shifted and scaled to mean 0 and
 variance 1 over the pictures of a batch (and their pixels). The layer's bias is
-added after that; a factor of its own would change nothing, as a ReLU and
-further weights follow. Tests use moving averages of the batches' moments, since
-how a picture is read must not depend on the others beside it.
+added after that. The paper's factor for each unit is left out: after a ReLU the
+next weights can scale as well. Tests use moving averages of the batches'
+moments, since how a picture is read must not depend on the others beside it.
 """
 
 from typing import NamedTuple
@@ -40,12 +40,14 @@ def normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.
     if step is None:
         return (layer - moments.mean) * tf.math.rsqrt(moments.variance + EPSILON)
     ones = tf.ones_like(moments.mean)
+    images = layer if len(layer.shape) == 4 else layer[:, tf.newaxis, tf.newaxis]
     normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
-        x=layer if len(layer.shape) == 4 else layer[:, tf.newaxis, tf.newaxis], scale=ones, offset=0 * ones, mean=ones, variance=ones, epsilon=EPSILON, is_training=True)
+        x=images, scale=ones, offset=tf.zeros_like(ones), mean=ones, variance=ones, epsilon=EPSILON, is_training=True)
     normalized = tf.reshape(normalized, tf.shape(layer))
     n = tf.cast(step, tf.float32)
     fraction = 1.0 - tf.minimum(DECAY, (1.0 + n) / (10.0 + n))
     updates = [average.assign_sub(fraction * (average.read_value() - value), read_value=False)
                for average, value in zip(moments, (mean, variance))]
     with tf.control_dependencies(updates):
+        # A reshape to the same shape would be optimized away here, and the updates with it.
         return tf.identity(normalized)
