@@ -201,5 +201,5 @@ def training_curves(metrics: Sequence[dict[str, Any]], path: str) -> None:
             loss.set_yscale('log')
         else:
             loss.set_ylim(bottom=0)
-        accuracy.yaxis.set_major_formatter(lambda value, _: f'{value:.0%}')
+        accuracy.yaxis.set_major_formatter(lambda value, _: f'{100 * value:.4g}%')
         accuracy.set_ylim(top=1.003)
