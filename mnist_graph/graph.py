@@ -17,7 +17,7 @@ import tensorflow.compat.v1 as tf
 from mnist_graph import cnn, normalization, random_streams
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
-from mnist_graph.ingredients import distort, dropout_masks
+from mnist_graph.ingredients import deskewed, distort, dropout_masks
 from mnist_graph.optimizers import Optimizer
 from mnist_graph.training_loop import StepFunctions, TrainingLoop, add_training_loop
 
@@ -177,13 +177,15 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
       weights, biases: As `make_variables` makes them.
       moments: As `normalization.make_moments` makes them, or {}.
       masks: What dropout multiplies a layer by, as `dropout_masks` draws it.
-      step: int64 []: updates so far, to train with `moments`; None to test.
+      step: int64 []: updates so far, to train; None to test.
 
     Returns:
       output_layer: float32 [batch, classes].
     """
     activation = ACTIVATIONS[hparams.activation]
     layer = X
+    if hparams.deskew:
+        layer = deskewed(spec, layer, training=step is not None)
     if hparams.standardize:
         layer = (layer - spec.pixel_mean) / spec.pixel_std
     if hparams.model == 'cnn':

@@ -130,6 +130,8 @@ class HParams:
         INITIALIZERS)
     standardize: bool = _bool(
         False, "Shift and scale pixels to the training images' mean 0 and standard deviation 1.")
+    deskew: bool = _bool(
+        False, 'Shear every image until its ink stands upright, in training and in use.')
     augment: bool = _bool(
         False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
     augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)

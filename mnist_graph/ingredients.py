@@ -1,11 +1,11 @@
-"""What happens to a batch before and between the layers: dropout and distortion.
+"""What happens to a batch before and between the layers: distortion, deskewing and dropout.
 
 With the defaults only `dropout_masks` adds anything to the graph.
 """
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph import augment, random_streams
+from mnist_graph import augment, deskew, random_streams
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
 
@@ -62,6 +62,13 @@ def distort(hparams: HParams, spec: InputSpec, X: tf.Tensor, step: tf.Tensor, n_
             keys = random_streams.keys(hparams.seed, random_streams.INPUT_DROPOUT, step)
             X = X * dropout_mask(tf.shape(X)[0], spec.n_features, 1 - hparams.input_dropout, keys)
     return X
+
+
+def deskewed(spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
+    """The pictures X made upright, float32 [batch, features]; see `deskew.py`."""
+    images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
+    # Compiling pays in training only: a prediction is over too soon.
+    return tf.reshape(deskew.deskew(images, compiled=None if training else False), [-1, spec.n_features])
 
 
 def dropout_mask(n_rows, n_columns: int, keep_prob, keys: tf.Tensor) -> tf.Tensor:

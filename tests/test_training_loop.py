@@ -63,8 +63,9 @@ def test_loop_equals_fed_train_steps_to_the_bit(trained, changes):
     assert_same_values(trained(hparams(**changes), runs=[12]), trained(hparams(**changes)))
 
 
-def test_loop_equals_fed_train_steps_with_augmentation(trained):
-    changes = {'augment': True, 'augment_taper': 0.5}
+@pytest.mark.parametrize('deskew', [False, True])
+def test_loop_equals_fed_train_steps_with_augmentation(trained, deskew):
+    changes = {'augment': True, 'augment_taper': 0.5, 'deskew': deskew}
     one, other = trained(hparams(**changes), runs=[7, 5]), trained(hparams(**changes))
     for name in one:
         np.testing.assert_allclose(one[name], other[name], rtol=1e-3, atol=2e-4, err_msg=name)
