@@ -79,21 +79,17 @@ def find_components(mask):
     upper = np.repeat(np.arange(start.size), count)
     offset = np.arange(upper.size) - np.repeat(np.cumsum(count) - count, count)
     label = _joined(start.size, upper, first[upper] + offset)
-    is_root = label == np.arange(label.size)
-    label = (np.cumsum(is_root) - 1)[label]
     row, column = start // stride, start % stride - 1
     end = column + stop - start
-    total = int(is_root.sum())
-    top, left = np.full(total, height), np.full(total, width)
-    bottom, right = np.zeros(total, int), np.zeros(total, int)
-    np.minimum.at(top, label, row)
-    np.minimum.at(left, label, column)
-    np.maximum.at(bottom, label, row + 1)
-    np.maximum.at(right, label, end)
-    area = np.bincount(label, weights=stop - start,
-                       minlength=total).astype(np.int64)
-    return Components((height, width), row * width + column, row * width + end,
-                      label, area, top, left, bottom, right)
+    # Runs in the order of their components, as `reduceat` takes them.
+    order = np.argsort(label, kind='stable')
+    firsts = np.flatnonzero(np.diff(label[order], prepend=-1))
+    label[order] = np.repeat(np.arange(firsts.size), np.diff(firsts, append=label.size))
+    return Components(
+        (height, width), row * width + column, row * width + end, label,
+        *(combine.reduceat(values[order], firsts) if firsts.size else firsts
+          for combine, values in ((np.add, stop - start), (np.minimum, row), (np.minimum, column),
+                                  (np.maximum, row + 1), (np.maximum, end))))
 
 
 def _joined(nodes, one, other):

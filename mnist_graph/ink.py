@@ -98,13 +98,15 @@ def _drop_weaker_ink(share):
     step = 2 if min(share.shape) >= 96 else 1
     some = share[::step, ::step]
     full = some > 0.8
-    middling = some[(some > 0.25) & (some < 0.75)]
-    if not 0.5 * full.sum() < middling.size < 5 * full.sum():
+    middling = (some > 0.25) & (some < 0.75)
+    n_full, n_middling = np.count_nonzero(full), np.count_nonzero(middling)
+    if not 0.5 * n_full < n_middling < 5 * n_full:
         return share
+    middling = some[middling]
     counts = np.bincount(((middling - 0.25) * 40).astype(np.intp), minlength=20)
     fours = counts[:-3] + counts[1:-2] + counts[2:-1] + counts[3:]
     spike = int(fours.argmax())
-    if fours[spike] < 0.6 * middling.size:
+    if fours[spike] < 0.6 * n_middling:
         return share
     sizes = [max(np.ptp(np.flatnonzero(mask.any(axis=axis))) for axis in (0, 1))
              for mask in (full, some > 0.25)]
@@ -218,8 +220,9 @@ def _unmix(difference, paper, noise):
     seeds = some.ravel()[chosen]
     # What lies to the lighter side of the paper's shade is ink, or what lies
     # to its darker side is, but not both: the heavier side.
-    sign = 1 if float((seeds ** 3).sum()) > 0 else -1
-    inked = sign * seeds > 0.6 * float((sign * seeds).max())
+    sign = 1 if float((seeds * seeds) @ seeds) > 0 else -1
+    signed = sign * seeds
+    inked = signed > 0.6 * float(signed.max())
     if paper.size == 1:
         return difference / seeds[inked].mean()
     ink = float((seeds + paper[::step, ::step].ravel()[chosen])[inked].mean())

@@ -14,14 +14,18 @@ def remove_rules(ink):
     on both of its sides. Columns likewise.
     """
     mask = ink >= INK_THRESHOLD
-    without_rows = _remove_rows(ink, mask)
-    without_columns = _remove_rows(ink.T, mask.T).T
-    return np.minimum(without_rows, without_columns)
+    height, width = mask.shape
+    counted = mask.astype(np.float32)  # a matrix product adds much faster than `sum`
+    full_rows = counted @ np.ones(width, np.float32) > 0.97 * width
+    full_columns = np.ones(height, np.float32) @ counted > 0.97 * height
+    if not (full_rows.any() or full_columns.any()):
+        return ink
+    return np.minimum(_remove_rows(ink, mask, full_rows), _remove_rows(ink.T, mask.T, full_columns).T)
 
 
-def _remove_rows(ink, mask):
-    height, width = ink.shape
-    full = np.add.reduce(mask, axis=1, dtype=np.int32) > 0.97 * width
+def _remove_rows(ink, mask, full):
+    """Erases thin lines among the rows that are `full` (bool [height]) of ink."""
+    height = len(ink)
     if not 0 < np.count_nonzero(full) <= 0.3 * height:
         return ink
     thickest = max(1, height // 25)

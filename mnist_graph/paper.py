@@ -32,16 +32,14 @@ def find_paper(samples):
         terms[0] = even
         return terms, True
     basis = _basis(rows, columns, step)
-    weights = np.ones(len(values), np.float32)
     ridge = np.diag(np.float32([0, 1, 1, 10, 10, 10])) * len(values) * 1e-3
-    scale = 0.3
-    for _ in range(4):
-        weighted = (basis * weights[:, None]).T
-        terms = np.linalg.solve(weighted @ basis + ridge, weighted @ values)
-        residual = values - basis @ terms
-        square = squared_lengths(residual)
-        scale = max(0.5 * scale, 3 * median(square) ** 0.5, 0.03)
-        weights = 1 / (1 + square / scale ** 2) ** 2
+    weighted, scale = basis, 0.3
+    for last in (False, False, False, True):
+        terms = np.linalg.solve(weighted @ basis.T + ridge, weighted @ values)
+        if not last:
+            square = squared_lengths(values - basis.T @ terms)
+            scale = max(0.5 * scale, 3 * median(square) ** 0.5, 0.03)
+            weighted = basis / np.square(1 + square * np.float32(scale ** -2))
     return terms.astype(np.float32), False
 
 
@@ -57,8 +55,8 @@ def _even_paper(samples, border):
     """
     first = np.sort(border, axis=0)[len(border) // 2]
     near = _near(samples, first, 0.04)
-    share = near.mean()
-    if share == 1 or (share > 0.4 and _near(border, first, 0.04).mean() > 0.7):
+    share = _share(near)
+    if share == 1 or (share > 0.4 and _share(_near(border, first, 0.04)) > 0.7):
         return first
     rest = samples[~near]
     distant = np.argsort(squared_lengths(rest - first))
@@ -71,10 +69,10 @@ def _even_paper(samples, border):
     axis = (second - first) / squared_lengths((second - first)[None])
     place = (samples - first) @ axis
     between = (place > -0.3) & (place < 1.3)
-    if (one | other).mean() < 0.45 or between.mean() < 0.98:
+    if _share(one | other) < 0.45 or _share(between) < 0.98:
         return None
-    favour = (one.mean() - other.mean() + _near(border, first, tolerance).mean()
-              - _near(border, second, tolerance).mean())
+    favour = (_share(one) - _share(other) + _share(_near(border, first, tolerance))
+              - _share(_near(border, second, tolerance)))
     return first if favour >= 0 else second
 
 
@@ -107,6 +105,11 @@ def _near(samples, colour, tolerance):
     return functools.reduce(np.logical_and, (distance < tolerance).T)
 
 
+def _share(mask):
+    """The part of a bool array that is True; `mask.mean()` takes ten times as long."""
+    return np.count_nonzero(mask) / mask.size
+
+
 def squared_lengths(vectors):
     """float32 [n]: the squared lengths of float32 [n, c]."""
     return sum(part * part for part in vectors.T)
@@ -123,26 +126,25 @@ def surface(terms, height, width):
     """
     if len(terms) == 1:
         return terms[None]
-    y, x = _places(height)[:, None, None], _places(width)[:, None]
-    surface = (y * terms[5]) * x
-    surface += terms[0] + (terms[1] + terms[3] * y) * y
-    surface += (terms[2] + terms[4] * x) * x
-    return surface
+    one, y, x, y_y, x_x, y_x = terms
+    zero = np.zeros_like(one)
+    by_powers = np.stack([one, x, x_x, y, y_x, zero, y_y, zero, zero]).reshape(3, 3, -1)
+    surfaces = _powers(height).T @ by_powers.transpose(2, 0, 1) @ _powers(width)
+    return surfaces.transpose(1, 2, 0)
 
 
 @functools.lru_cache(maxsize=64)
-def _places(count):
-    """float32 [count]: from -1 to 1."""
-    return np.linspace(-1, 1, count, dtype=np.float32)
+def _powers(count):
+    """float32 [3, count]: 1, t and t^2 of t from -1 to 1."""
+    return np.linspace(-1, 1, count, dtype=np.float32) ** np.arange(3, dtype=np.float32)[:, None]
 
 
 @functools.lru_cache(maxsize=16)
 def _basis(rows, columns, step):
-    """float32 [samples, 6]: the terms of `surface` at every step-th sample."""
-    y, x = _places(rows)[::step, None], _places(columns)[None, ::step]
+    """float32 [6, samples]: the terms of `surface` at every step-th sample."""
+    y, x = _powers(rows)[1, ::step, None], _powers(columns)[1, None, ::step]
     one = np.ones_like(y * x)
-    return np.stack([one, y * one, x * one, y * y * one, x * x * one, y * x],
-                    axis=-1).reshape(-1, 6)
+    return np.stack([one, y * one, x * one, y * y * one, x * x * one, y * x]).reshape(6, -1)
 
 
 def border_inked(difference, noise):
@@ -156,7 +158,7 @@ def border_inked(difference, noise):
     unlike = max(FAINTEST_INK, 3 * noise, 0.25 * full)
     border = np.concatenate([difference[0], difference[-1],
                              difference[:, 0], difference[:, -1]])
-    return float((np.abs(border) > unlike).mean()) > 0.1
+    return _share(np.abs(border) > unlike) > 0.1
 
 
 def local_paper(shade):
