@@ -78,22 +78,25 @@ def find_components(mask):
     count = np.maximum(last - first, 0)
     upper = np.repeat(np.arange(start.size), count)
     offset = np.arange(upper.size) - np.repeat(np.cumsum(count) - count, count)
-    label = _joined(start.size, upper, first[upper] + offset)
+    label, total = _joined(start.size, upper, first[upper] + offset)
     row, column = start // stride, start % stride - 1
     end = column + stop - start
-    # Runs in the order of their components, as `reduceat` takes them.
+    # `reduceat` takes the runs component after component.
     order = np.argsort(label, kind='stable')
-    firsts = np.flatnonzero(np.diff(label[order], prepend=-1))
-    label[order] = np.repeat(np.arange(firsts.size), np.diff(firsts, append=label.size))
+    firsts = np.searchsorted(label[order], np.arange(total))
     return Components(
         (height, width), row * width + column, row * width + end, label,
-        *(combine.reduceat(values[order], firsts) if firsts.size else firsts
+        *(combine.reduceat(values[order], firsts) if total else firsts
           for combine, values in ((np.add, stop - start), (np.minimum, row), (np.minimum, column),
                                   (np.maximum, row + 1), (np.maximum, end))))
 
 
 def _joined(nodes, one, other):
-    """int64 [nodes]: the least node each is linked to, directly or not."""
+    """Numbers what is linked, directly or not, in the order of its least node.
+
+    Returns:
+      (int64 [nodes], each node's number from 0; how many numbers there are).
+    """
     parent = list(range(nodes))
     for a, b in zip(one.tolist(), other.tolist()):
         while parent[a] != a:
@@ -104,7 +107,12 @@ def _joined(nodes, one, other):
             parent[b] = a
         else:
             parent[a] = b
-    # No parent is greater than its child, so each one's own is known by then.
+    numbers, total = [], 0
     for node in range(nodes):
-        parent[node] = parent[parent[node]]
-    return np.array(parent, dtype=np.int64)
+        if parent[node] == node:
+            numbers.append(total)
+            total += 1
+        else:
+            # No parent is greater than its child, so it has its number by then.
+            numbers.append(numbers[parent[node]])
+    return np.array(numbers, dtype=np.int64), total
