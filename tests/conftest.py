@@ -162,6 +162,56 @@ def built(hparams, spec, n_steps=None):
     return graph.build(hparams, spec, n_steps)
 
 
+@pytest.fixture
+def running(tf):
+    """Call it as Running without the first argument; the sessions are closed afterwards."""
+    from by_hand import Running
+
+    made = []
+
+    def make(*args, **options):
+        made.append(Running(tf, *args, **options))
+        return made[-1]
+
+    yield make
+    for each in made:
+        each.sess.close()
+
+
+@pytest.fixture
+def session(tf):
+    """Function of hyperparameters and a data set: (network, initialised session)."""
+    from mnist_graph.train import total_steps
+
+    opened = []
+
+    def start(hparams, dataset, values=None):
+        network = built(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
+        sess = tf.Session(graph=network.graph)
+        opened.append(sess)
+        sess.run(network.initializer)
+        if values:
+            with network.graph.as_default():
+                for variable in tf.global_variables():
+                    set_value(sess, tf, variable, values[variable.op.name])
+        return network, sess
+
+    yield start
+    for sess in opened:
+        sess.close()
+
+
+@pytest.fixture(scope='module')
+def dataset():
+    return tiny_dataset()
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """A folder for one file at a time, in memory where the machine has such a folder."""
+    return tmp_path_factory.mktemp('fuzz')
+
+
 def values_of(network, sess, tf):
     """{name: value} of every variable: weights, biases, optimizer slots and global_step."""
     with network.graph.as_default():

@@ -1,45 +1,17 @@
-"""Training from start to end: what happens when, evaluation, early stopping, and stopping and going on."""
+"""Training from start to end, with a session that only writes down: what happens when, early stopping, divergence."""
 
 import math
 from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
+from small_training import Recorder
 
 from mnist_graph import evaluation, train as train_module
 from mnist_graph.data import Split
 from mnist_graph.errors import DivergedError
 from mnist_graph.hparams import HParams
-from mnist_graph.train import Monitor, Progress, total_steps, train
-
-TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
-               dropout=0.2)
-
-
-class Recorder(Monitor):
-    """Writes down all events but on_steps."""
-
-    def __init__(self):
-        self.events = []
-
-    def on_display(self, step, loss, accuracy, learning_rate):
-        self.events.append(('display', step, loss, accuracy, learning_rate))
-
-    def on_validation(self, progress, metrics, is_best):
-        self.events.append(('validation', progress.step, metrics, is_best))
-
-    def on_save(self, progress):
-        self.events.append(('save', progress.step, progress))
-
-    def on_end(self, progress, validation, logits):
-        self.events.append(('end', progress.step, validation, logits))
-
-    def steps(self, kind):
-        return [event[1] for event in self.events if event[0] == kind]
-
-
-# Without TensorFlow: a session that only writes down what it is fed.
+from mnist_graph.train import Progress, total_steps, train
 
 
 class FakePlaceholder:
@@ -241,124 +213,3 @@ def test_runs_grow_while_they_are_short_and_shrink_when_they_take_long(faked, mo
     lengths = [n for _, n, _ in sess.runs]
     assert lengths[:6] == [10, 20, 40, 80, 160, 320]
     assert all(39 <= n <= 40 for n in lengths[6:-1]) and len(lengths) > 10 and sum(lengths) == 1000
-
-
-# With a real network.
-
-
-@pytest.fixture
-def session(tf):
-    """Function of hyperparameters and a data set: (network, initialised session)."""
-    opened = []
-
-    def start(hparams, dataset, values=None):
-        network = built(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
-        sess = tf.Session(graph=network.graph)
-        opened.append(sess)
-        sess.run(network.initializer)
-        if values:
-            with network.graph.as_default():
-                for variable in tf.global_variables():
-                    set_value(sess, tf, variable, values[variable.op.name])
-        return network, sess
-
-    yield start
-    for sess in opened:
-        sess.close()
-
-
-@pytest.fixture(scope='module')
-def dataset():
-    return tiny_dataset()
-
-
-def test_it_learns(session, dataset):
-    hparams = HParams(hidden_units=(16, 8), batch_size=8, learning_rate=0.02, n_iterations=150, dropout=0, eval_steps=50,
-                      n_validation=15)
-    network, sess = session(hparams, dataset)
-    before = evaluation.evaluate(network, sess, dataset.test)
-    recorder = Recorder()
-    result = train(network, sess, hparams, dataset, monitors=[recorder])
-    after = evaluation.evaluate(network, sess, dataset.test)
-    assert after.accuracy > 0.9 > before.accuracy and after.loss < before.loss / 2
-    assert result.finished and result.validation.n == 15
-    assert result.validation == evaluation.evaluate(network, sess, dataset.validation)
-    _, step, validation, logits = recorder.events[-1]
-    np.testing.assert_array_equal(logits, evaluation.logits(network, sess, validation.images))
-
-
-def test_what_is_displayed_is_the_last_batch_without_dropout(session, dataset):
-    network, sess = session(TINY, dataset)
-    recorder = Recorder()
-    train(network, sess, TINY, dataset, monitors=[recorder], display_step=40)
-    from mnist_graph.data import BatchOrder
-
-    rows = BatchOrder(45, 8, TINY.seed).rows(39, 1)
-    metrics = evaluation.evaluate(network, sess, dataset.train[rows])
-    kind, step, loss, accuracy, rate = [event for event in recorder.events if event[0] == 'display'][-1]
-    assert (step, rate) == (40, pytest.approx(0.02))
-    assert loss == pytest.approx(metrics.loss, rel=1e-5) and accuracy == pytest.approx(metrics.accuracy)
-
-
-def test_same_seed_same_weights(session, dataset):
-    def trained(**changes):
-        hparams = HParams(**{**TINY.to_dict(), **changes})
-        network, sess = session(hparams, dataset)
-        train(network, sess, hparams, dataset)
-        return values_of(network, sess, pytest.importorskip('tensorflow').compat.v1)
-
-    one = trained()
-    assert_same_values(one, trained())
-    assert (one['weights/w1'] != trained(seed=1)['weights/w1']).any()
-
-
-def test_stopping_anywhere_and_going_on_changes_nothing(session, dataset, tf):
-    network, sess = session(TINY, dataset)
-    whole = Recorder()
-    train(network, sess, TINY, dataset, monitors=[whole], display_step=5, save_steps=7)
-    expected = values_of(network, sess, tf)
-    for stop_at in (1, 9, 10, 23, 39):
-        network, sess = session(TINY, dataset)
-        before, after = Recorder(), Recorder()
-        # A run ends where something is due: saving at stop_at makes it one of those steps.
-        steps = []
-        before.on_steps = steps.append
-        stopped = train(network, sess, TINY, dataset, monitors=[before], display_step=5, save_steps=stop_at,
-                        should_stop=lambda: steps[-1:] == [stop_at])
-        assert stopped.progress.step == stop_at and not stopped.finished
-        network, sess = session(TINY, dataset, values_of(network, sess, tf))
-        train(network, sess, TINY, dataset, start=stopped.progress, monitors=[after], display_step=5, save_steps=7)
-        assert_same_values(values_of(network, sess, tf), expected)
-        for kind in ('display', 'validation'):
-            both = [event for event in before.events + after.events if event[0] == kind]
-            assert both == [event for event in whole.events if event[0] == kind]
-
-
-def test_evaluation_covers_every_picture(session, dataset, monkeypatch):
-    network, sess = session(TINY, dataset)
-    whole = evaluation.logits(network, sess, dataset.test.images)
-    assert whole.shape == (25, 4) and whole.dtype == np.float32
-    by_hand = evaluation.metrics_of(whole, dataset.test.labels)
-    for size, threads in ((7, 1), (5, 3), (1, 2), (100, 2)):
-        monkeypatch.setattr(evaluation, 'BATCH_SIZE', size)
-        np.testing.assert_allclose(evaluation.logits(network, sess, dataset.test.images, threads), whole, rtol=1e-5)
-        metrics = evaluation.evaluate(network, sess, dataset.test, threads)
-        assert (metrics.n, metrics.accuracy) == (25, by_hand.accuracy) and metrics.loss == pytest.approx(by_hand.loss)
-    as_floats = dataset.test.images.astype(np.float32) / 255
-    np.testing.assert_allclose(evaluation.logits(network, sess, as_floats), whole, rtol=1e-4, atol=1e-5)
-    assert evaluation.logits(network, sess, dataset.test.images[:0]).shape == (0, 4)
-
-
-def test_metrics_by_hand():
-    logits = np.float32([[1, 2], [3, 1], [1000, -1000]])
-    metrics = evaluation.metrics_of(logits, np.int32([1, 0, 1]))
-    assert metrics.n == 3 and metrics.accuracy == pytest.approx(2 / 3)
-    assert metrics.loss == pytest.approx((math.log(1 + math.exp(-1)) + math.log(1 + math.exp(-2)) + 2000) / 3)
-    empty = evaluation.metrics_of(np.zeros((0, 2)), np.zeros(0, int))
-    assert empty.n == 0 and math.isnan(empty.loss) and math.isnan(empty.accuracy)
-
-
-def test_softmax_by_hand():
-    got = evaluation.softmax(np.float32([[0, math.log(3)], [1e4, 0]]))
-    np.testing.assert_allclose(got, [[0.25, 0.75], [1, 0]], rtol=1e-6)
-    assert got.dtype == np.float64
