@@ -43,7 +43,7 @@ def read_picture(source, longest_side=WORKING_SIDE):
       ImageError: the file cannot be read as a picture, or is too large.
     """
     if isinstance(source, np.ndarray):
-        return _reduce(_drop_alpha(_array_to_unit(source)), longest_side)
+        return _reduce(_array_to_picture(source), longest_side)
     if isinstance(source, Image.Image):
         path = getattr(source, 'filename', '') or 'picture'
     else:
@@ -115,7 +115,7 @@ def _decode(image, name, longest_side, may_draft=False):
         image = image.convert('LA' if image.mode == 'L' else 'RGBA')
     if longest_side is not None and image.mode in ('L', 'LA', 'RGB', 'RGBA'):
         image = _reduce_image(image, longest_side)
-    return _reduce(_drop_alpha(_array_to_unit(np.asarray(image))), longest_side)
+    return _reduce(_array_to_picture(np.asarray(image)), longest_side)
 
 
 def _plain_mode(image):
@@ -127,18 +127,31 @@ def _plain_mode(image):
     return 'RGB'
 
 
-def _array_to_unit(array):
-    """Scales an array of grey or colour values to float32 [h, w, c]."""
+def _array_to_picture(array):
+    """An array of any values and channels to float32 [h, w, 1 or 3]: no alpha, no idle colour."""
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
         raise ImageError(f'array of shape {array.shape} is not a picture; '
                          'it should be [height, width] or '
                          '[height, width, 1 to 4].')
+    if array.dtype != np.uint8:
+        array = _to_unit(array)
+    if array.shape[2] in (1, 3):
+        return _from_bytes(_drop_idle_colour(array))  # in this order, as there may be less to convert
+    array = _from_bytes(array)
+    return _drop_idle_colour(_fill_transparent(_drop_idle_colour(array[:, :, :-1]), array[:, :, -1:]))
+
+
+def _from_bytes(array):
+    """Scales uint8 to float32 in [0, 1]; floats are so already."""
+    return np.multiply(array, np.float32(1 / 255), dtype=np.float32) if array.dtype == np.uint8 else array
+
+
+def _to_unit(array):
+    """Scales values that are not bytes to float32 in [0, 1]."""
     if array.dtype == np.bool_:
         return array.astype(np.float32)
-    if array.dtype == np.uint8:
-        return np.multiply(array, np.float32(1 / 255), dtype=np.float32)
     if array.dtype.kind in 'iu' and array.dtype.itemsize <= 2:
         scale = np.iinfo(array.dtype).max
     elif array.dtype.kind in 'iuf':
@@ -155,16 +168,13 @@ def _array_to_unit(array):
     return np.clip(scaled, 0, 1, out=scaled)
 
 
-def _drop_alpha(picture):
-    """float32 [h, w, 1 to 4] to [h, w, 1 or 3]: no alpha, no idle colour."""
-    if picture.shape[2] in (2, 4):
-        picture = _fill_transparent(picture[:, :, :-1], picture[:, :, -1:])
-    if picture.shape[2] == 3:
-        first = picture[:, :, 0]
-        if (np.array_equal(first, picture[:, :, 1])
-                and np.array_equal(first, picture[:, :, 2])):
-            picture = picture[:, :, :1]
-    return picture
+def _drop_idle_colour(array):
+    """[h, w, 1] of a [h, w, 3] whose channels are alike; anything else as it is."""
+    if array.shape[2] == 3:
+        first = array[:, :, 0]
+        if np.array_equal(first, array[:, :, 1]) and np.array_equal(first, array[:, :, 2]):
+            return array[:, :, :1]
+    return array
 
 
 def _fill_transparent(colour, alpha):
@@ -178,7 +188,7 @@ def _fill_transparent(colour, alpha):
       colour: float32 [h, w, 1 or 3] in [0, 1].
       alpha: float32 [h, w, 1] in [0, 1], 0 transparent.
     """
-    cover = float(alpha.mean())
+    cover = float(alpha.sum()) / alpha.size
     if cover >= 0.999 or cover == 0:
         return colour if cover else np.ones_like(colour)
     if cover > 0.6:

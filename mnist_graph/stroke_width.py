@@ -53,7 +53,7 @@ def adjust_stroke_width(ink):
 
 def _sharpen(ink):
     """Raises strokes that never reach full ink to it."""
-    return np.clip(ink * 1.4, 0, 1)
+    return np.minimum(ink * np.float32(1.4), 1)
 
 
 def _neighbours(ink, combine, diagonal):
