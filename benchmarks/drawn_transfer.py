@@ -34,8 +34,9 @@ def train_and_read(hparams, digits, pictures):
     from mnist_graph import evaluation, graph, train
 
     n_threads = runtime.usable_cores()
-    network = graph.build(hparams, digits.input_spec(), train.total_steps(hparams, len(digits.train)))
-    with runtime.open_session(network, n_threads) as sess:
+    n_towers = runtime.share_cores(n_threads, hparams)
+    network = graph.build(hparams, digits.input_spec(), train.total_steps(hparams, len(digits.train)), n_towers)
+    with runtime.open_session(network, n_threads, n_towers) as sess:
         sess.run(network.initializer)
         train.train(network, sess, hparams, digits, n_threads=n_threads)
         on_drawn = evaluation.evaluate(network, sess, digits.test, n_threads).accuracy

@@ -27,6 +27,8 @@ from typing import NamedTuple
 import numpy as np
 import tensorflow as tf
 
+from mnist_graph.errors import UsageError
+
 _AFFINE_TERMS = 3  # constant, centred column, centred row
 _BUMP_SPACING = 1.2  # distance of neighbouring bumps in units of their sigma
 
@@ -123,7 +125,8 @@ def warp(images, coefficients, elastic_sigma=DEFAULT.elastic_sigma, compiled=Non
     """
     height, width = images.shape.as_list()[1:3]
     if height < 2 or width < 2:
-        raise ValueError(f"images to warp need 2 x 2 pixels or more, not {height} x {width}")
+        raise UsageError(f"pictures of {height} x {width} pixels cannot be distorted, which takes 2 x 2 or more; "
+                         "leave --augment, --deskew and --tta out")
     basis = _affine_basis(height, width)
     if coefficients.shape.as_list()[2] != _AFFINE_TERMS:
         basis = np.concatenate([basis, _bump_basis(height, width, elastic_sigma)])

@@ -61,9 +61,17 @@ def define_hparams() -> None:
 
 
 def hparams_from_flags(base: HParams | None = None) -> HParams:
-    """The HParams that the flags give; flags not given come from `base`, if there is one."""
-    return HParams(**{name: getattr(base, name) if base and not FLAGS[name].present else FLAGS[name].value
-                      for name in SPECS})
+    """The HParams that the flags give; flags not given come from `base`, if there is one.
+
+    Raises:
+      UsageError: --n_iterations is given where --n_epochs is in force, which it would not change.
+    """
+    hparams = HParams(**{name: getattr(base, name) if base and not FLAGS[name].present else FLAGS[name].value
+                         for name in SPECS})
+    if hparams.n_epochs and FLAGS['n_iterations'].present:
+        raise UsageError(f'--n_iterations={hparams.n_iterations} has no effect beside --n_epochs={hparams.n_epochs}; '
+                         f'leave it out, or give --n_epochs=0, too.')
+    return hparams
 
 
 def define(*names: str) -> None:

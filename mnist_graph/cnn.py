@@ -2,8 +2,11 @@
 
 Three convolutions in the TensorFlow 1 way, with their filters in the same
 `weights` and `biases` dictionaries: 5x5 (without padding), 2x2 max-pooling, 3x3,
-3x3, 2x2 max-pooling. The number of filters of each is --filters.
+3x3, 2x2 max-pooling. The number of filters of each is --filters. What batch
+normalization sees of the first and the last is what pooling leaves.
 """
+
+from typing import Callable
 
 import tensorflow.compat.v1 as tf
 
@@ -32,11 +35,13 @@ def _padding(spec: InputSpec) -> str:
     return 'VALID' if min(spec.height, spec.width) >= KERNEL_SIDES[0] else 'SAME'
 
 
-def convolutions(spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable], biases: dict[str, tf.Variable],
-                 moments: dict[str, normalization.Moments], step: tf.Tensor | None) -> tf.Tensor:
+def convolutions(spec: InputSpec, X: tf.Tensor, activation: Callable, weights: dict[str, tf.Variable],
+                 biases: dict[str, tf.Variable], moments: dict[str, normalization.Moments],
+                 step: tf.Tensor | None) -> tf.Tensor:
     """float32 [batch, n_features] of X, float32 [batch, height * width * channels].
 
     Args:
+      activation: A function that never falls, such as tf.nn.relu.
       moments: As `normalization.make_moments` makes them, or {}.
       step: int64 []: updates so far, to train; None to test.
     """
@@ -44,11 +49,11 @@ def convolutions(spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable],
         name = f'conv{number}'
         with tf.name_scope(f'conv_{number}'):
             images = tf.nn.conv2d(images, weights[name], strides=1, padding=padding)
-            if pool:  # bias and ReLU rise with their input, so that after it they give the same for a quarter of the work
+            if pool:  # bias and activation rise with their input: after it they give the same for a quarter of the work
                 images = tf.nn.max_pool2d(images, ksize=2, strides=2, padding='SAME')
             if moments:
                 images = normalization.normalize(images, moments[name], step)
-            return tf.nn.relu(tf.nn.bias_add(images, biases[name]))
+            return activation(tf.nn.bias_add(images, biases[name]))
 
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
     conv_1 = convolve(1, images, _padding(spec), pool=True)

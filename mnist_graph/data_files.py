@@ -234,10 +234,12 @@ def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str],
 
 
 def _read_pictures(paths: list[str]) -> np.ndarray:
-    """uint8 [n, height, width, channels] of all files."""
+    """uint8 [n, height, width, channels] of all files: as they are if all have one size, else made digits."""
     from mnist_graph import images
 
     pictures = [images.read_picture(path) for path in paths]
+    if any(picture.shape[2] == 3 for picture in pictures):  # grey ones among them were reduced to one channel
+        pictures = [np.broadcast_to(picture, (*picture.shape[:2], 3)) for picture in pictures]
     if len({picture.shape for picture in pictures}) > 1:
         pictures = [images.picture_to_digit(path)[..., np.newaxis] for path in paths]
     return np.stack([np.round(picture * 255).astype(np.uint8) for picture in pictures])

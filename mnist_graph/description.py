@@ -49,14 +49,24 @@ class Description(NamedTuple):
 
 def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: str | None,
              n_threads: int, tensorflow_version: str) -> Description:
-    """The description of a run that is about to begin."""
+    """The description of a run that is about to begin.
+
+    A data set that had to be drawn, as MNIST could not be had, is described so:
+    whoever reads this later asks for the same, whatever can be had by then.
+    """
+    dataset_flag = 'drawn' if dataset.notice else dataset_flag
+    data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
     return Description(hparams, dataset.input_spec(hparams.standardize), dataset.class_names, dataset.name,
-                       dataset.fingerprint, dataset_flag, os.path.abspath(data_dir) if data_dir else '',
-                       len(dataset.train), n_threads, __version__, tensorflow_version)
+                       dataset.fingerprint, dataset_flag, data_dir, len(dataset.train), n_threads, __version__,
+                       tensorflow_version)
 
 
-def check_resumable(saved: HParams, wanted: HParams) -> None:
-    """Raises UsageError unless `wanted` continues `saved`: the same, or with more steps of a constant schedule."""
+def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
+    """Raises UsageError unless `wanted` continues `saved`: the same, or more steps of what has no end in view.
+
+    Args:
+      n_train: Pictures that the saved run trains on.
+    """
     different = differences(saved, wanted, ignore=('n_iterations', 'n_epochs'))
     if different:
         raise UsageError(f'The run to resume has other hyperparameters ({"; ".join(different)}); '
@@ -64,7 +74,7 @@ def check_resumable(saved: HParams, wanted: HParams) -> None:
     longer = differences(saved, wanted)
     if longer and (saved.learning_rate_schedule != 'constant' or saved.augment_taper):
         raise UsageError(f'The run to resume was scheduled to its end, which cannot move ({"; ".join(longer)}).')
-    if wanted.n_epochs > saved.n_epochs > 0:
+    if wanted.n_epochs > saved.n_epochs > 0 and saved.n_epochs * n_train % saved.batch_size:
         raise UsageError(f'The run to resume was to end with an epoch, with a short batch that a longer run would not '
                          f'have ({"; ".join(longer)}); start a new run without --resume.')
     if (wanted.n_iterations < saved.n_iterations or wanted.n_epochs < saved.n_epochs

@@ -41,6 +41,7 @@ def main(arguments) -> int:
 
     from mnist_graph import runtime
     runtime.import_tensorflow()
+    runtime.share_cores(cli.n_threads())
     with saved_model.rebuild(found, cli.n_threads(), FLAGS.tta) as model:
         probabilities = model.probabilities(split.images, progress)
         first_layer = model.first_layer() if FLAGS.report_dir else None
@@ -84,6 +85,9 @@ def load_data(described):
     if wanted != given:
         raise DataError(f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(wanted)}; '
                         f'give another --data_dir or --model_dir.')
+    if dataset.class_names != described.class_names:
+        raise DataError(f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
+                        f'{_listed(described.class_names)}; give another --data_dir or --model_dir.')
     if dataset.fingerprint != described.fingerprint:
         cli.note(f'The model was trained on other data ({described.dataset}, {described.fingerprint}) '
                  f'than this ({dataset.name}, {dataset.fingerprint}).')
@@ -92,6 +96,10 @@ def load_data(described):
         raise UsageError(f'--split={FLAGS.split}: the model was trained with --n_validation=0, so that is empty; '
                          f'use --split=test.')
     return dataset, split
+
+
+def _listed(names) -> str:
+    return ', '.join(names[:10]) + ', ...' * (len(names) > 10)
 
 
 def _shape(spec) -> str:

@@ -5,6 +5,7 @@
 
 import io
 import math
+import os
 import time
 
 import numpy as np
@@ -32,6 +33,7 @@ class EventFiles(Monitor):
     """
 
     def __init__(self, folder: str, network, sess, hparams: HParams, step: int):
+        has_earlier = any(name.startswith('events.out.tfevents') for name in os.listdir(folder))
         self._sess, self._step, self._time = sess, step, time.perf_counter()
         with network.graph.as_default(), tf.name_scope('histograms'):
             variables = {**{f'weights/{name}': value for name, value in network.weights.items()},
@@ -41,9 +43,9 @@ class EventFiles(Monitor):
                 collections=[])
         with network.graph.as_default():
             self._writer = tf.summary.FileWriter(folder, None if step else network.graph)
-        if step:
+        if has_earlier:
             self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
-        else:
+        if not step:
             self._writer.add_summary(hparams_summary(hparams))
 
     def __enter__(self) -> 'EventFiles':

@@ -16,6 +16,7 @@ import tensorflow.compat.v1 as tf
 
 from mnist_graph import cnn, normalization, random_streams
 from mnist_graph.data import InputSpec
+from mnist_graph.errors import UsageError
 from mnist_graph.hparams import HParams
 from mnist_graph.ingredients import deskewed, distort, dropout_masks
 from mnist_graph.optimizers import Optimizer
@@ -68,7 +69,7 @@ class Network(NamedTuple):
 ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmoid, 'tanh': tf.nn.tanh}
 
 
-def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
+def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_towers: int = 1,
           training: bool = True) -> Network:
     """Builds the whole graph.
 
@@ -76,9 +77,21 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
       hparams: The hyperparameters.
       spec: Shape of the pictures and number of classes.
       n_steps: Length of the training, for schedules; by default hparams.n_iterations.
+      n_towers: Parts into which the loop splits each batch, to be computed at
+        the same time; `train_step` itself is never split. 1 with batch_norm,
+        which is about whole batches.
       training: False leaves out what only training needs: `train_step`,
         `learning_rate` and `loop` are None.
+
+    Raises:
+      UsageError: n_steps is needed, as the length of n_epochs depends on the
+        data; or the pictures are too small for what is asked of them.
     """
+    if training and hparams.n_epochs and n_steps is None:
+        raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
+                         f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
+    if hparams.batch_norm and n_towers > 1:
+        raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
     n_steps = n_steps or hparams.n_iterations
     graph = tf.Graph()
     with graph.as_default():
@@ -99,10 +112,12 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
         correct_pred = tf.equal(tf.argmax(output_layer, 1), tf.argmax(Y, 1), name='correct_pred')
         accuracy = tf.reduce_mean(tf.cast(correct_pred, tf.float32), name='accuracy')
 
+        parts = dict(
+            graph=graph, X=X, Y=Y, keep_prob=keep_prob, weights=weights, biases=biases, averages=optimizer.averages,
+            moments=moments, output_layer=output_layer, probabilities=probabilities, cross_entropy=cross_entropy,
+            correct_pred=correct_pred, accuracy=accuracy, global_step=global_step)
         if not training:
-            return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, moments, output_layer,
-                           probabilities, cross_entropy, correct_pred, accuracy, global_step,
-                           tf.global_variables_initializer())
+            return Network(**parts, initializer=tf.global_variables_initializer())
 
         # Unless a recipe says otherwise, this is cross_entropy and nothing is distorted.
         def training_loss(X, Y, masks, step):
@@ -115,14 +130,13 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None,
 
         # train_step again, for many batches in one Session.run.
         with tf.name_scope('loop'):
-            loop = add_training_loop(spec, hparams.batch_size, optimizer, StepFunctions(
+            loop = add_training_loop(spec, hparams.batch_size, optimizer, n_towers, StepFunctions(
                 distort=lambda X, step: distort(hparams, spec, X, step, n_steps),
                 draw_masks=lambda n_rows, step: dropout_masks(hparams, n_rows, keep_prob, step),
                 loss=training_loss))
 
-        return Network(graph, X, Y, keep_prob, weights, biases, optimizer.averages, moments, output_layer,
-                       probabilities, cross_entropy, correct_pred, accuracy, global_step,
-                       tf.global_variables_initializer(), optimizer.learning_rate(step), train_step, loop)
+        return Network(**parts, initializer=tf.global_variables_initializer(),
+                       learning_rate=optimizer.learning_rate(step), train_step=train_step, loop=loop)
 
 
 def make_variables(hparams: HParams, spec: InputSpec) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:
@@ -173,7 +187,7 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
     """The network from pictures to logits.
 
     Args:
-      X: float32 [batch, features] in [0, 1].
+      X: float32 [batch, features] in [0, 1], or as `distort` leaves them.
       weights, biases: As `make_variables` makes them.
       moments: As `normalization.make_moments` makes them, or {}.
       masks: What dropout multiplies a layer by, as `dropout_masks` draws it.
@@ -189,7 +203,7 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
     if hparams.standardize:
         layer = (layer - spec.pixel_mean) / spec.pixel_std
     if hparams.model == 'cnn':
-        layer = cnn.convolutions(spec, layer, weights, biases, moments, step)
+        layer = cnn.convolutions(spec, layer, activation, weights, biases, moments, step)
     for number in range(1, len(hparams.hidden_units) + 1):
         with tf.name_scope(f'layer_{number}'):
             layer = tf.matmul(layer, weights[f'w{number}'])

@@ -15,6 +15,7 @@ from PIL import Image, ImageDraw, ImageFont
 from mnist_graph import files
 from mnist_graph.errors import UsageError
 
+_ENDINGS = ('.png', '.jpg', '.jpeg', '.gif', '.bmp', '.tif', '.tiff', '.webp')
 _SHADES = ' ░▒▓█'
 _ASCII_SHADES = ' .:-=+*#%@'
 # Bit of each of the 2x4 dots of a braille character (Unicode 16, chapter 21.1), by row and column.
@@ -148,6 +149,6 @@ def save(picture: Image.Image, path: str) -> None:
 
 
 def check_can_save(path: str) -> None:
-    """Raises UsageError unless the path's ending is of a format that Pillow writes."""
-    if Image.registered_extensions().get(os.path.splitext(path)[1].lower()) not in Image.SAVE:
-        raise UsageError(f'{path}: has no ending of a picture; use .png.')
+    """Raises UsageError unless the path's ending is of a common format."""
+    if os.path.splitext(path)[1].lower() not in _ENDINGS:
+        raise UsageError(f'{path}: has no ending that can be written ({", ".join(_ENDINGS)}).')

@@ -88,8 +88,8 @@ class HParams:
     """One training run's hyperparameters, checked when made.
 
     The defaults are the tutorial's network with ReLU layers and its dropout
-    connected. Everything from `initializer` on is an ingredient that the
-    tutorial does not have, and is off by default.
+    connected. Everything from `model` on is an ingredient that the tutorial
+    does not have, and is off by default, but for validation every `eval_steps`.
 
     Raises:
       UsageError: A value has the wrong type or is out of bounds.
@@ -131,7 +131,7 @@ class HParams:
     standardize: bool = _bool(
         False, "Shift and scale pixels to the training images' mean 0 and standard deviation 1.")
     deskew: bool = _bool(
-        False, 'Shear every image until its ink stands upright, in training and in use.')
+        False, 'Shear every image until its ink stands upright, in training (after --augment) and in use.')
     augment: bool = _bool(
         False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
     augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)
@@ -149,9 +149,10 @@ class HParams:
     weight_decay: float = _float(
         0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100)
     input_dropout: float = _float(
-        0.0, 'Fraction of input pixels set to zero while training.', 0, 1, open_upper=True)
+        0.0, 'Fraction of input pixels set to zero while training; the others grow by as much.', 0, 1, open_upper=True)
     learning_rate_schedule: str = _enum(
-        'constant', 'How the learning rate goes from its peak (constant) to about 0 at the last step.', SCHEDULES)
+        'constant', 'The learning rate after its warm-up: constant, or linear or cosine, which fall to about 0 at the '
+        'last step.', SCHEDULES)
     warmup_steps: int = _int(0, 'Steps over which the learning rate first rises linearly to its peak.', 0, 100_000_000)
     ema_decay: float = _float(
         0.0, 'Decay of the exponential moving average of the weights, which then is what is tested and saved; 0 is off.',
@@ -186,9 +187,9 @@ class HParams:
             raise UsageError(f'{where}: {error}') from None
 
     def to_flags(self) -> list[str]:
-        """The command-line flags that differ from the defaults, in field order."""
+        """The command-line flags that differ from the defaults and have an effect, in field order."""
         return [flag_text(name, getattr(self, name)) for name in SPECS
-                if getattr(self, name) != DEFAULTS[name]]
+                if getattr(self, name) != DEFAULTS[name] and not (name == 'n_iterations' and self.n_epochs)]
 
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}

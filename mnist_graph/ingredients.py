@@ -43,10 +43,11 @@ def distort(hparams: HParams, spec: InputSpec, X: tf.Tensor, step: tf.Tensor, n_
     Args:
       X: float32 [batch, features] in [0, 1].
       step: int64 []: updates so far.
-      n_steps: Length of the training; augmentation tapers off toward its end.
+      n_steps: Length of the training, whose last part --augment_taper is about.
 
     Returns:
-      float32 [batch, features]; X itself if neither ingredient is on.
+      float32 [batch, features], at most 1 / (1 - input_dropout); X itself if
+      neither ingredient is on.
     """
     if hparams.augment:
         with tf.name_scope('augment'):

@@ -11,7 +11,9 @@ def remove_rules(ink):
 
     A row of pixels is a line's if nearly all of it is ink and the rows a little above
     and below are not; a stroke that crosses the line stays, where there is ink
-    on both of its sides. Columns likewise.
+    on both of its sides. Columns likewise. A picture cut to a digit's box has
+    such a row where the digit has a bar, which stays: it is the only one, and
+    with it the ink is as high as the picture.
     """
     mask = ink >= INK_THRESHOLD
     height, width = mask.shape
@@ -30,7 +32,7 @@ def _remove_rows(ink, mask, full):
         return ink
     thickest = max(1, height // 25)
     edges = np.flatnonzero(np.diff(np.concatenate([[0], full, [0]])))
-    result = ink.copy()
+    result, erased = ink.copy(), []
     for top, bottom in edges.reshape(-1, 2):
         if bottom - top > thickest:
             continue
@@ -38,8 +40,14 @@ def _remove_rows(ink, mask, full):
         outside = max(0, above - 1), min(height - 1, below)
         crossing = mask[outside[0]] & mask[outside[1]]
         result[above:below, ~crossing] = 0
+        erased += [top, bottom - 1]
+    left = result >= INK_THRESHOLD
     # Without the lines there must be something left to read.
-    return result if (result >= INK_THRESHOLD).sum() >= 9 else ink
+    if np.count_nonzero(left) < 9:
+        return ink
+    reached = np.concatenate([erased, np.flatnonzero(left.any(axis=1))])
+    is_cut_out = len(erased) == 2 and np.ptp(reached) + 1 >= 0.95 * height
+    return ink if is_cut_out else result
 
 
 def remove_scribble(ink):

@@ -38,23 +38,24 @@ def main(arguments) -> int:
     hparams = run.hparams
 
     # The data set, and the picture to read at the end.
-    from mnist_graph import data, description
+    from mnist_graph import data, description, train
     mnist = data.load(run.dataset, run.data_dir, hparams.n_validation, show_progress=sys.stderr.isatty())
     if mnist.notice:
         cli.note(mnist.notice)
+    n_steps = train.total_steps(hparams, len(mnist.train))
     image = read_image(mnist)
 
     # The graph. TensorFlow takes seconds to import, so not before it is needed.
     from mnist_graph import runtime
     tf = runtime.import_tensorflow()
-    from mnist_graph import evaluation, graph, train
+    from mnist_graph import evaluation, graph
     from mnist_graph.event_files import EventFiles
     from mnist_graph.printer import Printer
     described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__)
-    n_steps = train.total_steps(hparams, len(mnist.train))
-    network = graph.build(hparams, described.input_spec, n_steps)
+    n_towers = runtime.share_cores(run.n_threads, hparams)
+    network = graph.build(hparams, described.input_spec, n_steps, n_towers)
 
-    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads) as sess:
+    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
         # Training.
         progress, problems = folder.attach(network, sess)
         for problem in problems:
@@ -102,16 +103,13 @@ class Run(NamedTuple):
     hparams: HParams
     dataset: str
     data_dir: str | None
-    model_dir: str
+    model_dir: str | None
     n_threads: int
 
 
 def new_run() -> Run:
     """A run from the flags."""
-    from mnist_graph import run_folder
-
-    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir,
-               FLAGS.model_dir or run_folder.new_folder_name(), cli.n_threads())
+    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
 
 
 def resumed_run() -> Run:
@@ -126,7 +124,7 @@ def resumed_run() -> Run:
     folder = run_folder.resolve(FLAGS.model_dir)
     saved = description.read(folder)
     hparams = cli.hparams_from_flags(saved.hparams)
-    description.check_resumable(saved.hparams, hparams)
+    description.check_resumable(saved.hparams, hparams, saved.n_train)
     return Run(hparams,
                FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
                FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
@@ -135,10 +133,12 @@ def resumed_run() -> Run:
 
 def open_folder(run: Run, described):
     """The run's folder, locked, with its description written into it."""
-    from mnist_graph.run_folder import RunFolder
+    from mnist_graph.run_folder import RunFolder, make_new_folder
 
-    make = RunFolder.reopen if FLAGS.resume else RunFolder.create
-    return make(run.model_dir, described, FLAGS.keep_checkpoints)
+    if FLAGS.resume:
+        return RunFolder.reopen(run.model_dir, described, FLAGS.keep_checkpoints)
+    folder = os.path.expanduser(run.model_dir) if run.model_dir else make_new_folder()
+    return RunFolder.create(folder, described, FLAGS.keep_checkpoints)
 
 
 def read_image(mnist):

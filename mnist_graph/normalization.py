@@ -2,9 +2,10 @@
 
 Each unit, or channel of a convolution, is shifted and scaled to mean 0 and
 variance 1 over the pictures of a batch (and their pixels). The layer's bias is
-added after that. The paper's factor for each unit is left out: after a ReLU the
-next weights can scale as well. Tests use moving averages of the batches'
-moments, since how a picture is read must not depend on the others beside it.
+added after that. The paper's factor for each unit is left out: after a ReLU (if
+not after a sigmoid or tanh) the next weights can scale as well. Tests use moving
+averages of the batches' moments, since how a picture is read must not depend on
+the others beside it; those of the variance are of its unbiased estimate.
 """
 
 from typing import NamedTuple

@@ -6,6 +6,7 @@ here bounds its memory: the size is judged before a pixel is decoded, and a
 large photo is reduced while it is decoded where its format can do that.
 """
 
+import contextlib
 import os
 import warnings
 
@@ -30,8 +31,9 @@ def read_picture(source, longest_side=WORKING_SIDE):
     Args:
       source: a path, a `PIL.Image.Image`, or an array [height, width] or
         [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
-        (0 to the type's largest value), booleans or floats ([0, 1], or
-        [0, 255] if any value is above 1).
+        (of 8 and 16 bits: 0 to the type's largest value), booleans, or floats
+        and longer integers ([0, 1], [0, 255] or [0, 65535], whichever holds the
+        largest value; a float in [0, 1] may overshoot, as resizing does).
       longest_side: a picture with a side above this many pixels is reduced to
         it by averaging; None keeps every pixel.
 
@@ -106,8 +108,10 @@ def _decode(image, name, longest_side, may_draft=False):
     if may_draft and longest_side is not None:
         # JPEG can be decoded at 1/2, 1/4 or 1/8 of its size, much faster.
         image.draft(None, (2 * longest_side, 2 * longest_side))
-    if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
-        image = ImageOps.exif_transpose(image)
+    image.load()
+    with contextlib.suppress(Exception):  # damaged tags raise anything, and do not keep the pixels from being read
+        if image.getexif().get(ExifTags.Base.Orientation, 1) != 1:
+            image = ImageOps.exif_transpose(image)
     if image.mode in ('P', 'PA', '1', 'CMYK', 'YCbCr', 'LAB', 'HSV', 'La',
                       'RGBa', 'RGBX'):
         image = image.convert(_plain_mode(image))
@@ -155,12 +159,11 @@ def _to_unit(array):
     if array.dtype.kind in 'iu' and array.dtype.itemsize <= 2:
         scale = np.iinfo(array.dtype).max
     elif array.dtype.kind in 'iuf':
-        array = np.nan_to_num(array.astype(np.float64))
         # 32-bit pictures carry no scale of their own: 1, 8 or 16 bits'.
+        scales = (255, 65535) if array.dtype.kind in 'iu' else (1, 255, 65535)
+        array = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
         top = float(array.max())
-        scale = next((s for s in (1, 255, 65535) if top <= s), top)
-        if array.dtype.kind in 'iu' and scale == 1:
-            scale = 255
+        scale = next((scale for scale in scales if top <= 1.5 * scale), top)
     else:
         raise ImageError(f'array of {array.dtype} is not a picture; it should '
                          'hold numbers.')

@@ -31,8 +31,10 @@ def checked(url: str) -> str:
 
 def shown(address: str) -> str:
     """An address without its password."""
-    rest = address.removeprefix('postgresql://').partition('?')[0]
-    return 'postgresql://' + rest.rpartition('@')[2]
+    # What follows the last @, as a password may hold the marks that end one. After
+    # a second ?, in options, an @ may be a password's, too; then nothing is shown.
+    place = address.removeprefix('postgresql://').rpartition('@')[2].partition('?')[0]
+    return 'postgresql://' + ('...' if 'password=' in address and '@' in address.partition('?')[2] else place)
 
 
 @contextlib.contextmanager

@@ -89,6 +89,7 @@ def load(found):
     for problem in found.problems:
         cli.note(f'{problem}; using the checkpoint before it.')
     runtime.import_tensorflow()
+    runtime.share_cores(cli.n_threads())
     return saved_model.rebuild(found, cli.n_threads(), FLAGS.tta)
 
 

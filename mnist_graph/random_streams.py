@@ -1,4 +1,4 @@
-"""Where every random number comes from: a pair of keys made of the seed, the purpose and a number.
+"""Where every random number in the graph comes from: a pair of keys made of the seed, the purpose and a number.
 
 TensorFlow's stateless generators turn equal keys into equal numbers, whatever
 ran before. So a run that stops at step n and resumes draws what it would have

@@ -24,18 +24,33 @@ LATEST = os.path.join(RUNS, 'latest')
 _CHECKPOINTS, _BEST, _METRICS, _LOCK = 'checkpoints', 'best', 'metrics.jsonl', '.lock'
 
 
-def new_folder_name() -> str:
-    """runs/DATE-TIME, with a number after it if that is taken."""
+def make_new_folder() -> str:
+    """Makes the folder runs/DATE-TIME, with a number after it if that is taken; returns its name.
+
+    Raises:
+      CheckpointError: It cannot be made.
+    """
     base = os.path.join(RUNS, time.strftime('%Y-%m-%d-%H%M%S'))
     name, number = base, 2
-    while os.path.exists(name):
-        name, number = f'{base}-{number}', number + 1
-    return name
+    try:
+        os.makedirs(RUNS, exist_ok=True)
+        while True:
+            try:
+                os.mkdir(name)  # fails if another run has just made it
+                return name
+            except FileExistsError:
+                name, number = f'{base}-{number}', number + 1
+    except OSError as error:
+        raise CheckpointError(f'{name}: cannot be made ({error.strerror}); give another --model_dir.') from None
 
 
 def point_latest_at(folder: str) -> None:
-    """Makes runs/latest a link to a folder inside runs/; other folders are left out of it."""
-    if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS):
+    """Makes runs/latest a link to a folder inside runs/; other folders are left out of it.
+
+    A runs/latest that is no link, as in a copy of runs/, stays what it is.
+    """
+    is_ours = os.path.islink(LATEST) or not os.path.exists(LATEST)
+    if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS) or not is_ours:
         return
     temporary = f'{LATEST}.{os.getpid()}.part'
     os.symlink(os.path.basename(folder), temporary)
@@ -80,12 +95,10 @@ class RunFolder(Monitor):
 
     Attributes:
       path: The folder.
-      description: What `hparams.json` says.
     """
 
-    def __init__(self, folder: str, lock: FolderLock, described: Description, keep_checkpoints: int):
-        self.path, self.description = folder, described
-        self._lock, self._keep = lock, keep_checkpoints
+    def __init__(self, folder: str, lock: FolderLock, keep_checkpoints: int):
+        self.path, self._lock, self._keep = folder, lock, keep_checkpoints
         self._metrics = None
         self._sess = self._saver = self._variables = None
 
@@ -109,8 +122,9 @@ class RunFolder(Monitor):
             description.write(folder, described)
             point_latest_at(folder)
         except OSError as error:
+            lock.release()
             raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
-        return cls(folder, lock, described, keep_checkpoints)
+        return cls(folder, lock, keep_checkpoints)
 
     @classmethod
     def reopen(cls, folder: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
@@ -127,7 +141,7 @@ class RunFolder(Monitor):
             saved = description.read(folder)
             if saved.fingerprint != described.fingerprint:
                 raise UsageError(f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
-                                 f'now {described.dataset}, {described.fingerprint}); give the --data_dir of then.')
+                                 f'now {described.dataset}, {described.fingerprint}); give the --data_dir or --dataset of then.')
             if saved != described:
                 description.write(folder, described)
         except OSError as error:
@@ -136,7 +150,7 @@ class RunFolder(Monitor):
         except MnistGraphError:
             lock.release()
             raise
-        return cls(folder, lock, described, keep_checkpoints)
+        return cls(folder, lock, keep_checkpoints)
 
     def attach(self, network, sess) -> tuple[Progress, list[str]]:
         """Gives the session's variables their saved or first values, and begins recording.
@@ -150,7 +164,8 @@ class RunFolder(Monitor):
           was passed over.
 
         Raises:
-          CheckpointError: The checkpoint is of another network.
+          CheckpointError: The checkpoint is of another network, or the folder
+            cannot be written.
         """
         import tensorflow.compat.v1 as tf
 
@@ -171,8 +186,11 @@ class RunFolder(Monitor):
         """Drops the metrics of steps that will be taken again."""
         path = os.path.join(self.path, _METRICS)
         kept = [line for line in read_metrics(self.path) if line['step'] <= step]
-        files.write_atomically(path, ''.join(json.dumps(line) + '\n' for line in kept))
-        self._metrics = open(path, 'a', buffering=1)
+        try:
+            files.write_atomically(path, ''.join(json.dumps(line) + '\n' for line in kept))
+            self._metrics = open(path, 'a', buffering=1)
+        except OSError as error:
+            raise _cannot_write(path, error) from None
 
     def on_display(self, step, loss, accuracy, learning_rate):
         self._write_metrics({'step': step, 'loss': loss, 'accuracy': accuracy, 'learning_rate': learning_rate})
@@ -196,8 +214,7 @@ class RunFolder(Monitor):
         try:
             self._metrics.write(json.dumps(values) + '\n')
         except OSError as error:
-            raise CheckpointError(f'{os.path.join(self.path, _METRICS)}: cannot be written '
-                                  f'({error.strerror}); free some space, then --resume.') from None
+            raise _cannot_write(os.path.join(self.path, _METRICS), error) from None
 
     def restore_best(self, sess) -> None:
         """Gives the session's variables the values of the best validation accuracy."""
@@ -215,6 +232,10 @@ class RunFolder(Monitor):
         if self._metrics:
             self._metrics.close()
         self._lock.release()
+
+
+def _cannot_write(path: str, error: OSError) -> CheckpointError:
+    return CheckpointError(f'{path}: cannot be written ({error.strerror}); free some space, then --resume.')
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:
@@ -255,7 +276,7 @@ def resolve(model_dir: str | None) -> str:
       CheckpointError: None was given and there is no run yet.
     """
     if model_dir:
-        return model_dir
+        return os.path.expanduser(model_dir)
     if not os.path.isdir(LATEST):
         raise CheckpointError(f'{LATEST}: there is no trained model yet; train one with '
                               f'python -m mnist_graph.main, or give --model_dir.')

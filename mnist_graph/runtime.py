@@ -14,6 +14,10 @@ import re
 import sys
 import tempfile
 
+from mnist_graph.hparams import HParams
+
+_MIN_ROWS_PER_TOWER = 32
+
 # Lines that TensorFlow's C++ static initialisers write to standard error on
 # every start, whatever TF_CPP_MIN_LOG_LEVEL says, and that ask nothing of the
 # user. Everything else that appears during the import is shown.
@@ -120,16 +124,43 @@ def usable_cores() -> int:
     return os.cpu_count() or 1
 
 
-def open_session(network, n_threads: int):
+def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
+    """Divides cores among the towers of a training and the operations in them; returns the number of towers.
+
+    There is one for each core, while each keeps enough rows of the batch for a
+    matrix product to be worth its while. Convolutions share the cores well
+    within an operation, batch normalization needs the batch whole, and a GPU
+    wants it whole: then there is one.
+
+    To be called before the first graph is built: the graph's loop makes the
+    threads within operations, once for the whole process, and what a session
+    asks for later comes too late. So does a second call, which is no error.
+
+    Args:
+      n_threads: Cores to use.
+      hparams: What is to be trained; None if nothing is.
+    """
+    import tensorflow.compat.v1 as tf
+
+    n_towers = 1
+    if hparams and hparams.model == 'mlp' and not hparams.batch_norm and not tf.config.list_physical_devices('GPU'):
+        n_towers = max(1, min(n_threads, hparams.batch_size // _MIN_ROWS_PER_TOWER))
+    with contextlib.suppress(RuntimeError):  # the threads are there already
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, n_threads // n_towers))
+    return n_towers
+
+
+def open_session(network, n_threads: int, n_towers: int = 1):
     """A tf.Session on the network's graph, as a context manager.
 
     Args:
       network: A `graph.Network`.
-      n_threads: Cores to use, within an operation and for several at a time.
+      n_threads: Operations to run at a time.
+      n_towers: As `share_cores` said, whose threads each operation has.
     """
     import tensorflow.compat.v1 as tf
 
     config = tf.ConfigProto(
-        intra_op_parallelism_threads=n_threads, inter_op_parallelism_threads=n_threads)
+        intra_op_parallelism_threads=max(1, n_threads // n_towers), inter_op_parallelism_threads=n_threads)
     config.gpu_options.allow_growth = True
     return tf.Session(graph=network.graph, config=config)

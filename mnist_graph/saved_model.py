@@ -66,7 +66,7 @@ class SavedModel(NamedTuple):
     Attributes:
       description: What the first folder's `hparams.json` says.
       members: (network, session) of each folder; their probabilities are averaged.
-      n_threads: Cores that predictions use.
+      n_threads: Batches that are predicted at a time.
       problems: A line for each damaged checkpoint that was passed over.
       views: None, or what makes the moved views of a picture to average over too.
     """
@@ -154,7 +154,7 @@ def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
 
     Args:
       found: What `find` found.
-      n_threads: Cores to use.
+      n_threads: Cores to use; see `runtime.open_session`.
       n_views: Slightly moved views of each picture to average over, 1 (only
         the picture itself) to 9.
 

@@ -2,7 +2,7 @@
 
 Every schedule climbs linearly to the peak over the warm-up steps and then stays (`constant`), falls on
 a straight line (`linear`) or along half a cosine wave (`cosine`, Loshchilov and Hutter, "SGDR", 2017)
-to a final fraction of the peak. The rate depends on the step alone, so that a resumed run continues
+to 0 at the end. The rate depends on the step alone, so that a resumed run continues
 exactly where it stopped.
 """
 
@@ -15,7 +15,7 @@ import tensorflow as tf
 SCHEDULES = ("constant", "linear", "cosine")
 
 
-def learning_rate_at(step, peak, schedule="cosine", warmup_steps=0, total_steps=None, final_fraction=0.0):
+def learning_rate_at(step, peak, schedule="cosine", warmup_steps=0, total_steps=None):
     """Returns the learning rate of one step, a float32 scalar tensor (or of the shape of `step`).
 
     step: integer tensor; 0 is the first step.
@@ -25,7 +25,6 @@ def learning_rate_at(step, peak, schedule="cosine", warmup_steps=0, total_steps=
     warmup_steps: length of the linear climb in steps; 0 starts at the peak.
     total_steps: length of the run in steps, needed by `linear` and `cosine` and larger than warmup_steps.
         Steps past the end keep the final rate.
-    final_fraction: rate at total_steps as a fraction of the peak, in [0, 1]; unused by `constant`.
     """
     if schedule not in SCHEDULES:
         raise ValueError(f"unknown learning-rate schedule {schedule!r}: choose one of {', '.join(SCHEDULES)}")
@@ -39,8 +38,7 @@ def learning_rate_at(step, peak, schedule="cosine", warmup_steps=0, total_steps=
                              f"the {warmup_steps} steps of warm-up")
         # 0 at the end of warm-up, 1 at the end of the run.
         progress = tf.clip_by_value((step - warmup_steps) / (total_steps - warmup_steps), 0.0, 1.0)
-        remaining = 1.0 - progress if schedule == "linear" else 0.5 * (1.0 + tf.cos(math.pi * progress))
-        factor = final_fraction + (1.0 - final_fraction) * remaining
+        factor = 1.0 - progress if schedule == "linear" else 0.5 * (1.0 + tf.cos(math.pi * progress))
     if warmup_steps > 0:
         factor *= tf.minimum(1.0, (step + 1.0) / warmup_steps)
     return peak * factor

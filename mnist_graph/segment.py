@@ -28,7 +28,7 @@ def isolate_digit(ink):
       0 wherever there is no digit.
 
     Raises:
-      ImageError: no ink, or none larger than a speck.
+      ImageError: no ink.
     """
     ink = remove_rules(ink)
     parts = _find_parts(ink)
@@ -63,7 +63,7 @@ def split_digits(ink, plain_only):
               if _extent(parts, group)[0] >= least * tallest]
     if plain_only and (len(digits) < 2 or len(digits) < len(groups)
                        and not _only_specks(parts, groups, digits)):
-        return [_cut_out(ink, parts, keep & _near_main(parts, keep))]
+        return [remove_scribble(_cut_out(ink, parts, keep & _near_main(parts, keep)))]
     result = []
     for group in digits:
         chosen = np.zeros(parts.area.size, bool)

@@ -130,7 +130,8 @@ def place_from_flags():
 def resume_command(place) -> str:
     """What to type to go on."""
     if place.storage:
-        return f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} --resume'
+        return (f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} '
+                f'--sweep_dir={shlex.quote(place.sweep_dir)} --resume')
     return f'python -m mnist_graph.sweep --sweep_dir={shlex.quote(place.sweep_dir)} --resume'
 
 
@@ -146,14 +147,19 @@ def show(found) -> None:
     for path in sweep_pictures.write(found):
         print(f'Picture: {path}')
     if found.best is None:
-        print('No trial is complete yet.')
+        all_failed = found.n_ended and all(row.state == 'failed' for row in found.rows)
+        print(f'Every trial so far failed; {sweep_report.RESULTS} in {found.folder} says why.' if all_failed
+              else 'No trial is complete yet.')
         return
     print(f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy {found.best.accuracy:.4f} '
           f'(trial {found.best.trial})')
     if found.test:
         print(f'Its accuracy on the test set, read for it alone: {found.test["test_accuracy"]:.4f}')
-    print('Train it with\npython -m mnist_graph.main '
-          f'--flagfile={shlex.quote(os.path.join(found.folder, sweep_report.BEST))}')
+    flagfile = os.path.join(found.folder, sweep_report.BEST)
+    if os.path.exists(flagfile):
+        print(f'Train it with\npython -m mnist_graph.main --flagfile={shlex.quote(flagfile)}')
+    else:
+        print(f'The flagfile that trains it, {sweep_report.BEST}, is with the machines that searched.')
 
 
 class Printer:

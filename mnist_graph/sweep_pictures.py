@@ -39,6 +39,7 @@ def _save(path: str, figure) -> str:
 
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
+    os.makedirs(os.path.dirname(path), exist_ok=True)
     files.write_atomically(path, buffer.getvalue())
     return path
 

@@ -59,7 +59,11 @@ def opened(place: Place, create: bool, writable: bool = True):
         stack.callback(store.close)
         try:
             yield store
-        except optuna.exceptions.StorageInternalError:
+        except Exception as error:
+            # Optuna passes some of its database library's own errors on.
+            if not (isinstance(error, optuna.exceptions.StorageInternalError)
+                    or type(error).__module__.startswith('sqlalchemy')):
+                raise
             raise CheckpointError(f'{store.where}: the storage was lost; give the same command again to go on.') from None
 
 

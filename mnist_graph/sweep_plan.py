@@ -103,6 +103,11 @@ def make(space: Space, base: HParams, sampler: str = 'auto', pruner: str = 'none
         n_trials = size
     elif n_trials is None:
         raise UsageError(f'--sampler={sampler} needs --n_trials, as a range has no end of values.')
+    elif not any(isinstance(one, search_space.Range) for one in space.values()):
+        size = search_space.grid_size(space)
+        if n_trials > size:
+            raise UsageError(f'n_trials={n_trials}: the lists have {size} points, and a point trained again gives the '
+                             f'same; leave --n_trials out, or search some seeds, too.')
     if _lowest(space, base, 'n_validation') == 0:
         raise UsageError('n_validation=0: trials are ranked by their accuracy on validation images; '
                          'hold some out with --n_validation.')

@@ -16,7 +16,7 @@ from mnist_graph.sweep_plan import Sweep, is_lost
 from mnist_graph.sweep_storage import attempt
 
 RESULTS, BEST = 'results.csv', 'best.flags'
-_FEWEST_FOR_IMPORTANCE = 4
+_FEWEST_OF_A_GROUP = 3
 
 
 class Row(NamedTuple):
@@ -142,11 +142,11 @@ def importances(sweep: Sweep, ranked: Sequence[Row]) -> dict[str, float]:
     That is the correlation ratio: the variance of the mean accuracies of groups
     of trials with the same value (of ranges: with values in the same quarter of
     the trials), over the variance of all. What two explain only together is in
-    neither's share. Empty with too few complete trials to say.
+    neither's share. Left out are those with too few complete trials to say.
     """
     done = [row for row in ranked if row.state == 'complete']
     accuracies = np.array([row.accuracy for row in done])
-    if len(done) < _FEWEST_FOR_IMPORTANCE or np.ptp(accuracies) == 0:
+    if len(done) < 2 or np.ptp(accuracies) == 0:
         return {}
     shares = {}
     for name, one in sweep.space.items():
@@ -156,6 +156,8 @@ def importances(sweep: Sweep, ranked: Sequence[Row]) -> dict[str, float]:
         else:
             groups = [one.values.index(row.values[name]) for row in done]
         groups = np.array(groups)
+        if len(done) < _FEWEST_OF_A_GROUP * len(set(groups.tolist())):
+            continue  # means of so few would explain much by chance
         means = {group: accuracies[groups == group].mean() for group in set(groups.tolist())}
         shares[name] = float(np.var([means[group] for group in groups.tolist()]) / np.var(accuracies))
     return dict(sorted(shares.items(), key=lambda item: -item[1]))

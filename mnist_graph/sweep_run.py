@@ -11,6 +11,7 @@ import time
 from typing import Any, Callable, Mapping, NamedTuple
 
 from mnist_graph import runtime, search_space, sweep_place, sweep_plan, sweep_report
+from mnist_graph.errors import UsageError
 from mnist_graph.hparams import HParams
 from mnist_graph.sweep_coordinator import Coordinator, Listener
 from mnist_graph.sweep_pool import WorkerPool
@@ -100,7 +101,7 @@ def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: sweep_p
         coordinator = Coordinator(store, pool, recorder, stopping,
                                   os.path.join(os.path.abspath(place.sweep_dir), 'tensorboard') if tensorboard else '')
         if coordinator.run():
-            _test_winner(store, pool, recorder)
+            _test_winner(store, pool, recorder, stopping)
     finally:
         pool.close()
         recorder.write()
@@ -108,7 +109,13 @@ def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: sweep_p
 
 
 def report(store: Store, folder: str) -> Found:
-    """What the sweep of a store has found so far."""
+    """What the sweep of a store has found so far.
+
+    Raises:
+      UsageError: It was never begun.
+    """
+    if store.sweep is None:
+        raise UsageError(f'{store.where}: the sweep was not begun; give the first command again.')
     trials = store.trials()
     ranked = sweep_report.rows(store.sweep, trials)
     best = sweep_report.winner(ranked)
@@ -145,7 +152,7 @@ class Recorder(Listener):
         self._next_write = ended + (ended - began) / self._store.reporting_share
 
 
-def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:
+def _test_winner(store: Store, pool: WorkerPool, listener: Listener, should_stop: Callable[[], int]) -> None:
     """Reads the test set with the winner's weights, which are trained again if no worker here still has them; once."""
     best = sweep_report.winner(sweep_report.rows(store.sweep, store.trials()))
     while best and str(best.trial) not in store.test_result():
@@ -153,7 +160,7 @@ def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:
             if not held:
                 time.sleep(1)
             elif str(best.trial) not in store.test_result():
-                outcome = _test(store, pool, best)
+                outcome = _test(store, pool, best, should_stop)
                 if outcome is None:
                     return listener.on_note('The winner could not be tested.')
                 if outcome['weights_sha256'] != best.weights_sha256:
@@ -162,15 +169,19 @@ def _test_winner(store: Store, pool: WorkerPool, listener: Listener) -> None:
                 store.set_test_result(best.trial, outcome)
 
 
-def _test(store: Store, pool: WorkerPool, best: Row) -> dict[str, Any] | None:
+def _test(store: Store, pool: WorkerPool, best: Row, should_stop: Callable[[], int]) -> dict[str, Any] | None:
+    """The winner's outcome; None if it failed, or was given up (should_stop says 2, or more)."""
     job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
     while not pool.n_idle:
         pool.ensure(1)
         pool.wait(1)
     pool.start(job, best.process)
-    while True:
-        for word, _, *what in pool.wait(1):
+    while should_stop() < 2:
+        for word, key, *what in pool.wait(1):
+            if key != job.key:
+                continue  # the last word of a trial that was taken from us
             if word == 'validation':
-                pool.answer(job.key, True)
+                pool.answer(job.key, should_stop() < 2)
             else:
                 return what[0] if word == 'done' else None
+    return None

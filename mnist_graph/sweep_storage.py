@@ -156,7 +156,9 @@ class Store:
         trial_id, number, point = found
         values = self.sweep.values(point)
         if values is None:
-            params = self._storage.get_trial(trial_id).params or self._suggest(trial_id)
+            params = self._storage.get_trial(trial_id).params
+            if len(params) < len(self.sweep.space):  # none, or some by a process that was killed in the midst of it
+                params = self._suggest(trial_id)
             values = {name: search_space.value_from_text(name, params[name]) for name in self.sweep.space}
         return Claimed(trial_id, number, point, values)
 

@@ -20,7 +20,7 @@ from multiprocessing.connection import Connection
 from typing import Any, NamedTuple
 
 from mnist_graph import runtime
-from mnist_graph.errors import DivergedError, MnistGraphError
+from mnist_graph.errors import DataError, DivergedError, MnistGraphError
 from mnist_graph.hparams import HParams
 from mnist_graph.sweep_plan import CRASHED, DIVERGED, UNUSABLE
 from mnist_graph.train import Monitor
@@ -63,13 +63,17 @@ class _Stopped(Exception):
 
 
 def main(descriptor: int) -> None:
-    """Serves the coordinator until it hangs up."""
+    """Serves the coordinator until it hangs up.
+
+    'unfit' tells it that no worker will do any better, and why.
+    """
     connection = Connection(descriptor)
     try:
         settings = connection.recv()
         try:
             trainer = _Trainer(connection, _Datasets(settings))
             runtime.import_tensorflow()
+            runtime.share_cores(1)
         except MnistGraphError as error:
             connection.send(('unfit', str(error)))
             return
@@ -84,11 +88,13 @@ def main(descriptor: int) -> None:
 
 
 def _outcome(train: '_Trainer', job: Job) -> tuple:
-    """The last message about a job: 'done', 'stopped' or 'failed', and what it came to."""
+    """The last message about a job: 'done', 'stopped' or 'failed', and what it came to; or 'unfit', see `main`."""
     try:
         return 'done', job.key, train(job)
     except _Stopped:
         return 'stopped', job.key
+    except DataError as error:
+        return 'unfit', str(error)  # no fault of this point, and the next would fare no better
     except DivergedError as error:
         return 'failed', job.key, DIVERGED, str(error)
     except MnistGraphError as error:
@@ -113,7 +119,7 @@ class _Datasets:
         if n_validation != self._n_validation:
             dataset = data.load(self._settings.dataset, self._settings.data_dir, n_validation)
             if dataset.fingerprint != self._settings.fingerprint:
-                raise MnistGraphError('The data set was changed while the sweep ran; put the old one back.')
+                raise DataError('The data set was changed while the sweep ran; put the old one back, then --resume.')
             self._n_validation, self._dataset = n_validation, dataset
         return self._dataset
 

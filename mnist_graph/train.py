@@ -13,7 +13,7 @@ import numpy as np
 
 from mnist_graph import evaluation
 from mnist_graph.data import BatchOrder, Dataset, Split, one_hot, to_input
-from mnist_graph.errors import DivergedError
+from mnist_graph.errors import DivergedError, UsageError
 from mnist_graph.hparams import HParams
 
 # One run of the in-graph loop should be short enough to answer Ctrl-C soon and
@@ -50,7 +50,7 @@ class Result(NamedTuple):
 
     Attributes:
       progress: The step reached, and the best validation accuracy.
-      loss, accuracy: On the last mini-batch, without dropout.
+      loss, accuracy: On the last mini-batch, without dropout; nan if there was none.
       validation: Metrics of the final weights on the validation split, or None if stopped on request.
       finished: False if it was stopped on request with steps left to do.
       stopped_early: Whether validation stopped getting better.
@@ -86,10 +86,16 @@ class Monitor:
 
 
 def total_steps(hparams: HParams, n_train: int) -> int:
-    """Length of the training in steps; the last batch of n_epochs may be a short one."""
-    if hparams.n_epochs:
-        return math.ceil(hparams.n_epochs * n_train / hparams.batch_size)
-    return hparams.n_iterations
+    """Length of the training in steps; the last batch of n_epochs may be a short one.
+
+    Raises:
+      UsageError: It ends before the learning rate has warmed up to fall again.
+    """
+    n_steps = math.ceil(hparams.n_epochs * n_train / hparams.batch_size) if hparams.n_epochs else hparams.n_iterations
+    if hparams.learning_rate_schedule != 'constant' and hparams.warmup_steps >= n_steps:
+        raise UsageError(f'warmup_steps={hparams.warmup_steps}: the whole training has only {n_steps} steps; '
+                         f'give a smaller --warmup_steps, or train longer.')
+    return n_steps
 
 
 def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress = Progress(),
@@ -113,7 +119,7 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
     """
     n_steps = total_steps(hparams, len(dataset.train))
     progress, result = start, Result(start, math.nan, math.nan, None, False, False, 0.0)
-    took_steps = _StepRunner(network, sess, hparams, dataset.train)
+    take_steps = _StepRunner(network, sess, hparams, dataset.train)
     began = time.perf_counter()
     logits = None
     while True:
@@ -121,16 +127,17 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
         if progress.step >= n_steps or stopped_early:
             break
         if should_stop():
-            took_steps.measure_last_batch()
+            loss, accuracy, _ = take_steps.measure_last_batch()
             _tell(monitors, 'on_save', progress)
-            return result._replace(progress=progress, seconds=time.perf_counter() - began)
+            return result._replace(progress=progress, loss=loss, accuracy=accuracy,
+                                   seconds=time.perf_counter() - began)
         end = min(n_steps, *(_next_multiple(progress.step, interval)
                              for interval in (display_step, save_steps, hparams.eval_steps)))
-        progress = progress._replace(step=took_steps(progress.step, end))
+        progress = progress._replace(step=take_steps(progress.step, end))
         step = progress.step
         _tell(monitors, 'on_steps', step)
         if step == end:  # something is due: never validate, show or save what has diverged
-            loss, accuracy, rate = took_steps.measure_last_batch()
+            loss, accuracy, rate = take_steps.measure_last_batch()
             result = result._replace(loss=loss, accuracy=accuracy)
         if step % display_step == 0 or step == n_steps:
             _tell(monitors, 'on_display', step, loss, accuracy, rate)

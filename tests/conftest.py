@@ -155,11 +155,11 @@ def tf():
 
 
 @functools.lru_cache(maxsize=16)
-def built(hparams, spec, n_steps=None):
+def built(hparams, spec, n_steps=None, n_towers=1):
     """`graph.build`, once for equal arguments: the state that a test changes is in its session, not in the graph."""
     from mnist_graph import graph
 
-    return graph.build(hparams, spec, n_steps)
+    return graph.build(hparams, spec, n_steps, n_towers)
 
 
 @pytest.fixture

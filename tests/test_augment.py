@@ -6,6 +6,7 @@ import tensorflow as tf
 
 from mnist_graph import augment as augment_module
 from mnist_graph.augment import OFF, Augmentation, augment, draw_coefficients, views, warp
+from mnist_graph.errors import UsageError
 
 IDENTITY = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
 RANDOM = np.random.default_rng(3)
@@ -149,7 +150,7 @@ def test_elastic_field_without_width_is_refused():
 
 
 def test_one_pixel_images_are_refused():
-    with tf.Graph().as_default(), pytest.raises(ValueError, match="2 x 2"):
+    with tf.Graph().as_default(), pytest.raises(UsageError, match="2 x 2"):
         augment(tf.zeros([3, 1, 28, 1]), 0, 0)
 
 

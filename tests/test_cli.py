@@ -56,6 +56,9 @@ def assert_fails_in_one_line(ended, code, problem):
     ('--resume', 'no trained model yet'),
     ('--resume --model_dir=gone', 'gone: (there is no such folder to resume|holds no model)'),
     ('--data_dir=data --n_validation=60', 'n_validation=60: leaves no training image of the 60 in'),
+    ('--data_dir=data --n_validation=15 --n_epochs=2 --n_iterations=7', 'n_iterations=7 has no effect beside --n_epochs=2'),
+    ('--data_dir=data --n_validation=15 --n_epochs=1 --warmup_steps=9 --batch_size=5 --learning_rate_schedule=cosine',
+     'warmup_steps=9: the whole training has only 9 steps; give a smaller --warmup_steps'),
     ('--data_dir=data --n_validation=15 --model_dir=taken', 'taken: holds a model already; continue it with --resume'),
 ])
 def test_bad_flags(entry_point, arguments, problem):

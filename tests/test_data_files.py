@@ -202,6 +202,9 @@ def test_colour_tree(tmp_path):
                                             'test/0/a.png': colour}))
     assert raw.train_images.shape == (2, 8, 8, 3)
     np.testing.assert_array_equal(raw.test_images[0], colour)
+    grey = np.repeat(picture(3)[:8, :8, None], 3, axis=2)  # one without colour does not take it from the others
+    raw = read_folder(write_tree(tmp_path, {'train/1/b.png': grey}))
+    assert raw.train_images.shape == (3, 8, 8, 3) and (raw.train_images == grey).all(axis=(1, 2, 3)).any()
 
 
 def test_tree_of_photographs_becomes_digits(tmp_path):

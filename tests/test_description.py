@@ -22,6 +22,13 @@ def described(tmp_path):
     return str(tmp_path), it
 
 
+def test_what_is_described_is_what_was_used(monkeypatch):
+    monkeypatch.setenv('HOME', '/home/somebody')
+    drawn = tiny_dataset()._replace(notice='MNIST could not be had')
+    it = description.describe(HPARAMS, drawn, 'auto', '~/mnist', 2, '2.21.0')
+    assert (it.dataset_flag, it.data_dir) == ('drawn', '/home/somebody/mnist')
+
+
 def rewrite(folder, change):
     path = os.path.join(folder, 'hparams.json')
     with open(path) as file:
@@ -103,9 +110,10 @@ def test_no_file(tmp_path):
 
 @pytest.mark.parametrize('saved, wanted', [
     ({}, {}), ({'n_iterations': 10}, {'n_iterations': 11}), ({'n_epochs': 2}, {'n_epochs': 2}),
+    ({'n_epochs': 2, 'batch_size': 400}, {'n_epochs': 4, 'batch_size': 400}),  # 2 x 1000 pictures are 5 whole batches
     ({'learning_rate_schedule': 'cosine'}, {'learning_rate_schedule': 'cosine'})])
 def test_runs_that_may_be_resumed(saved, wanted):
-    description.check_resumable(HParams(**saved), HParams(**wanted))
+    description.check_resumable(HParams(**saved), HParams(**wanted), 1000)
 
 
 @pytest.mark.parametrize('saved, wanted, problem', [
@@ -116,4 +124,4 @@ def test_runs_that_may_be_resumed(saved, wanted):
     ({'augment_taper': 0.1}, {'augment_taper': 0.1, 'n_iterations': 2000}, 'cannot move')])
 def test_runs_that_may_not_be_resumed(saved, wanted, problem):
     with pytest.raises(UsageError, match=problem):
-        description.check_resumable(HParams(**saved), HParams(**wanted))
+        description.check_resumable(HParams(**saved), HParams(**wanted), 1000)

@@ -153,6 +153,17 @@ def test_data_that_does_not_fit_is_refused(evaluate):
     assert '8x8' in ended.err and '28x28' in ended.err
 
 
+def test_other_classes_are_refused(evaluate):
+    for split in ('train', 'test'):
+        for name in 'abc':
+            os.makedirs(f'letters/{split}/{name}')
+            for number in range(20):
+                Image.fromarray(np.full((28, 28), 50, np.uint8)).save(f'letters/{split}/{name}/{number}.png')
+    ended = evaluate('--data_dir=letters')
+    assert ended.code == 1 and ended.out == '' and ended.err.count('\n') == 1
+    assert 'has the classes a, b, c, but the model reads 0, 1, 2;' in ended.err
+
+
 def test_an_empty_split_is_refused(entry_point):
     ended = entry_point(f'--model_dir={patterns_model().model}', '--split=validation', name='evaluate')
     assert ended.code == 2 and ended.err.count('\n') == 1 and '--split=test' in ended.err

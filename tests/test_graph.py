@@ -7,6 +7,7 @@ import pytest
 from by_hand import PAIR, P, Y, plain
 
 from mnist_graph.data import InputSpec
+from mnist_graph.errors import UsageError
 from mnist_graph.hparams import HParams
 
 MNIST = InputSpec(28, 28, 1, 10)
@@ -59,6 +60,14 @@ def test_names_a_reader_of_tensorboard_sees(tf):
     names = {operation.name for operation in network.graph.get_operations()}
     assert {'X', 'Y', 'keep_prob', 'weights/w1', 'weights/out', 'biases/b1', 'biases/out', 'probabilities',
             'accuracy', 'correct_pred', 'layer_1/Relu', 'layer_1/layer_drop', 'output_layer/BiasAdd'} <= names
+
+
+@pytest.mark.parametrize('ingredient', ['augment', 'deskew'])
+def test_pictures_of_one_row_cannot_be_distorted(tf, ingredient):
+    from mnist_graph import graph
+
+    with pytest.raises(UsageError, match='1 x 2 pixels cannot be distorted'):
+        graph.build(plain(**{ingredient: True}), PAIR)
 
 
 def test_first_weights(running):

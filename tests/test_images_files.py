@@ -82,6 +82,23 @@ def test_bomb_is_refused_before_decoding(tmp_path, monkeypatch):
     assert 'megapixels' in fails(path)
 
 
+@pytest.mark.parametrize('kind', ['PNG', 'JPEG', 'WEBP'])
+def test_damaged_tags_do_not_keep_a_picture_from_being_read(tmp_path, kind):
+    path = tmp_path / 'tags'
+    draw_picture('7').convert('L').save(path, kind, exif=b'Exif\0\0garbage!', quality=95)
+    assert correlation(images.picture_to_digit(path), images.picture_to_digit(draw_picture('7'))) > 0.98
+
+
+def test_floats_may_overshoot_and_hold_infinities():
+    digit = 1 - draw_share('7')
+    expected = images.picture_to_digit(digit)
+    np.testing.assert_allclose(images.picture_to_digit(digit * 1.02), expected, atol=0.05)
+    broken = digit.copy()
+    broken[0, 0], broken[0, 1], broken[1, 0] = np.inf, -np.inf, np.nan
+    assert correlation(images.picture_to_digit(broken), expected) > 0.98
+    np.testing.assert_allclose(images.picture_to_digit((digit * 255).astype(np.int32)), expected, atol=0.02)
+
+
 @pytest.mark.parametrize('orientation', range(1, 9))
 def test_exif_orientation_is_obeyed(tmp_path, orientation):
     upright = draw_picture('7', size=(100, 120), box=(20, 20, 60, 80)).convert('L')

@@ -86,6 +86,15 @@ def test_rules_go_but_a_digits_own_bar_stays():
     np.testing.assert_array_equal(remove_rules(bar), bar)
 
 
+def test_bars_of_digits_cut_out_to_their_box_stay():
+    for digit, top in (('7', 0), ('4', 36)):  # a bar of 3 rows from edge to edge
+        ink = np.zeros((60, 96), np.float32)
+        ink[top:top + 3] = 1
+        down = np.arange(60)
+        ink[down, 92 - down] = ink[down, 93 - down] = ink[down, 94 - down] = 1
+        np.testing.assert_array_equal(remove_rules(ink), ink, err_msg=digit)
+
+
 def test_thin_scribble_over_a_thick_pen_goes():
     share = draw_share('1', size=(160, 160), box=(40, 25, 60, 110), pen=12)
     clean = images.picture_to_digit(1 - share)
@@ -94,6 +103,8 @@ def test_thin_scribble_over_a_thick_pen_goes():
     for y, x in ((along, along), (along, 160 - along), (along // 3 + 60, along), (along, along // 4 + 20)):
         scribbled[y, x] = scribbled[y, np.minimum(x + 1, 159)] = 1
     assert correlation(images.picture_to_digit(1 - scribbled), clean) > 0.9
+    found = images.picture_to_digits(1 - scribbled, digits='auto')
+    assert len(found) == 1 and correlation(found[0], clean) > 0.9
 
 
 def test_hairlines_of_print_stay():

@@ -102,7 +102,7 @@ def test_early_stopping_says_so(entry_point, monkeypatch):
 
 def test_without_validation_pictures(entry_point):
     write_idx_folder('data')
-    ended = entry_point(*FLAGS, '--n_validation=0', '--n_epochs=2')
+    ended = entry_point(*(flag for flag in FLAGS if not flag.startswith('--n_iterations')), '--n_validation=0', '--n_epochs=2')
     assert ended.code == 0 and 'validation' not in ended.out and 'Accuracy on test set' in ended.out
     assert ended.out.startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
 

@@ -14,7 +14,7 @@ from mnist_graph import description
 from mnist_graph.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.evaluation import Metrics
 from mnist_graph.hparams import HParams
-from mnist_graph.run_folder import FolderLock, RunFolder, find_checkpoint, new_folder_name, read_metrics, resolve
+from mnist_graph.run_folder import FolderLock, RunFolder, find_checkpoint, make_new_folder, read_metrics, resolve
 from mnist_graph.train import Progress, train
 
 TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
@@ -155,11 +155,23 @@ def test_lock_holds_between_processes_and_ends_with_them(fresh_folder):
 
 
 def test_names_of_new_folders():
-    first = new_folder_name()
+    first, second = make_new_folder(), make_new_folder()
     assert os.path.dirname(first) == 'runs' and len(os.path.basename(first)) == 17
-    os.makedirs(first)
-    second = new_folder_name()
-    assert second != first and not os.path.exists(second)
+    assert second != first and os.path.isdir(first) and os.path.isdir(second)
+
+
+def test_new_folder_where_none_can_be_made():
+    with open('runs', 'w'):
+        pass
+    with pytest.raises(CheckpointError, match=r'cannot be made \((File exists|Not a directory)\); give another --model_dir'):
+        make_new_folder()
+
+
+def test_a_latest_that_is_no_link_stays():
+    """As in a copy of runs/ that resolved its links."""
+    os.makedirs('runs/latest')
+    RunFolder.create('runs/a', described()).__exit__(None, None, None)
+    assert os.path.isdir('runs/latest') and not os.path.islink('runs/latest')
 
 
 def test_latest_points_at_the_newest_run():

@@ -2,10 +2,11 @@
 
 import json
 
+import optuna
 import pytest
 from sweep_fakes import FakePool, Log, accuracy_of, grid
 
-from mnist_graph import sweep_plan, sweep_report
+from mnist_graph import sweep_plan, sweep_report, sweep_run
 from mnist_graph.errors import CheckpointError, UsageError
 from mnist_graph.sweep_coordinator import Coordinator
 from mnist_graph.sweep_journal import JOURNAL, JournalStore
@@ -173,6 +174,26 @@ def test_a_kill_between_failing_a_trial_and_queueing_it_again_loses_nothing(tmp_
     claimed = store.claim()
     store.fail(claimed, CRASHED, 'the worker was killed')
     assert sweep_plan.needed(map(attempt, store.trials()), 6, 64) == [(0, claimed.values)]
+
+
+def test_a_kill_while_values_are_drawn_is_made_good(tmp_path):
+    """A trial that has a value for one searched flag of two, as a killed coordinator leaves it."""
+    search = ('dropout=0.1:0.9', 'learning_rate=log:1e-5:1e-2')
+    store = begin(tmp_path, grid(*search, sampler='tpe', n_trials=3))
+    store.prepare_sampler()
+    store.fill_queue()
+    trial_id, *_ = store._claim()
+    optuna.trial.Trial(store._study, trial_id).suggest_float('dropout', 0.1, 0.9)
+    store.close()
+    store = begin(tmp_path, grid(*search, sampler='tpe', n_trials=3))
+    assert Coordinator(store, FakePool()).run()
+    assert [state for _, state in states(store)].count('complete') == 3
+    assert all(set(row.values) == {'dropout', 'learning_rate'} for row in sweep_report.rows(store.sweep, store.trials()))
+
+
+def test_reporting_on_a_sweep_that_was_never_begun(tmp_path):
+    with pytest.raises(UsageError, match='was not begun; give the first command again'):
+        sweep_run.report(JournalStore(str(tmp_path), create=True), str(tmp_path))
 
 
 def test_a_different_sweep_is_told_apart(tmp_path):

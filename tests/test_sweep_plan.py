@@ -33,6 +33,7 @@ def test_samplers(search, options, sampler, n_trials):
     (['dropout=0:0.5'], {}, {}, '--sampler=tpe needs --n_trials'),
     (['dropout=0:0.5'], {}, {'sampler': 'grid'}, 'a grid cannot be made over a range'),
     (GRID, {}, {'sampler': 'grid', 'n_trials': 5}, 'each of its 4 points'),
+    (GRID, {}, {'n_trials': 5}, 'the lists have 4 points'), (GRID, {}, {'n_trials': 5, 'sampler': 'random'}, '4 points'),
     (GRID, {'n_validation': 0}, {}, 'ranked by their accuracy on validation images'),
     (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
     (GRID, {'n_iterations': 500}, {'pruner': 'median'}, '--eval_steps=500 is no less than --n_iterations=500'),

@@ -64,14 +64,15 @@ def test_equal_accuracies_rank_by_loss_and_pruned_trials_come_after():
 def test_shares_of_variance_by_hand():
     sweep = grid('dropout=0,0.5', 'batch_size=1,2')
     # Accuracies 1, 3 and 5, 7: dropout moves the mean by 4, batch_size by 2, so the variance 5 is 4 + 1.
-    rows = [row(2 * a + b, {'dropout': 0.5 * a, 'batch_size': 1 + b}, 1.0 + 4 * a + 2 * b)
-            for a in (0, 1) for b in (0, 1)]
+    rows = [row(4 * n + 2 * a + b, {'dropout': 0.5 * a, 'batch_size': 1 + b}, 1.0 + 4 * a + 2 * b)
+            for n in (0, 1) for a in (0, 1) for b in (0, 1)]
     assert sweep_report.importances(sweep, rows) == {'dropout': pytest.approx(0.8), 'batch_size': pytest.approx(0.2)}
+    assert sweep_report.importances(sweep, rows[:5]) == {}  # chance alone would explain much of so few
     # A range goes by quarters of the trials: here by the four values themselves, which explain all.
-    sweep = grid('dropout=0:0.9', sampler='random', n_trials=4)
-    rows = [row(a, {'dropout': 0.2 * a}, accuracy) for a, accuracy in enumerate((1.0, 5.0, 2.0, 9.0))]
+    sweep = grid('dropout=0:0.9', sampler='random', n_trials=12)
+    rows = [row(a, {'dropout': 0.05 * a}, (1.0, 5.0, 2.0, 9.0)[a // 3]) for a in range(12)]
     assert sweep_report.importances(sweep, rows) == {'dropout': pytest.approx(1.0)}
-    assert sweep_report.importances(sweep, rows[:3]) == {}
+    assert sweep_report.importances(sweep, rows[:11]) == {}
     assert sweep_report.importances(sweep, [one._replace(accuracy=0.5) for one in rows]) == {}
 
 
@@ -84,11 +85,14 @@ def test_what_failed_first_and_succeeded_later_counts_once(tmp_path):
     assert sweep_report.n_ended(store.sweep, store.trials()) == 6
 
 
-def test_pictures(store, tmp_path):
+def test_pictures(tmp_path):
     pytest.importorskip('matplotlib')
     from PIL import Image
 
-    paths = sweep_pictures.write(report(store, str(tmp_path)))
+    store = JournalStore(str(tmp_path), create=True)
+    store.adopt(grid())
+    Coordinator(store, FakePool()).run()
+    paths = sweep_pictures.write(report(store, str(tmp_path / 'elsewhere')))
     assert sorted(path.rpartition('/')[2] for path in paths) == ['accuracy.png', 'curves.png', 'importance.png']
     assert all(Image.open(path).size[0] > 300 for path in paths)
 

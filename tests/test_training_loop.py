@@ -23,13 +23,13 @@ def hparams(**changes):
 
 @pytest.fixture
 def trained(tf):
-    """Function of hyperparameters and the number of steps in each run of the loop.
+    """Function of hyperparameters, the number of steps in each run of the loop, and the number of towers.
 
     An empty list of runs takes single train_steps with fed batches. Returns all
     variables after 12 steps.
     """
-    def train(hparams, runs=(), pictures_less=0):
-        network = built(hparams, SPEC, 12)
+    def train(hparams, runs=(), pictures_less=0, n_towers=1):
+        network = built(hparams, SPEC, 12, n_towers)
         order = BatchOrder(len(DATASET.train), hparams.batch_size, hparams.seed)
         images, labels = DATASET.train.images.reshape(len(DATASET.train), -1), DATASET.train.labels
         keep_prob = 1 - hparams.dropout
@@ -73,10 +73,50 @@ def test_loop_equals_fed_train_steps_with_augmentation(trained, deskew):
     assert np.abs(one['weights/w1'] - without['weights/w1']).max() > 0.01
 
 
-def test_the_number_of_steps_in_a_run_changes_nothing(trained):
-    whole = trained(hparams(**EVERYTHING), [12])
+CNN = {'model': 'cnn', 'filters': (2, 3, 2), 'hidden_units': (4,), 'batch_norm': True, 'standardize': True,
+       'augment': True, 'augment_taper': 0.5, 'deskew': True, 'ema_decay': 0.9}
+
+
+@pytest.mark.parametrize('changes, n_towers', [(EVERYTHING, 1), (EVERYTHING, 2), (CNN, 1)], ids=['one', 'two', 'cnn'])
+def test_the_number_of_steps_in_a_run_changes_nothing(trained, changes, n_towers):
+    whole = trained(hparams(**changes), [12], n_towers=n_towers)
     for runs in ([1] * 12, [5, 7], [3, 1, 8]):
-        assert_same_values(trained(hparams(**EVERYTHING), runs), whole)
+        assert_same_values(trained(hparams(**changes), runs, n_towers=n_towers), whole)
+
+
+@pytest.mark.parametrize('n_towers', [2, 3])
+def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
+    # 3 towers cannot share 8 rows equally: their shares must be weighed.
+    one, several = (trained(hparams(**EVERYTHING), [12], n_towers=n) for n in (1, n_towers))
+    for name in one:
+        np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_a_short_batch_in_towers_weighs_rows_equally(tf):
+    from mnist_graph import graph
+
+    bare = hparams(hidden_units=(), optimizer='gradient_descent', learning_rate=0.5)
+    results = []
+    for n_towers in (1, 2, 3):
+        network = graph.build(bare, SPEC, 1, n_towers)
+        with tf.Session(graph=network.graph) as sess:
+            sess.run(network.initializer)
+            rows = np.arange(5)
+            feeds = {network.loop.images: DATASET.train.images.reshape(45, -1)[rows],
+                     network.loop.labels: DATASET.train.labels[rows], network.keep_prob: 1.0}
+            steps, loss = sess.run([network.loop.steps_done, network.loop.last_loss], feeds)
+            assert steps == 1
+            results.append((loss, values_of(network, sess, tf)['weights/out']))
+    for loss, weights in results[1:]:
+        assert loss == pytest.approx(results[0][0], rel=1e-6)
+        np.testing.assert_allclose(weights, results[0][1], rtol=1e-5, atol=1e-7)
+
+
+def test_batch_normalization_keeps_the_batch_whole():
+    from mnist_graph import graph
+
+    with pytest.raises(ValueError, match='batch_norm needs the batch whole'):
+        graph.build(hparams(batch_norm=True), SPEC, 12, n_towers=2)
 
 
 @pytest.mark.parametrize('batch_norm', [False, True])

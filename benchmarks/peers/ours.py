@@ -53,8 +53,9 @@ def run_training(dataset, settings):
         eval_steps=NEVER,
     )
     n_threads = runtime.usable_cores()
-    network = graph.build(hparams, dataset.input_spec())
-    with runtime.open_session(network, n_threads) as session:
+    n_towers = runtime.share_cores(n_threads, hparams)
+    network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers)
+    with runtime.open_session(network, n_threads, n_towers) as session:
         session.run(network.initializer)
 
         def run(first_step, steps):
