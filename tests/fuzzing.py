@@ -18,14 +18,26 @@ ANY = settings(FUZZ, max_examples=150)
 
 
 def fuzz(test):
-    """Runs `test(random=...)` N_EXAMPLES * N_INPUTS times."""
+    """Runs `test(random=...)` N_EXAMPLES * N_INPUTS times.
+
+    A test returns whether its input was read, or None where that says nothing;
+    some inputs must be read and some refused.
+    """
+    outcomes = set()
+
     @FUZZ
     @given(random=SEEDS)
     @functools.wraps(test)
     def run(random, **fixtures):
         for _ in range(N_INPUTS):
-            test(random=random, **fixtures)
-    return run
+            outcomes.add(test(random=random, **fixtures))
+
+    @functools.wraps(run)
+    def all_inputs(**fixtures):
+        run(**fixtures)
+        assert outcomes in ({None}, {True, False}), outcomes
+
+    return all_inputs
 
 
 INTERESTING = (b'\0', b'\xff', b'\x7f', b'\x80', b'\0\0\0\0', b'\xff\xff\xff\xff', b'\x7f\xff\xff\xff', b'\0\0\0\1',

@@ -31,21 +31,21 @@ GZIPPED = gzip.compress(IDX, 1, mtime=0)
 def test_idx(place, random):
     content = mutated(random, IDX)
     path = str(place / 'images-idx3-ubyte')
-    read_or_refused(lambda: read_idx(path), path, content)
+    return read_or_refused(lambda: read_idx(path), path, content)
 
 
 @fuzz
 def test_gzipped_idx_with_a_sound_gzip(place, random):
     content = gzip.compress(mutated(random, IDX), 1)
     path = str(place / 'inside-idx3-ubyte.gz')
-    read_or_refused(lambda: read_idx(path), path, content)
+    return read_or_refused(lambda: read_idx(path), path, content)
 
 
 @fuzz
 def test_gzip(place, random):
     content = mutated(random, GZIPPED)
     path = str(place / 'outside-idx3-ubyte.gz')
-    read_or_refused(lambda: read_idx(path), path, content)
+    return read_or_refused(lambda: read_idx(path), path, content)
 
 
 @fuzz
@@ -54,7 +54,7 @@ def test_idx_headers(place, random):
                   for _ in range(random.randint(1, 4))]
     content = struct.pack(f'>4B{len(dimensions)}I', 0, 0, 8, len(dimensions), *dimensions) + random.randbytes(random.randrange(32))
     path = str(place / 'header-idx3-ubyte')
-    read_or_refused(lambda: read_idx(path), path, random.choice((content, gzip.compress(content, 1))))
+    return read_or_refused(lambda: read_idx(path), path, random.choice((content, gzip.compress(content, 1))))
 
 
 @fuzz
@@ -62,7 +62,7 @@ def test_npz(place, random):
     content = mutated(random, random.choice(NPZ))
     (place / 'npz').mkdir(exist_ok=True)
     path = str(place / 'npz' / 'mnist.npz')
-    read_or_refused(lambda: data_files.read_folder(str(place / 'npz')), path, content)
+    return read_or_refused(lambda: data_files.read_folder(str(place / 'npz')), path, content)
 
 
 def npz_with_mutated_member(random):
@@ -82,4 +82,4 @@ def test_npz_members(place, random):
     content = npz_with_mutated_member(random)
     (place / 'member').mkdir(exist_ok=True)
     path = str(place / 'member' / 'mnist.npz')
-    read_or_refused(lambda: data_files.read_folder(str(place / 'member')), path, content)
+    return read_or_refused(lambda: data_files.read_folder(str(place / 'member')), path, content)

@@ -76,3 +76,52 @@ def test_same_dropout_with_one_step_as_with_the_next_only_by_chance(running):
     np.testing.assert_array_equal(first, net.run(net.network.output_layer, keep_prob=0.5))
     net.set(net.network.global_step, 1)
     assert (first != net.run(net.network.output_layer, keep_prob=0.5)).any()
+
+
+# Distortion and deskewing.
+
+SIDE = InputSpec(6, 6, 1, 2)
+PICTURES = np.random.default_rng(4).uniform(size=(3, 36)).astype(np.float32)
+
+
+def test_distortion_has_the_strengths_of_its_flags_and_tapers_at_the_end(tf):
+    from mnist_graph import augment
+    from mnist_graph.ingredients import distort
+
+    strengths = {'rotation': 40.0, 'scale': 0.3, 'shear': 0.2, 'shift': 2.0, 'elastic': 1.5}
+    hparams = HParams(augment=True, augment_taper=0.25, seed=9,
+                      **{f'augment_{name}': value for name, value in strengths.items()})
+    by_hand = augment.Augmentation(rotation=40.0, scale=0.3, shear=0.2, shift=2.0, elastic_std=1.5)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        for step, taper in ((0, 0.0), (74, 0.0), (75, 1.0), (99, 1.0)):
+            images = tf.reshape(tf.constant(PICTURES), [-1, 6, 6, 1])
+            got, expected = sess.run([distort(hparams, SIDE, tf.constant(PICTURES), tf.constant(step, tf.int64), 100),
+                                      augment.augment(images, 9, step, by_hand, taper)])
+            np.testing.assert_allclose(got, expected.reshape(3, 36), atol=1e-5)
+            assert np.abs(got - PICTURES).max() > 0.1
+
+
+def test_nothing_is_distorted_in_a_test(running):
+    net, plain_net = (running(plain(augment=augment, initializer='he_normal'), SIDE, identity=False)
+                      for augment in (True, False))
+    label = np.float32([[1, 0]] * 3)
+    np.testing.assert_array_equal(net.run(net.network.output_layer, X=PICTURES, Y=label),
+                                  plain_net.run(plain_net.network.output_layer, X=PICTURES, Y=label))
+
+
+def test_deskewed_pictures_are_what_is_learned_and_standardized(running, tf):
+    from mnist_graph.deskew import deskew
+
+    spec = SIDE._replace(pixel_mean=0.5, pixel_std=0.25)
+    net = running(plain(deskew=True, standardize=True, initializer='he_normal'), spec, identity=False)
+    picture, label = PICTURES[:1], np.float32([[1, 0]])
+    with tf.Graph().as_default(), tf.Session() as sess:
+        upright = sess.run(deskew(tf.constant(picture.reshape(1, 6, 6, 1)))).reshape(1, 36)
+    assert np.abs(upright - picture).max() > 0.01
+    fed = (upright - 0.5) / 0.25
+    before = net.values()
+    logits = net.run(net.network.output_layer, X=picture, Y=label)
+    np.testing.assert_allclose(logits, fed @ before['weights/out'] + before['biases/out'], rtol=1e-4, atol=1e-5)
+    error = np.exp(logits[0] - logits.max()) / np.exp(logits[0] - logits.max()).sum() - label[0]
+    np.testing.assert_allclose(net.step(X=picture, Y=label)[0] - before['weights/out'], -0.5 * np.outer(fed, error),
+                               rtol=1e-3, atol=1e-4)

@@ -68,6 +68,31 @@ def test_default_folder_resume_and_longer(entry_point):
     assert refused.code == 2 and 'was trained on other data' in refused.err and refused.err.count('\n') == 1
 
 
+def test_all_ingredients_survive_a_resume_and_being_loaded(entry_point):
+    """Moments, averages and all: half a training and its other half are the whole, and predict has what was tested."""
+    import tensorflow as tf
+
+    from mnist_graph import saved_model
+    from mnist_graph.data import load
+
+    write_idx_folder('data')
+    cnn = (*FLAGS, '--model=cnn', '--filters=2,3,2', '--batch_norm', '--standardize', '--augment', '--deskew',
+           '--ema_decay=0.9', '--label_smoothing=0.1', '--dropout_layers=all', '--notensorboard')
+    whole = entry_point(*cnn, '--model_dir=whole')
+    assert whole.code == 0 and entry_point(*cnn, '--n_iterations=20', '--model_dir=halves').code == 0
+    halves = entry_point('--resume', '--model_dir=halves', '--n_iterations=60', '--display_step=20', '--save_steps=20')
+    assert halves.out.splitlines()[-4:-1] == whole.out.splitlines()[-4:-1]
+    one, other = (tf.train.load_checkpoint(find_checkpoint(folder, 'last')[0].prefix) for folder in ('whole', 'halves'))
+    names = sorted(one.get_variable_to_shape_map())
+    assert any('moments' in name for name in names) and any('averages' in name for name in names)
+    for name in names:
+        np.testing.assert_array_equal(one.get_tensor(name), other.get_tensor(name), err_msg=name)
+    test = load('auto', 'data', 15).test
+    with saved_model.load(['halves']) as model:
+        accuracy = (model.probabilities(test.images).argmax(axis=1) == test.labels).mean()
+    assert f'Accuracy on test set (data): {accuracy:.4f}' in whole.out
+
+
 def test_best_checkpoint_is_tested(entry_point, monkeypatch):
     from mnist_graph import evaluation
 

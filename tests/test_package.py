@@ -113,6 +113,22 @@ def test_importing_and_building_changes_nothing_global(fresh_folder):
     assert (ended.code, ended.out, ended.err) == (0, '', '')
 
 
+def test_nobody_imports_upward():
+    """README's table of modules is in the order of who may import whom."""
+    text = (REPOSITORY / 'README.md').read_text()
+    rows = [line for line in text[text.index('## How the source is laid out'):].splitlines() if line.startswith('| ')]
+    row_of = {name: number for number, row in enumerate(rows) for name in re.findall(r'`(\w+)`', row)}
+    for path in (REPOSITORY / 'mnist_graph').glob('[!_]*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            imported = []
+            if isinstance(node, ast.ImportFrom) and node.module == 'mnist_graph':
+                imported = [alias.name for alias in node.names]
+            elif isinstance(node, ast.ImportFrom) and (node.module or '').startswith('mnist_graph.'):
+                imported = [node.module.removeprefix('mnist_graph.')]
+            for name in imported:
+                assert row_of.get(name, len(rows)) >= row_of[path.stem], f'{path.stem} imports {name}'
+
+
 def test_the_names_of_the_package_itself():
     import mnist_graph
     from mnist_graph import data, errors, graph, hparams

@@ -23,9 +23,9 @@ class FakePlaceholder:
 class FakeSession:
     """Stands in for a tf.Session: each loop run is recorded, and losses are as scripted."""
 
-    def __init__(self, bad_step=None, loss_after=0.5):
+    def __init__(self, bad_step=None, loss_after=0.5, weights_sum=1.0):
         self.rows, self.step, self.runs = [], 0, []
-        self._bad_step, self.loss_after = bad_step, loss_after
+        self._bad_step, self.loss_after, self._weights_sum = bad_step, loss_after, weights_sum
 
     def make_callable(self, fetches, feeds):
         def run(images, labels, keep_prob):
@@ -36,7 +36,7 @@ class FakeSession:
             if self._bad_step is not None and self.step < self._bad_step <= self.step + n_steps:
                 return self._bad_step, math.nan, math.nan
             self.step += n_steps
-            return self.step, 0.5, 1.0
+            return self.step, 0.5, self._weights_sum
 
         return run
 
@@ -150,6 +150,7 @@ def test_request_to_stop_saves_and_ends(faked):
     asked = iter([False, False, True])
     result = run(should_stop=lambda: next(asked))
     assert not result.finished and result.validation is None and 0 < result.progress.step < 500
+    assert (result.loss, result.accuracy) == (0.5, 0.25)  # of the last batch before the stop
     assert recorder.events[-1] == ('save', sess.step, result.progress)
 
 
@@ -177,6 +178,14 @@ def test_loss_that_is_not_a_number_ends_the_training(faked):
     message = str(caught.value)
     assert message.startswith('The loss became nan at step 23: lower --learning_rate=0.5') and '\n' not in message
     assert recorder.steps('save') == [10, 20]
+
+
+def test_weights_that_are_no_numbers_end_the_training(faked):
+    """Behind a loss that is one, as oneDNN's ReLU turns NaN into 0."""
+    _, recorder, run = faked(HParams(n_iterations=50, batch_size=8), sess=FakeSession(weights_sum=math.inf))
+    with pytest.raises(DivergedError, match=r'^The weights became inf by step \d+: lower --learning_rate'):
+        run()
+    assert recorder.events == []
 
 
 @pytest.mark.parametrize('event', ['display', 'save', 'eval', 'stop'])
