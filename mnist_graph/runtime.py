@@ -17,6 +17,7 @@ import tempfile
 from mnist_graph.hparams import HParams
 
 _MIN_ROWS_PER_TOWER = 32
+_LARGEST_SPLIT_BATCH = 256
 
 # Lines that TensorFlow's C++ static initialisers write to standard error on
 # every start, whatever TF_CPP_MIN_LOG_LEVEL says, and that ask nothing of the
@@ -128,9 +129,9 @@ def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
     """Divides cores among the towers of a training and the operations in them; returns the number of towers.
 
     There is one for each core, while each keeps enough rows of the batch for a
-    matrix product to be worth its while. Convolutions share the cores well
-    within an operation, batch normalization needs the batch whole, and a GPU
-    wants it whole: then there is one.
+    matrix product to be worth its while. There is one alone where operations
+    share the cores as well by themselves, in large batches and convolutions;
+    with batch normalization, which needs the batch whole; and on a GPU.
 
     To be called before the first graph is built: the graph's loop makes the
     threads within operations, once for the whole process, and what a session
@@ -143,7 +144,8 @@ def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
     import tensorflow.compat.v1 as tf
 
     n_towers = 1
-    if hparams and hparams.model == 'mlp' and not hparams.batch_norm and not tf.config.list_physical_devices('GPU'):
+    if (hparams and hparams.batch_size <= _LARGEST_SPLIT_BATCH and hparams.model == 'mlp' and not hparams.batch_norm
+            and not tf.config.list_physical_devices('GPU')):
         n_towers = max(1, min(n_threads, hparams.batch_size // _MIN_ROWS_PER_TOWER))
     with contextlib.suppress(RuntimeError):  # the threads are there already
         tf.config.threading.set_intra_op_parallelism_threads(max(1, n_threads // n_towers))
