@@ -20,8 +20,8 @@ from mnist_graph.paper import (FAINTEST_INK, border_inked, find_paper, grid,
                                local_paper, median, squared_lengths,
                                surface, typical_top)
 
-BLANK = ('the picture is blank, or its ink too faint; draw the digit with more '
-         'contrast.')
+BLANK = ('the picture is blank, or its ink too faint or too small; draw the digit '
+         'with more contrast, or cut the picture closer to it.')
 
 # Share of ink from which a pixel counts as ink; 0.5 would be the edge of a
 # sharp stroke, less keeps strokes that fade or are thinner than a pixel.

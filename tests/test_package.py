@@ -161,6 +161,34 @@ def test_commands_in_readme_exist():
         assert flag in SPECS or re.search(rf'[\'"](--)?{flag}[\'"]', sources) or flag in ('help', 'flagfile', 'logdir'), flag
 
 
+@pytest.mark.parametrize('name', sorted(ENTRY_POINTS))
+def test_flags_of_readmes_commands_exist(entry_point, name):
+    from absl import flags
+
+    entry_point.load(name).define_flags()
+    text = (REPOSITORY / 'README.md').read_text().replace('\\\n', ' ')
+    commands = re.findall(rf'-m mnist_graph\.{name}\b([^\n`&]*)', text)
+    assert commands
+    for flag in re.findall(r'(?<![\w-])--([a-z_]+)', ' '.join(commands)):
+        assert flag in flags.FLAGS or flag in ('help', 'flagfile'), flag
+
+
+def test_readmes_program_runs(monkeypatch, capsys):
+    """The one that trains by hand, on a few random pictures and for fewer steps."""
+    import numpy as np
+
+    from mnist_graph import data
+
+    random = np.random.default_rng(0)
+    split = data.Split(random.integers(0, 256, (400, 28, 28, 1), dtype=np.uint8), np.arange(400, dtype=np.int32) % 10)
+    few = data.Dataset('few', split, split[:0], split[:50], tuple('0123456789'), '0123456789abcdef')
+    monkeypatch.setattr(data, 'load', lambda: few)
+    program, = re.findall(r'```python\n(from mnist_graph .*?)```', (REPOSITORY / 'README.md').read_text(), re.S)
+    assert 'range(100)' in program
+    exec(program.replace('range(100)', 'range(3)'), {})
+    assert 0 <= float(capsys.readouterr().out) <= 1
+
+
 def test_setup_installs_what_is_tested():
     text = (REPOSITORY / 'setup.py').read_text()
     assert 'mnist-graph = mnist_graph.main:run' in text
