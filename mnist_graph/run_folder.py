@@ -8,7 +8,6 @@
       events.out.tfevents*  for TensorBoard
 """
 
-import fcntl
 import json
 import os
 import time
@@ -17,11 +16,12 @@ from typing import Any
 from mnist_graph import checkpoint, description, files
 from mnist_graph.description import Description
 from mnist_graph.errors import CheckpointError, DivergedError, MnistGraphError, UsageError
+from mnist_graph.folder_lock import FolderLock
 from mnist_graph.train import Monitor, Progress
 
 RUNS = 'runs'
 LATEST = os.path.join(RUNS, 'latest')
-_CHECKPOINTS, _BEST, _METRICS, _LOCK = 'checkpoints', 'best', 'metrics.jsonl', '.lock'
+_CHECKPOINTS, _BEST, _METRICS = 'checkpoints', 'best', 'metrics.jsonl'
 
 
 def make_new_folder() -> str:
@@ -55,39 +55,6 @@ def point_latest_at(folder: str) -> None:
     temporary = f'{LATEST}.{os.getpid()}.part'
     os.symlink(os.path.basename(folder), temporary)
     os.replace(temporary, LATEST)
-
-
-class FolderLock:
-    """Keeps a second run out of a folder for as long as this process lives.
-
-    The operating system frees the lock however the process ends.
-
-    Raises:
-      CheckpointError: Another process holds it; the message says which. Or the
-        folder cannot be made or written.
-    """
-
-    def __init__(self, folder: str):
-        path = os.path.join(folder, _LOCK)
-        try:
-            os.makedirs(folder, exist_ok=True)
-            self._file = open(path, 'a+')
-        except OSError as error:
-            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
-        try:
-            fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
-            self._file.seek(0)
-            owner = self._file.read().strip() or 'unknown'
-            self._file.close()
-            raise CheckpointError(f'{folder}: is in use by process {owner}; wait for it or give another folder.') from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
-
-    def release(self) -> None:
-        """Frees the folder."""
-        self._file.close()
 
 
 class RunFolder(Monitor):

@@ -8,7 +8,7 @@ from typing import NamedTuple
 
 from mnist_graph import data, files, sweep_plan
 from mnist_graph.errors import CheckpointError, UsageError
-from mnist_graph.run_folder import FolderLock
+from mnist_graph.folder_lock import FolderLock
 from mnist_graph.sweep_coordinator import Listener
 from mnist_graph.sweep_journal import JournalStore
 from mnist_graph.sweep_plan import Sweep

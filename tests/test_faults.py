@@ -15,7 +15,8 @@ import time
 import pytest
 from conftest import environment, write_idx_folder
 
-from mnist_graph.run_folder import FolderLock, find_checkpoint, read_metrics
+from mnist_graph.folder_lock import FolderLock
+from mnist_graph.run_folder import find_checkpoint, read_metrics
 
 FLAGS = ('--data_dir=data', '--n_validation=15', '--n_iterations=60', '--hidden_units=6,5', '--batch_size=8',
          '--learning_rate=0.02', '--display_step=10', '--eval_steps=20', '--save_steps=20', '--num_threads=1',

@@ -14,7 +14,8 @@ from mnist_graph import description
 from mnist_graph.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.evaluation import Metrics
 from mnist_graph.hparams import HParams
-from mnist_graph.run_folder import FolderLock, RunFolder, find_checkpoint, make_new_folder, read_metrics, resolve
+from mnist_graph.folder_lock import FolderLock
+from mnist_graph.run_folder import RunFolder, find_checkpoint, make_new_folder, read_metrics, resolve
 from mnist_graph.train import Progress, train
 
 TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
@@ -143,7 +144,7 @@ def test_second_run_in_one_folder_is_refused():
 
 
 def test_lock_holds_between_processes_and_ends_with_them(fresh_folder):
-    code = "from mnist_graph.run_folder import FolderLock; lock = FolderLock('model'); print('held', flush=True); input()"
+    code = "from mnist_graph.folder_lock import FolderLock; lock = FolderLock('model'); print('held', flush=True); input()"
     with subprocess.Popen([sys.executable, '-c', code], env=environment(fresh_folder), stdin=subprocess.PIPE,
                           stdout=subprocess.PIPE, text=True) as other:
         assert other.stdout.readline() == 'held\n'

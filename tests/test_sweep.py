@@ -13,7 +13,7 @@ import pytest
 from conftest import REPOSITORY, environment, run_python, write_idx_folder
 
 from mnist_graph.checkpoint import find
-from mnist_graph.run_folder import FolderLock
+from mnist_graph.folder_lock import FolderLock
 
 TINY = ['--n_iterations=40', '--hidden_units=16', '--batch_size=20', '--n_validation=20', '--eval_steps=20']
 
