@@ -43,7 +43,11 @@ def draw(points, path):
                 axes.plot([ours[0], minutes], [ours[1], accuracy], color=GREY, linewidth=1, zorder=1)
             axes.scatter(minutes, accuracy, s=110, color=colour, marker=marker, zorder=2)
             if program == 'ours':
-                axes.annotate(recipe, (minutes, accuracy), xytext=(-10, -5), textcoords='offset points', ha='right')
+                # Below, where the label of a neighbour a little higher would be in the way.
+                crowded = any(0 < other[1] - accuracy < 0.3 and other[0] < 2 * minutes
+                              for (_, kind), other in points.items() if kind == 'ours')
+                axes.annotate(recipe, (minutes, accuracy), xytext=(-10, -22 if crowded else -5),
+                              textcoords='offset points', ha='right')
         for program, (name, colour, marker) in PROGRAMS.items():
             axes.scatter([], [], s=110, color=colour, marker=marker, label=name)
         axes.legend(loc='lower right', frameon=False)
