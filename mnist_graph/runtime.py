@@ -18,6 +18,7 @@ from mnist_graph.hparams import HParams
 
 _MIN_ROWS_PER_TOWER = 32
 _LARGEST_SPLIT_BATCH = 256
+_WIDEST_SPLIT_LAYER = 1024
 
 # Lines that TensorFlow's C++ static initialisers write to standard error on
 # every start, whatever TF_CPP_MIN_LOG_LEVEL says, and that ask nothing of the
@@ -130,8 +131,9 @@ def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
 
     There is one for each core, while each keeps enough rows of the batch for a
     matrix product to be worth its while. There is one alone where operations
-    share the cores as well by themselves, in large batches and convolutions;
-    with batch normalization, which needs the batch whole; and on a GPU.
+    share the cores as well by themselves, in large batches, wide layers (whose
+    gradients each tower would make anew) and convolutions; with batch
+    normalization, which needs the batch whole; and on a GPU.
 
     To be called before the first graph is built: the graph's loop makes the
     threads within operations, once for the whole process, and what a session
@@ -145,6 +147,7 @@ def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
 
     n_towers = 1
     if (hparams and hparams.batch_size <= _LARGEST_SPLIT_BATCH and hparams.model == 'mlp' and not hparams.batch_norm
+            and max(hparams.hidden_units, default=0) <= _WIDEST_SPLIT_LAYER
             and not tf.config.list_physical_devices('GPU')):
         n_towers = max(1, min(n_threads, hparams.batch_size // _MIN_ROWS_PER_TOWER))
     with contextlib.suppress(RuntimeError):  # the threads are there already

@@ -39,7 +39,8 @@ def test_each_operation_gets_as_many_threads_as_are_asked_for(fresh_folder):
 @pytest.mark.parametrize('n_threads, changes, n_towers', [
     (1, {}, 1), (2, {}, 2), (4, {}, 4), (8, {}, 4),  # of 128 rows each tower keeps 32 or more
     (2, {'batch_size': 63}, 1), (2, {'batch_size': 64}, 2), (2, {'batch_size': 256}, 2), (2, {'batch_size': 257}, 1),
-    (2, {'batch_norm': True}, 1), (2, {'model': 'cnn'}, 1)])
+    (2, {'batch_norm': True}, 1), (2, {'model': 'cnn'}, 1), (2, {'hidden_units': (64, 1025)}, 1),
+    (2, {'hidden_units': ()}, 2)])
 def test_towers(tf, n_threads, changes, n_towers):
     from mnist_graph import runtime
 
