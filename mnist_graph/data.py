@@ -84,6 +84,10 @@ class Dataset(NamedTuple):
     fingerprint: str
     notice: str = ''
 
+    def flag_for_again(self, asked: str) -> str:
+        """The --dataset that gives this one again, whatever can be had by then, where `asked` gave it now."""
+        return 'drawn' if self.notice else asked
+
     def input_spec(self, standardize: bool = False) -> InputSpec:
         """The shape of the pictures, and their mean and deviation if asked for."""
         mean, std = pixel_statistics(self.train.images) if standardize else (0.0, 1.0)

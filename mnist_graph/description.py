@@ -49,16 +49,11 @@ class Description(NamedTuple):
 
 def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: str | None,
              n_threads: int, tensorflow_version: str) -> Description:
-    """The description of a run that is about to begin.
-
-    A data set that had to be drawn, as MNIST could not be had, is described so:
-    whoever reads this later asks for the same, whatever can be had by then.
-    """
-    dataset_flag = 'drawn' if dataset.notice else dataset_flag
+    """The description of a run that is about to begin."""
     data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
     return Description(hparams, dataset.input_spec(hparams.standardize), dataset.class_names, dataset.name,
-                       dataset.fingerprint, dataset_flag, data_dir, len(dataset.train), n_threads, __version__,
-                       tensorflow_version)
+                       dataset.fingerprint, dataset.flag_for_again(dataset_flag), data_dir, len(dataset.train),
+                       n_threads, __version__, tensorflow_version)
 
 
 def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:

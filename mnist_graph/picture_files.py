@@ -144,7 +144,7 @@ def _array_to_picture(array):
     if array.shape[2] in (1, 3):
         return _from_bytes(_drop_idle_colour(array))  # in this order, as there may be less to convert
     array = _from_bytes(array)
-    return _drop_idle_colour(_fill_transparent(_drop_idle_colour(array[:, :, :-1]), array[:, :, -1:]))
+    return _drop_idle_colour(_fill_transparent(array[:, :, :-1], array[:, :, -1:]))
 
 
 def _from_bytes(array):

@@ -27,25 +27,23 @@ NPZ = npz_bytes(), npz_bytes(np.savez)
 GZIPPED = gzip.compress(IDX, 1, mtime=0)
 
 
+def read_idx_or_refused(path, content):
+    return read_or_refused(lambda: read_idx(str(path)), str(path), content)
+
+
 @fuzz
 def test_idx(place, random):
-    content = mutated(random, IDX)
-    path = str(place / 'images-idx3-ubyte')
-    return read_or_refused(lambda: read_idx(path), path, content)
+    return read_idx_or_refused(place / 'images-idx3-ubyte', mutated(random, IDX))
 
 
 @fuzz
 def test_gzipped_idx_with_a_sound_gzip(place, random):
-    content = gzip.compress(mutated(random, IDX), 1)
-    path = str(place / 'inside-idx3-ubyte.gz')
-    return read_or_refused(lambda: read_idx(path), path, content)
+    return read_idx_or_refused(place / 'inside-idx3-ubyte.gz', gzip.compress(mutated(random, IDX), 1))
 
 
 @fuzz
 def test_gzip(place, random):
-    content = mutated(random, GZIPPED)
-    path = str(place / 'outside-idx3-ubyte.gz')
-    return read_or_refused(lambda: read_idx(path), path, content)
+    return read_idx_or_refused(place / 'outside-idx3-ubyte.gz', mutated(random, GZIPPED))
 
 
 @fuzz
@@ -53,8 +51,7 @@ def test_idx_headers(place, random):
     dimensions = [random.choice((random.randrange(5), random.randrange(2**32), 2**32 - 1, 0))
                   for _ in range(random.randint(1, 4))]
     content = struct.pack(f'>4B{len(dimensions)}I', 0, 0, 8, len(dimensions), *dimensions) + random.randbytes(random.randrange(32))
-    path = str(place / 'header-idx3-ubyte')
-    return read_or_refused(lambda: read_idx(path), path, random.choice((content, gzip.compress(content, 1))))
+    return read_idx_or_refused(place / 'header-idx3-ubyte', random.choice((content, gzip.compress(content, 1))))
 
 
 @fuzz
