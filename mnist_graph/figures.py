@@ -202,4 +202,6 @@ def training_curves(metrics: Sequence[dict[str, Any]], path: str) -> None:
         else:
             loss.set_ylim(bottom=0)
         accuracy.yaxis.set_major_formatter(lambda value, _: f'{100 * value:.4g}%')
-        accuracy.set_ylim(top=1.003)
+        bottom, _ = accuracy.get_ylim()
+        accuracy.set_ylim(bottom, 1 + 0.04 * (1 - bottom))  # room for a line at 100%, and no tick above that
+        accuracy.set_yticks([tick for tick in accuracy.get_yticks() if bottom <= tick < 1 + 1e-9])
