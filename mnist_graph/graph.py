@@ -70,7 +70,7 @@ ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmo
 
 
 def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_towers: int = 1,
-          training: bool = True) -> Network:
+          training: bool = True, fed_step: bool = True) -> Network:
     """Builds the whole graph.
 
     Args:
@@ -82,6 +82,8 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
         which is about whole batches.
       training: False leaves out what only training needs: `train_step`,
         `learning_rate` and `loop` are None.
+      fed_step: False leaves out `train_step` alone, where every step is to be
+        the loop's: a graph that is built sooner.
 
     Raises:
       UsageError: n_steps is needed, as the length of n_epochs depends on the
@@ -124,9 +126,11 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
             output_layer = layers(hparams, spec, X, weights, biases, moments, masks, step)
             return mean_cross_entropy(output_layer, Y, hparams.label_smoothing)
 
-        with tf.name_scope('train'):
-            distorted = distort(hparams, spec, X, step, n_steps)
-            train_step = optimizer.minimize(training_loss(distorted, Y, masks, step), step)
+        train_step = None
+        if fed_step:
+            with tf.name_scope('train'):
+                distorted = distort(hparams, spec, X, step, n_steps)
+                train_step = optimizer.minimize(training_loss(distorted, Y, masks, step), step)
 
         # train_step again, for many batches in one Session.run.
         with tf.name_scope('loop'):

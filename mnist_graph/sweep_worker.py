@@ -137,11 +137,16 @@ class _Trainer:
 
         hparams = HParams.from_dict(job.hparams)
         dataset = self._datasets.get(hparams.n_validation)
-        n_steps = train.total_steps(hparams, len(dataset.train))
-        network = graph.build(hparams, dataset.input_spec(hparams.standardize), n_steps)
+        spec = dataset.input_spec(hparams.standardize)
+        if job.test and hparams == self._kept_hparams:
+            outcome = dict(self._kept_outcome)
+            network = graph.build(hparams, spec, training=False)
+        else:
+            outcome = None
+            n_steps = train.total_steps(hparams, len(dataset.train))
+            network = graph.build(hparams, spec, n_steps, fed_step=False)
         with runtime.open_session(network, n_threads=1) as sess:
-            if job.test and hparams == self._kept_hparams:
-                outcome = dict(self._kept_outcome)
+            if outcome:
                 _set_values(network, sess, self._kept_values)
             else:
                 outcome = self._train(job, network, sess, hparams, dataset, n_steps)
@@ -165,13 +170,13 @@ class _Trainer:
             watcher.close()
         if not result.finished:
             raise _Stopped
+        values = sess.run(_tested_variables(network))
         outcome = {'validation_accuracy': result.validation.accuracy, 'validation_loss': result.validation.loss,
                    'steps': result.progress.step, 'seconds': time.perf_counter() - began,
-                   'weights_sha256': weights_sha256(network, sess), 'process': os.getpid(),
+                   'weights_sha256': weights_sha256(values['weights'], values['biases']), 'process': os.getpid(),
                    'tensorflow': tf.__version__}
         if not self._kept_outcome or _goodness(outcome) > _goodness(self._kept_outcome):
-            self._kept_hparams, self._kept_outcome = hparams, outcome
-            self._kept_values = sess.run(_tested_variables(network))
+            self._kept_hparams, self._kept_outcome, self._kept_values = hparams, outcome, values
         return outcome
 
 
@@ -179,23 +184,25 @@ def _goodness(outcome: dict[str, Any]) -> tuple[float, float]:
     return outcome['validation_accuracy'], -outcome['validation_loss']
 
 
-def _tested_variables(network) -> list:
-    """All variables that a prediction may depend on."""
-    return [*network.weights.values(), *network.biases.values(), *network.averages.values(),
-            *(variable for moments in network.moments.values() for variable in moments)]
+def _tested_variables(network) -> dict[str, Any]:
+    """All variables that a prediction may depend on; dropout, even of nothing, draws by the number of the step."""
+    return {'weights': network.weights, 'biases': network.biases, 'averages': network.averages,
+            'moments': network.moments, 'global_step': network.global_step}
 
 
-def _set_values(network, sess, values) -> None:
+def _set_values(network, sess, values: dict[str, Any]) -> None:
     """Gives `_tested_variables` values, through the inputs of their initializers."""
-    for variable, value in zip(_tested_variables(network), values):
-        sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
+    import tensorflow.compat.v1 as tf
+
+    initializers = [variable.initializer for variable in tf.nest.flatten(_tested_variables(network))]
+    sess.run(initializers, dict(zip((one.inputs[1] for one in initializers), tf.nest.flatten(values))))
 
 
-def weights_sha256(network, sess) -> str:
-    """SHA-256 of all weights and biases, by which two trainings may be compared."""
+def weights_sha256(weights: dict[str, Any], biases: dict[str, Any]) -> str:
+    """SHA-256 of all weights and biases, given as NumPy arrays, by which two trainings may be compared."""
     digest = hashlib.sha256()
-    for kind, variables in (('weights', network.weights), ('biases', network.biases)):
-        for name, value in sorted(sess.run(variables).items()):
+    for kind, arrays in (('weights', weights), ('biases', biases)):
+        for name, value in sorted(arrays.items()):
             digest.update(f'{kind}/{name} {value.dtype} {value.shape}\n'.encode())
             digest.update(value.tobytes())
     return digest.hexdigest()
@@ -261,3 +268,5 @@ def _open_events(folder: str, network, hparams: HParams):
 
 if __name__ == '__main__':
     main(int(sys.argv[1]))
+    sys.stderr.flush()
+    os._exit(0)  # taking TensorFlow down in order would keep the sweep waiting

@@ -181,13 +181,14 @@ def running(tf):
 @pytest.fixture
 def session(tf):
     """Function of hyperparameters and a data set: (network, initialised session)."""
+    from mnist_graph import runtime
     from mnist_graph.train import total_steps
 
     opened = []
 
     def start(hparams, dataset, values=None):
         network = built(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
-        sess = tf.Session(graph=network.graph)
+        sess = runtime.open_session(network, 2)
         opened.append(sess)
         sess.run(network.initializer)
         if values:

@@ -109,7 +109,7 @@ def weights_sha256(model_dir, tf):
 def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir, fresh_folder, tf):
     """One worker: two points, one that diverges; its report; main with best.flags; more of the same."""
     flags = ['--search=learning_rate=0.01,10', '--optimizer=gradient_descent', '--activation=linear', '--workers=1',
-             '--dropout=0', *TINY, f'--data_dir={data_dir}', '--sweep_dir=lr']
+             *TINY, f'--data_dir={data_dir}', '--sweep_dir=lr']
     ended = sweep(*flags)
     assert ended.code == 0, ended.err
     folder = fresh_folder / 'lr'

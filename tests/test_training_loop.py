@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
 
+from mnist_graph import runtime
 from mnist_graph.data import BatchOrder, one_hot, to_input
 from mnist_graph.hparams import HParams
 
@@ -33,7 +34,7 @@ def trained(tf):
         order = BatchOrder(len(DATASET.train), hparams.batch_size, hparams.seed)
         images, labels = DATASET.train.images.reshape(len(DATASET.train), -1), DATASET.train.labels
         keep_prob = 1 - hparams.dropout
-        with tf.Session(graph=network.graph) as sess:
+        with runtime.open_session(network, 2, n_towers) as sess:
             sess.run(network.initializer)
             done = 0
             for n_steps in runs or [0] * 12:
@@ -90,6 +91,22 @@ def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
     one, several = (trained(hparams(**EVERYTHING), [12], n_towers=n) for n in (1, n_towers))
     for name in one:
         np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+def test_the_loop_needs_no_fed_step(tf):
+    from mnist_graph import graph
+
+    values = []
+    for fed_step in (True, False):
+        network = graph.build(hparams(**EVERYTHING), SPEC, 12, fed_step=fed_step)
+        assert (network.train_step is not None) == fed_step
+        with runtime.open_session(network, 1) as sess:
+            sess.run(network.initializer)
+            sess.run(network.loop.steps_done, {
+                network.loop.images: DATASET.train.images.reshape(45, -1), network.loop.labels: DATASET.train.labels,
+                network.keep_prob: 0.5})
+            values.append(sess.run({**network.weights, **network.averages}))
+    assert_same_values(*values)
 
 
 def test_a_short_batch_in_towers_weighs_rows_equally(tf):
