@@ -9,10 +9,12 @@ rounding. Here it is moved by fractions of a pixel, to 14.0 itself: a weak
 network may read a digit otherwise that is half a pixel off.
 """
 
+import functools
+
 import numpy as np
 from PIL import Image
 
-from mnist_graph.components import bounding_box
+from mnist_graph.components import bounding_box, ones
 from mnist_graph.errors import ImageError
 from mnist_graph.ink import BLANK, extract_ink
 from mnist_graph.picture_files import WORKING_SIDE, read_picture
@@ -79,7 +81,7 @@ def picture_to_digits(source, digits='auto'):
             parts = _find_digits(picture, digits) or parts
         if not parts:
             raise ImageError(BLANK)
-        return np.stack([normalize(part) for part in parts])
+        return np.array([normalize(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
             raise
@@ -154,8 +156,7 @@ def normalize(ink):
     top, bottom, left, right = _box(large, 0.5)
     scale = max(bottom - top, right - left) / INK_SIDE
     y, x = _centre_of_mass(large)
-    rows = _averages(large.shape[0], scale, _window(y, top, bottom, scale))
-    columns = _averages(large.shape[1], scale, _window(x, left, right, scale))
+    rows, columns = _averages(large.shape, scale, (_window(y, top, bottom, scale), _window(x, left, right, scale)))
     image = rows @ large @ columns.T
     return image / max(float(image.max()), 1e-6)
 
@@ -169,12 +170,23 @@ def _window(centre, start, stop, scale):
     return max(min(centre - CENTRE * scale, start), stop - IMAGE_SIDE * scale)
 
 
-def _averages(length, scale, start):
-    """float32 [28, length]: what averages over 28 stretches of `scale` pixels each, the first from `start`."""
-    edges = np.float32(start) + np.float32(scale) * np.arange(IMAGE_SIDE + 1, dtype=np.float32)
-    share_before = edges[:, None] - np.arange(length, dtype=np.float32)  # of each pixel, before each edge
+def _averages(shape, scale, starts):
+    """float32 [28, length], for the length of each axis: what averages over 28 stretches of `scale` pixels each.
+
+    The first begins at `starts` of the axis. Both axes are computed in one, as
+    that is the time of either.
+    """
+    edges = np.float32(starts)[:, None] + np.float32(scale) * _counted(IMAGE_SIDE + 1)
+    share_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
     np.minimum(np.maximum(share_before, 0, out=share_before), 1, out=share_before)
-    return (share_before[1:] - share_before[:-1]) * np.float32(1 / scale)
+    averages = (share_before[:, 1:] - share_before[:, :-1]) * np.float32(1 / scale)
+    return averages[0, :, :shape[0]], averages[1, :, :shape[1]]
+
+
+@functools.lru_cache(maxsize=256)
+def _counted(count):
+    """float32 [count]: 0, 1, 2, ..."""
+    return np.arange(count, dtype=np.float32)
 
 
 def _box(ink, threshold):
@@ -218,9 +230,9 @@ def _with_margin(ink, margin):
 def _centre_of_mass(image):
     """(y, x), in pixels from the upper left corner, of float32 [height, width]."""
     height, width = image.shape
-    rows, columns = image @ np.ones(width, np.float32), np.ones(height, np.float32) @ image  # faster than `sum`
-    total = float(rows.sum())
-    return float(rows @ np.arange(0.5, height)) / total, float(columns @ np.arange(0.5, width)) / total
+    rows, columns = image @ ones(width), ones(height) @ image
+    total = float(rows @ ones(height))
+    return float(rows @ _counted(height)) / total + 0.5, float(columns @ _counted(width)) / total + 0.5
 
 
 def plain_resize(source, height, width, channels):

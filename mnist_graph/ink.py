@@ -53,7 +53,9 @@ def extract_ink(picture):
     """
     whole, inside = picture.shape[:2], _inside_frame(picture)
     picture = picture[inside]
-    samples = picture[_sample_places(picture.shape[0])[:, None], _sample_places(picture.shape[1])]
+    samples = picture
+    if max(picture.shape) > SAMPLE_GRID:
+        samples = picture[_sample_places(picture.shape[0])[:, None], _sample_places(picture.shape[1])]
     colour = picture.shape[2] == 3
     if colour:
         samples = samples @ LUMA_AND_CHROMA
@@ -97,19 +99,18 @@ def _drop_weaker_ink(share):
     """
     step = 2 if min(share.shape) >= 96 else 1
     some = share[::step, ::step]
-    full = some > 0.8
-    middling = (some > 0.25) & (some < 0.75)
-    n_full, n_middling = np.count_nonzero(full), np.count_nonzero(middling)
+    full, inked = some > 0.8, some > 0.25
+    n_full, n_middling = np.count_nonzero(full), np.count_nonzero(inked) - np.count_nonzero(some >= 0.75)
     if not 0.5 * n_full < n_middling < 5 * n_full:
         return share
-    middling = some[middling]
+    middling = some[inked & (some < 0.75)]
     counts = np.bincount(((middling - 0.25) * 40).astype(np.intp), minlength=20)
     fours = counts[:-3] + counts[1:-2] + counts[2:-1] + counts[3:]
     spike = int(fours.argmax())
     if fours[spike] < 0.6 * n_middling:
         return share
     sizes = [max(np.ptp(np.flatnonzero(mask.any(axis=axis))) for axis in (0, 1))
-             for mask in (full, some > 0.25)]
+             for mask in (full, inked)]
     if sizes[0] < 0.3 * sizes[1]:
         return share
     top = 0.25 + 0.025 * (spike + 4)

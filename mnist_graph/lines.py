@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from mnist_graph.components import bounding_box, find_components
+from mnist_graph.components import bounding_box, find_components, ones
 from mnist_graph.ink import INK_THRESHOLD
 
 
@@ -17,9 +17,9 @@ def remove_rules(ink):
     """
     mask = ink >= INK_THRESHOLD
     height, width = mask.shape
-    counted = mask.astype(np.float32)  # a matrix product adds much faster than `sum`
-    full_rows = counted @ np.ones(width, np.float32) > 0.97 * width
-    full_columns = np.ones(height, np.float32) @ counted > 0.97 * height
+    counted = mask.astype(np.float32)
+    full_rows = counted @ ones(width) > 0.97 * width
+    full_columns = ones(height) @ counted > 0.97 * height
     if not (full_rows.any() or full_columns.any()):
         return ink
     return np.minimum(_remove_rows(ink, mask, full_rows), _remove_rows(ink.T, mask.T, full_columns).T)

@@ -20,6 +20,8 @@ MAX_PIXELS = 64_000_000
 
 # No zlib stream unpacks to more than this many times its size (zlib's technical details page).
 _DEFLATE_RATIO = 1032
+# Bytes of a PNG file of one pixel.
+_SMALLEST_PNG = 67
 
 # Digits are looked for at this size; see `picture_to_digits` for small ones.
 WORKING_SIDE = 96
@@ -53,8 +55,6 @@ def read_picture(source, longest_side=WORKING_SIDE):
     try:
         if isinstance(source, Image.Image):
             return _decode(source, path, longest_side)
-        if os.path.isfile(path) and os.path.getsize(path) == 0:
-            raise ImageError(f'{path}: the file is empty (0 bytes); save the picture again.')
         with warnings.catch_warnings():
             # Pillow warns of what is refused below, and of flaws in a file's
             # tags that do not keep it from being read.
@@ -65,6 +65,8 @@ def read_picture(source, longest_side=WORKING_SIDE):
     except Image.DecompressionBombError:
         raise ImageError(_too_large(path)) from None
     except Image.UnidentifiedImageError:
+        if os.path.isfile(path) and os.path.getsize(path) == 0:
+            raise ImageError(f'{path}: the file is empty (0 bytes); save the picture again.') from None
         raise ImageError(f'{path}: not a picture, or of a format that cannot '
                          'be read; save it as PNG or JPEG.') from None
     except FileNotFoundError:
@@ -88,11 +90,12 @@ def _too_large(name):
 
 def _check_png_holds_its_pixels(image, path):
     """Refuses a PNG too short for the size it claims, before memory is taken for that size."""
-    if image.format != 'PNG' or not os.path.isfile(path):
+    if image.format != 'PNG':
         return
     # Grey levels and palettes may take one bit, whatever mode they are decoded to.
     bits = {'I;16': 16, 'LA': 16, 'RGB': 24, 'RGBA': 32}.get(image.mode, 1)
-    if image.width * image.height * bits > 8 * _DEFLATE_RATIO * os.path.getsize(path):
+    least = image.width * image.height * bits / (8 * _DEFLATE_RATIO)
+    if least > _SMALLEST_PNG and os.path.isfile(path) and os.path.getsize(path) < least:
         raise ImageError(f'{path}: damaged or truncated picture ({os.path.getsize(path)} bytes cannot hold '
                          f'{image.width} x {image.height} pixels); save or copy it again.')
 
@@ -141,10 +144,11 @@ def _array_to_picture(array):
                          '[height, width, 1 to 4].')
     if array.dtype != np.uint8:
         array = _to_unit(array)
+    # Idle colour goes first, as there may be less to compute with.
     if array.shape[2] in (1, 3):
-        return _from_bytes(_drop_idle_colour(array))  # in this order, as there may be less to convert
-    array = _from_bytes(array)
-    return _drop_idle_colour(_fill_transparent(array[:, :, :-1], array[:, :, -1:]))
+        return _from_bytes(_drop_idle_colour(array))
+    colour, alpha = _drop_idle_colour(array[:, :, :-1]), array[:, :, -1:]
+    return _drop_idle_colour(_fill_transparent(_from_bytes(colour), _from_bytes(alpha)))
 
 
 def _from_bytes(array):
@@ -175,7 +179,7 @@ def _drop_idle_colour(array):
     """[h, w, 1] of a [h, w, 3] whose channels are alike; anything else as it is."""
     if array.shape[2] == 3:
         first = array[:, :, 0]
-        if np.array_equal(first, array[:, :, 1]) and np.array_equal(first, array[:, :, 2]):
+        if (first == array[:, :, 1]).all() and (first == array[:, :, 2]).all():
             return array[:, :, :1]
     return array
 

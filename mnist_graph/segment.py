@@ -89,7 +89,7 @@ def _cut_out(ink, parts, keep):
     top, bottom = parts.top[keep].min(), parts.bottom[keep].max()
     left, right = parts.left[keep].min(), parts.right[keep].max()
     inside = np.s_[max(0, top - 1):bottom + 1, max(0, left - 1):right + 1]
-    mask = parts.mask(keep)[inside]
+    mask = ink[inside] >= INK_THRESHOLD if keep.all() else parts.mask(keep)[inside]
     grown = mask.copy()
     grown[1:] |= mask[:-1]
     grown[:-1] |= mask[1:]
