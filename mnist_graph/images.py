@@ -156,7 +156,8 @@ def normalize(ink):
     top, bottom, left, right = _box(large, 0.5)
     scale = max(bottom - top, right - left) / INK_SIDE
     y, x = _centre_of_mass(large)
-    rows, columns = _averages(large.shape, scale, (_window(y, top, bottom, scale), _window(x, left, right, scale)))
+    rows, columns = _averages(large.shape, (IMAGE_SIDE, IMAGE_SIDE), scale,
+                              (_window(y, top, bottom, scale), _window(x, left, right, scale)))
     image = rows @ large @ columns.T
     return image / max(float(image.max()), 1e-6)
 
@@ -168,19 +169,6 @@ def _window(centre, start, stop, scale):
     stop, stays whole.
     """
     return max(min(centre - CENTRE * scale, start), stop - IMAGE_SIDE * scale)
-
-
-def _averages(shape, scale, starts):
-    """float32 [28, length], for the length of each axis: what averages over 28 stretches of `scale` pixels each.
-
-    The first begins at `starts` of the axis. Both axes are computed in one, as
-    that is the time of either.
-    """
-    edges = np.float32(starts)[:, None] + np.float32(scale) * _counted(IMAGE_SIDE + 1)
-    share_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
-    np.minimum(np.maximum(share_before, 0, out=share_before), 1, out=share_before)
-    averages = (share_before[:, 1:] - share_before[:, :-1]) * np.float32(1 / scale)
-    return averages[0, :, :shape[0]], averages[1, :, :shape[1]]
 
 
 @functools.lru_cache(maxsize=256)
@@ -203,28 +191,37 @@ def _enlarge(ink):
     Returns:
       float32 [height, width] in [0, 1], box's longest side 20 * WIDTH_SCALE.
     """
-    ink = ink / max(float(ink.max()), 1e-6)
-    top, bottom, left, right = _box(ink, 0.3)
-    ink = _with_margin(ink, 2)
-    longest = max(bottom - top, right - left)
-    scale = INK_SIDE * WIDTH_SCALE / longest
-    size = tuple(max(1, round((side + 2) * scale))
-                 for side in (right - left, bottom - top))
+    full = max(float(ink.max()), 1e-6)
+    box = _box(ink, 0.3 * full)
+    scale = max(box[1] - box[0], box[3] - box[2]) / (INK_SIDE * WIDTH_SCALE)
     # One pixel around the box comes along, as the edge fades over it.
-    box = (left + 1, top + 1, right + 3, bottom + 3)
-    large = np.asarray(Image.fromarray(ink).resize(size, Image.Resampling.BICUBIC, box=box))
+    shape = [round((stop - start + 2) / scale) + 4 * WIDTH_SCALE for start, stop in (box[:2], box[2:])]
+    starts = [(start + stop - length * scale) / 2 for start, stop, length in zip(box[::2], box[1::2], shape)]
+    rows, columns = (_interpolation if scale < 1 else _averages)(ink.shape, shape, scale, starts)
     # Enlarging blurs the edges, which the later reduction does once more.
-    large = 1.5 * large - 0.25
-    large = np.minimum(np.maximum(large, 0, out=large), 1, out=large)
-    return _with_margin(large, 2 * WIDTH_SCALE)
+    large = (rows * np.float32(1.5 / full)) @ ink @ columns.T - np.float32(0.25)
+    return np.minimum(np.maximum(large, 0, out=large), 1, out=large)
 
 
-def _with_margin(ink, margin):
-    """Puts zeros around float32 [h, w]; `np.pad` takes longer."""
-    height, width = ink.shape
-    result = np.zeros((height + 2 * margin, width + 2 * margin), np.float32)
-    result[margin:-margin, margin:-margin] = ink
-    return result
+def _interpolation(shape, new_shape, scale, starts):
+    """As `_averages`, for a scale below 1: what interpolates linearly at the middles of these stretches."""
+    places = np.float32(starts)[:, None] + np.float32(scale) * (_counted(max(new_shape)) + np.float32(0.5))
+    weights = np.abs(places[:, :, None] - (_counted(max(shape)) + np.float32(0.5)))
+    np.maximum(np.subtract(1, weights, out=weights), 0, out=weights)
+    return weights[0, :new_shape[0], :shape[0]], weights[1, :new_shape[1], :shape[1]]
+
+
+def _averages(shape, new_shape, scale, starts):
+    """float32 [new length, length], for each axis: what averages over stretches of `scale` pixels each.
+
+    The first begins at `starts` of the axis; all around is zero. Both axes are
+    computed in one, as that is the time of either.
+    """
+    edges = np.float32(starts)[:, None] + np.float32(scale) * _counted(max(new_shape) + 1)
+    share_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
+    np.minimum(np.maximum(share_before, 0, out=share_before), 1, out=share_before)
+    weights = (share_before[:, 1:] - share_before[:, :-1]) * np.float32(1 / scale)
+    return weights[0, :new_shape[0], :shape[0]], weights[1, :new_shape[1], :shape[1]]
 
 
 def _centre_of_mass(image):

@@ -225,7 +225,7 @@ def _unmix(difference, paper, noise):
     signed = sign * seeds
     inked = signed > 0.6 * float(signed.max())
     if paper.size == 1:
-        return difference / seeds[inked].mean()
+        return difference / (seeds[inked].sum() / np.float32(np.count_nonzero(inked)))  # faster than `mean`
     ink = float((seeds + paper[::step, ::step].ravel()[chosen])[inked].mean())
     full = ink - paper
     # Where paper comes near the ink's shade, the quotient is held down.

@@ -198,12 +198,13 @@ def _fill_transparent(colour, alpha):
     cover = float(alpha.sum()) / alpha.size
     if cover >= 0.999 or cover == 0:
         return colour if cover else np.ones_like(colour)
+    shown = colour * alpha
     if cover > 0.6:
         paper = np.median(colour[alpha[:, :, 0] > 0.5], axis=0)
     else:
-        ink = float((colour * alpha).mean(axis=(0, 1)).mean()) / cover
+        ink = float(shown.sum()) / shown.size / cover
         paper = np.float32(1.0 if ink < 0.5 else 0.0)
-    return colour * alpha + paper * (1 - alpha)
+    return shown + paper * (1 - alpha)
 
 
 def _reduce_image(image, longest_side):
