@@ -139,7 +139,8 @@ def _range(name: str, spec: str) -> Range:
     prefix = parts.pop(0) if parts[0] in ('log', 'int') else ''
     where = f'search={name}={spec}'
     if kind not in ('float', 'int'):
-        raise UsageError(f'{where}: --{name} has no range; list its values, with commas between them.')
+        within = ', and x within one, as in 512x256x128,128' if kind == 'ints' else ''
+        raise UsageError(f'{where}: --{name} has no range; list its values, with commas between them{within}.')
     if len(parts) not in ((2, 3) if prefix == 'int' else (2,)):
         raise UsageError(f'{where}: a range is lo:hi, log:lo:hi or int:lo:hi[:step].')
     if prefix == 'int' and kind != 'int':

@@ -38,7 +38,8 @@ def define_flags() -> None:
     cli.define('dataset', 'data_dir')
     flags.DEFINE_multi_string(
         'search', [], 'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
-        'int:lo:hi[:step]; in lists of numbers write x between them. Give it once for each searched flag.')
+        'int:lo:hi[:step]; in lists of numbers write x between them, as in hidden_units=512x256x128,128. Give it once '
+        'for each searched flag.')
     flags.DEFINE_enum('sampler', 'auto', list(SAMPLERS),
                       'How points are chosen: auto is grid for lists alone, and tpe with ranges or --n_trials.')
     flags.DEFINE_integer('n_trials', None, 'Points to try; a grid tries all of its own.', lower_bound=1,
