@@ -23,6 +23,8 @@ from mnist_graph.idx import read_idx
 _IDX_NAME = re.compile(r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?')
 _NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
 _MAX_CLASSES = 1000
+# Pixels: the longest side of pictures that are not made digits. Larger ones are photographs.
+_LARGEST_AS_IT_IS = 256
 # As for IDX files: what a compressed member may expand to, times its packed size.
 _MAX_EXPANSION = 40
 _ALWAYS_ALLOWED_BYTES = 1 << 20
@@ -234,12 +236,23 @@ def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str],
 
 
 def _read_pictures(paths: list[str]) -> np.ndarray:
-    """uint8 [n, height, width, channels] of all files: as they are if all have one size, else made digits."""
+    """uint8 [n, height, width, channels] of all files.
+
+    They are taken as they are if all have one size, of at most
+    _LARGEST_AS_IT_IS pixels; else each is made a digit.
+    """
     from mnist_graph import images
 
-    pictures = [images.read_picture(path) for path in paths]
+    pictures = []
+    for path in paths:
+        picture = images.read_picture(path, longest_side=_LARGEST_AS_IT_IS + 1)
+        if max(picture.shape) > _LARGEST_AS_IT_IS or pictures and picture.shape[:2] != pictures[0].shape[:2]:
+            return np.stack([_to_bytes(images.picture_to_digit(path)[..., np.newaxis]) for path in paths])
+        pictures.append(_to_bytes(picture))
     if any(picture.shape[2] == 3 for picture in pictures):  # grey ones among them were reduced to one channel
         pictures = [np.broadcast_to(picture, (*picture.shape[:2], 3)) for picture in pictures]
-    if len({picture.shape for picture in pictures}) > 1:
-        pictures = [images.picture_to_digit(path)[..., np.newaxis] for path in paths]
-    return np.stack([np.round(picture * 255).astype(np.uint8) for picture in pictures])
+    return np.stack(pictures)
+
+
+def _to_bytes(picture: np.ndarray) -> np.ndarray:
+    return np.round(picture * 255).astype(np.uint8)

@@ -78,7 +78,8 @@ def load_data(described):
     dataset_flag = FLAGS.dataset if is_given else described.dataset_flag
     same_data = dataset_flag in (described.dataset_flag, described.dataset)
     folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
-    dataset = data.load(dataset_flag, folder, described.hparams.n_validation, show_progress=sys.stderr.isatty())
+    n_validation = described.hparams.n_validation if FLAGS.split == 'validation' else 0
+    dataset = data.load(dataset_flag, folder, n_validation, show_progress=sys.stderr.isatty())
     if dataset.notice:
         cli.note(dataset.notice)
     wanted, given = described.input_spec[:4], dataset.input_spec()[:4]

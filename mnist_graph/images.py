@@ -191,15 +191,17 @@ def _enlarge(ink):
     Returns:
       float32 [height, width] in [0, 1], box's longest side 20 * WIDTH_SCALE.
     """
-    full = max(float(ink.max()), 1e-6)
-    box = _box(ink, 0.3 * full)
-    scale = max(box[1] - box[0], box[3] - box[2]) / (INK_SIDE * WIDTH_SCALE)
+    top, bottom, left, right = _box(ink, 0.3 * max(float(ink.max()), 1e-6))
+    scale = max(bottom - top, right - left) / (INK_SIDE * WIDTH_SCALE)
     # One pixel around the box comes along, as the edge fades over it.
-    shape = [round((stop - start + 2) / scale) + 4 * WIDTH_SCALE for start, stop in (box[:2], box[2:])]
-    starts = [(start + stop - length * scale) / 2 for start, stop, length in zip(box[::2], box[1::2], shape)]
+    ink = ink[max(0, top - 1):bottom + 1, max(0, left - 1):right + 1]
+    shape = [round((side + 2) / scale) + 4 * WIDTH_SCALE for side in (bottom - top, right - left)]
+    middle = min(top, 1) + (bottom - top) / 2, min(left, 1) + (right - left) / 2
+    starts = [at - length * scale / 2 for at, length in zip(middle, shape)]
     rows, columns = (_interpolation if scale < 1 else _averages)(ink.shape, shape, scale, starts)
+    large = rows @ ink @ columns.T
     # Enlarging blurs the edges, which the later reduction does once more.
-    large = (rows * np.float32(1.5 / full)) @ ink @ columns.T - np.float32(0.25)
+    large = large * (1.5 / max(float(large.max()), 1e-6)) - 0.25
     return np.minimum(np.maximum(large, 0, out=large), 1, out=large)
 
 
@@ -244,10 +246,11 @@ def plain_resize(source, height, width, channels):
       float32 [height, width, channels] in [0, 1].
 
     Raises:
-      ImageError: the picture cannot be read.
+      ImageError: the picture cannot be read, or no picture has so many channels.
     """
     if channels not in (1, 3):
-        raise ValueError(f'channels is {channels}; use 1 or 3')
+        raise ImageError(f'{source}: a picture has 1 channel or 3, but the model reads {channels}; '
+                         'only arrays can be given to it.')
     picture = read_picture(source, longest_side=max(256, 2 * height, 2 * width))
     if channels == 1 and picture.shape[2] == 3:
         # ITU-R BT.601 luma.

@@ -57,7 +57,8 @@ def find(model_dirs: list[str] | None, which: str = 'last') -> Found:
 
 def _split_list(entry: str) -> list[str]:
     """'a,b' is two folders, unless there is a folder of that very name."""
-    return [entry] if os.path.isdir(entry) else [folder for folder in entry.split(',') if folder]
+    folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
+    return [os.path.expanduser(folder) for folder in folders if folder]
 
 
 class SavedModel(NamedTuple):

@@ -74,7 +74,7 @@ def main(arguments) -> int:
             listener=printer, should_stop=lambda: stop.how(printer))
     show(found)
     left = found.sweep.n_trials - found.n_ended
-    if left and (stop or FLAGS.timeout and time.monotonic() - begun > FLAGS.timeout):
+    if left and (stop or FLAGS.timeout is not None and time.monotonic() - begun > FLAGS.timeout):
         cli.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
     return 128 + stop.signal if stop else 0
 
@@ -124,7 +124,7 @@ def place_from_flags():
         raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
     from mnist_graph.sweep_place import Place
 
-    return Place(folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
+    return Place(os.path.expanduser(folder) if folder else time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
                  FLAGS.dataset if FLAGS['dataset'].present else None, FLAGS.data_dir)
 
 

@@ -108,6 +108,8 @@ def make(space: Space, base: HParams, sampler: str = 'auto', pruner: str = 'none
         if n_trials > size:
             raise UsageError(f'n_trials={n_trials}: the lists have {size} points, and a point trained again gives the '
                              f'same; leave --n_trials out, or search some seeds, too.')
+    if 'n_iterations' in space and _highest(space, base, 'n_epochs'):
+        raise UsageError('search=n_iterations: has no effect beside --n_epochs; search one of them, without the other.')
     if _lowest(space, base, 'n_validation') == 0:
         raise UsageError('n_validation=0: trials are ranked by their accuracy on validation images; '
                          'hold some out with --n_validation.')
@@ -125,12 +127,16 @@ def _lowest(space: Space, base: HParams, name: str) -> float:
     return one.low if isinstance(one, search_space.Range) else min(one.values)
 
 
+def _highest(space: Space, base: HParams, name: str) -> float:
+    one = space.get(name)
+    if one is None:
+        return getattr(base, name)
+    return one.high if isinstance(one, search_space.Range) else max(one.values)
+
+
 def largest_validation(sweep: Sweep) -> int:
     """The most validation pictures that a trial may hold out."""
-    one = sweep.space.get('n_validation')
-    if one is None:
-        return sweep.base.n_validation
-    return one.high if isinstance(one, search_space.Range) else max(one.values)
+    return _highest(sweep.space, sweep.base, 'n_validation')
 
 
 def from_description(described: Mapping[str, Any], where: str) -> Sweep:

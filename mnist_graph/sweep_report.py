@@ -127,7 +127,8 @@ def best_flags(sweep: Sweep, best: Row, dataset_flags: Sequence[str]) -> str:
     """The flagfile with which main makes this row's weights again, to the last bit."""
     values = sweep.hparams(best.values)
     hparams = [flag_text(name, getattr(values, name)) for name in SPECS
-               if name in sweep.space or getattr(values, name) != DEFAULTS[name]]
+               if (name in sweep.space or getattr(values, name) != DEFAULTS[name])
+               and not (name == 'n_iterations' and values.n_epochs)]  # which main refuses, as it has no effect
     lines = [f'# Trial {best.trial} of the sweep: validation accuracy {best.accuracy:.4f} after {best.steps} steps.',
              f'# SHA-256 of its weights: {best.weights_sha256}',
              *hparams, *dataset_flags,

@@ -90,7 +90,7 @@ def search(store: Store, wanted: Callable[[Sweep | None], Sweep], place: sweep_p
     store.adopt(sweep)
     os.makedirs(place.sweep_dir, exist_ok=True)
     sweep_place.remember_data(place, settings)
-    deadline = time.monotonic() + timeout if timeout else None
+    deadline = time.monotonic() + timeout if timeout is not None else None
 
     def stopping() -> int:
         return should_stop() or int(deadline is not None and time.monotonic() > deadline)
@@ -158,6 +158,8 @@ def _test_winner(store: Store, pool: WorkerPool, listener: Listener, should_stop
     while best and str(best.trial) not in store.test_result():
         with store.lock(wait=False) as held:
             if not held:
+                if should_stop():
+                    return
                 time.sleep(1)
             elif str(best.trial) not in store.test_result():
                 outcome = _test(store, pool, best, should_stop)

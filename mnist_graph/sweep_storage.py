@@ -69,8 +69,9 @@ class Store:
         names = optuna.get_all_study_names(self._storage)
         if study_name not in names and not create:
             raise UsageError(f'{where}: holds no sweep yet; start one with --search=FLAG=SPEC.')
-        self._study = optuna.create_study(storage=self._storage, study_name=study_name, direction='maximize',
-                                          load_if_exists=True)
+        self._study = (optuna.load_study(storage=self._storage, study_name=study_name) if study_name in names else
+                       optuna.create_study(storage=self._storage, study_name=study_name, direction='maximize',
+                                           load_if_exists=True))  # as another machine may just have made it
         self._study_id = self._storage.get_study_id_from_name(study_name)
         described = self._study.user_attrs.get(_DESCRIPTION)
         if described is None and self._study.get_trials(deepcopy=False):

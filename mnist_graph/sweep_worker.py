@@ -191,11 +191,14 @@ def _tested_variables(network) -> dict[str, Any]:
 
 
 def _set_values(network, sess, values: dict[str, Any]) -> None:
-    """Gives `_tested_variables` values, through the inputs of their initializers."""
+    """Gives `_tested_variables` values, through the inputs of their initializers.
+
+    One by one, as a weight's input is its average's, too.
+    """
     import tensorflow.compat.v1 as tf
 
-    initializers = [variable.initializer for variable in tf.nest.flatten(_tested_variables(network))]
-    sess.run(initializers, dict(zip((one.inputs[1] for one in initializers), tf.nest.flatten(values))))
+    for variable, value in zip(tf.nest.flatten(_tested_variables(network)), tf.nest.flatten(values)):
+        sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
 
 
 def weights_sha256(weights: dict[str, Any], biases: dict[str, Any]) -> str:

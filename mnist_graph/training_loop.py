@@ -113,6 +113,7 @@ def gradients_in_towers(loss: Callable, rows: Sequence[Any], variables: Sequence
         with tf.name_scope(f'tower_{tower + 1}'):
             share = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
             part = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
-            losses.append(share * loss(*part))
+            # A short batch may leave a tower no row, whose mean is NaN: it has no share.
+            losses.append(tf.math.multiply_no_nan(loss(*part), share))
             gradients.append(tf.gradients(losses[-1], variables))
     return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)

@@ -207,11 +207,19 @@ def test_colour_tree(tmp_path):
     assert raw.train_images.shape == (3, 8, 8, 3) and (raw.train_images == grey).all(axis=(1, 2, 3)).any()
 
 
-def test_tree_of_photographs_becomes_digits(tmp_path):
+def test_tree_of_larger_pictures_of_one_size_keeps_their_pixels(tmp_path):
+    array = np.random.default_rng(0).integers(0, 256, (130, 120), np.uint8)
+    raw = read_folder(write_tree(tmp_path, {'train/1/a.png': array, 'test/1/a.png': 255 - array}))
+    np.testing.assert_array_equal(raw.train_images[0, :, :, 0], array)
+    np.testing.assert_array_equal(raw.test_images[0, :, :, 0], 255 - array)
+
+
+@pytest.mark.parametrize('sides', [(40, 60), (200, 250), (400, 400)])
+def test_tree_of_photographs_becomes_digits(tmp_path, sides):
     strokes = []
-    for side in (40, 60):
+    for side in sides:
         array = picture(230, (side, side))
-        array[side // 4:-side // 4, side // 2 - 2:side // 2 + 2] = 20
+        array[side // 4:-side // 4, side // 2 - side // 20:side // 2 + side // 20] = 20
         strokes.append(array)
     raw = read_folder(write_tree(tmp_path, {'train/1/a.png': strokes[0], 'train/1/b.png': strokes[1],
                                             'test/1/a.png': strokes[1]}))

@@ -147,6 +147,12 @@ def test_other_data_is_used_with_a_warning(evaluate):
     assert ended.err.count('\n') == 1 and 'trained on other data' in ended.err
 
 
+def test_other_data_may_be_smaller_than_what_the_model_held_out(evaluate):
+    arrays = [array for n in (9, 6) for array in (np.zeros((n, 28, 28), np.uint8), np.arange(n).astype(np.uint8) % 3)]
+    ended = evaluate(f'--data_dir={write_idx_folder("blank", arrays)}')  # 9 pictures, where 15 were held out
+    assert ended.code == 0 and 'Accuracy on test set (blank): 0.3333' in ended.out
+
+
 def test_data_that_does_not_fit_is_refused(evaluate):
     ended = evaluate(f'--data_dir={patterns_model().data}')
     assert ended.code == 1 and ended.out == '' and ended.err.count('\n') == 1

@@ -148,6 +148,25 @@ def test_blank_page_is_an_error(array):
     assert '\n' not in str(error.value)
 
 
+@pytest.mark.parametrize('length', [20, 60, 80, 96])
+@pytest.mark.parametrize('across', [False, True])
+def test_line_of_one_pixel_is_a_stroke(length, across):
+    page = np.zeros((96, 96), np.uint8)
+    page[(96 - length) // 2:(96 + length) // 2, 48] = 255
+    digit = images.picture_to_digit(page.T if across else page)
+    digit = digit.T if across else digit
+    assert digit.max() == 1 and 0 < np.count_nonzero(digit.sum(axis=0) > 1) <= 4
+    assert 18 <= np.count_nonzero(digit.sum(axis=1) > 0.5) <= 22
+
+
+def test_faint_background_is_not_enlarged():
+    """Only a pixel around the box comes along: strokes are measured on a margin of zeros."""
+    ink = np.full((40, 40), 60, np.uint8)
+    ink[10:30, 18:22] = 255
+    bare = np.where(ink == 255, ink, 0)
+    np.testing.assert_allclose(images.normalize(ink), images.normalize(bare), atol=0.15)
+
+
 def test_blank_file_is_named(tmp_path):
     Image.new('L', (40, 40), 255).save(tmp_path / 'empty_page.png')
     with pytest.raises(ImageError, match='empty_page.png'):
@@ -165,6 +184,8 @@ def test_plain_resize_keeps_the_picture():
     grey = images.plain_resize(colours, 8, 6, 1)
     np.testing.assert_allclose(grey[4, [0, 5], 0], (0.299, 0.114), atol=1e-3)
     assert images.plain_resize(np.full((9, 9), 128, np.uint8), 4, 4, 3).shape == (4, 4, 3)
+    with pytest.raises(ImageError, match='1 channel or 3, but the model reads 4'):
+        images.plain_resize(np.full((9, 9), 128, np.uint8), 4, 4, 4)
 
 
 def test_result_is_the_same_every_time():

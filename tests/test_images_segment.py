@@ -5,7 +5,7 @@ import pytest
 from drawn_pictures import correlation, draw_picture, draw_share
 
 from mnist_graph import images
-from mnist_graph.components import find_components
+from mnist_graph.components import bounding_box, find_components
 from mnist_graph.lines import remove_rules
 from mnist_graph.segment import isolate_digit
 from mnist_graph.stroke_width import THICKEST, THINNEST, WIDTH_SCALE, adjust_stroke_width, mean_stroke_width
@@ -27,19 +27,19 @@ def test_components_of_a_small_mask():
 
 
 def flood(mask):
-    """The areas of the 8-connected components, the slow way."""
-    left = {tuple(place) for place in np.argwhere(mask)}
-    areas = []
+    """The 8-connected components, the slow way: a sorted list of each one's sorted places."""
+    left = {tuple(place) for place in np.argwhere(mask).tolist()}
+    components = []
     while left:
-        front, area = [left.pop()], 0
+        front, places = [left.pop()], []
         while front:
             y, x = front.pop()
-            area += 1
+            places.append((y, x))
             near = {(y + j, x + i) for j in (-1, 0, 1) for i in (-1, 0, 1)} & left
             left -= near
             front += near
-        areas.append(area)
-    return sorted(areas)
+        components.append(sorted(places))
+    return sorted(components)
 
 
 @pytest.mark.parametrize('share', [0.1, 0.3, 0.4, 0.5, 0.7])
@@ -47,7 +47,13 @@ def test_components_of_random_masks(share):
     random = np.random.default_rng(int(share * 10))
     for shape in ((1, 1), (1, 20), (20, 1), (23, 31), (40, 40)):
         mask = random.random(shape) < share
-        assert sorted(find_components(mask).area) == flood(mask)
+        parts, expected = find_components(mask), flood(mask)
+        assert parts.area.tolist() == [len(places) for places in expected]  # in the order of their first pixels
+        for number, places in enumerate(expected):
+            only = parts.mask(np.arange(len(expected)) == number)
+            assert list(map(tuple, np.argwhere(only).tolist())) == places
+            assert bounding_box(only) == (parts.top[number], parts.bottom[number], parts.left[number],
+                                          parts.right[number])
 
 
 def test_component_that_winds():

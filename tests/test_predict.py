@@ -117,6 +117,13 @@ def test_reads_pictures_and_folders(predict):
     assert '; second guess ' in lines[0]
 
 
+def test_a_folder_in_the_home_folder(entry_point, monkeypatch):
+    one, = save_digits(1)
+    monkeypatch.setenv('HOME', os.path.dirname(digits_model().model))
+    ended = entry_point(one, '--model_dir=~/model', name='predict')
+    assert ended.code == 0 and ended.out.startswith('./1.png: 1'), ended.err
+
+
 def test_json_and_csv(predict):
     save_digits(0, 2)
     found = json.loads(predict('0.png', '2.png', '--format=json').out)

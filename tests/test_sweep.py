@@ -124,6 +124,10 @@ def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir
     report = sweep('--sweep_dir=lr', '--report')
     assert report.code == 0 and report.out == ended.out[ended.out.index('\n\n') + 1:]
     assert sweep(*flags).out == report.out and len(list((folder / 'logs').iterdir())) == n_logs
+    # Looking changes nothing.
+    journal = (folder / 'journal.log').read_bytes()
+    sweep('--sweep_dir=lr', '--report')
+    assert (folder / 'journal.log').read_bytes() == journal
     # A different sweep is refused.
     other = sweep('--sweep_dir=lr', '--resume', '--n_iterations=41')
     assert other.code == 2 and '--n_iterations: 40 -> 41' in other.err
@@ -134,6 +138,13 @@ def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir
     shown = {name: re.search(rf'{name} set.*: (\S+)', main.out)[1] for name in ('validation', 'test')}
     assert shown['validation'] == f'{float(lines["0"]["validation_accuracy"]):.4f}'
     assert f'alone: {shown["test"]}' in ended.out
+
+
+def test_no_time_no_trials(sweep, data_dir, fresh_folder, monkeypatch):
+    monkeypatch.setenv('HOME', str(fresh_folder))
+    ended = sweep('--search=dropout=0,0.1', *TINY, f'--data_dir={data_dir}', '--sweep_dir=~/s', '--timeout=0')
+    assert ended.code == 0 and 'No trial is complete yet.' in ended.out
+    assert 'Stopped with 2 of 2 points left' in ended.err and not (fresh_folder / 's' / 'logs').exists()
 
 
 def children_of(process):

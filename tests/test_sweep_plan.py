@@ -36,6 +36,8 @@ def test_samplers(search, options, sampler, n_trials):
     (GRID, {}, {'n_trials': 5}, 'the lists have 4 points'), (GRID, {}, {'n_trials': 5, 'sampler': 'random'}, '4 points'),
     (GRID, {'n_validation': 0}, {}, 'ranked by their accuracy on validation images'),
     (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
+    (['n_iterations=100,200'], {'n_epochs': 1}, {}, 'n_iterations: has no effect beside --n_epochs'),
+    (['n_iterations=100,200', 'n_epochs=0,1'], {}, {}, 'n_iterations: has no effect beside --n_epochs'),
     (GRID, {'n_iterations': 500}, {'pruner': 'median'}, '--eval_steps=500 is no less than --n_iterations=500'),
 ])
 def test_sweeps_that_make_no_sense(search, base, options, message):

@@ -5,7 +5,8 @@ import csv
 import pytest
 from sweep_fakes import FakePool, grid
 
-from mnist_graph import sweep_pictures, sweep_report
+from mnist_graph import search_space, sweep_pictures, sweep_plan, sweep_report
+from mnist_graph.hparams import HParams
 from mnist_graph.sweep_coordinator import Coordinator
 from mnist_graph.sweep_journal import JournalStore
 from mnist_graph.sweep_plan import DIVERGED
@@ -41,6 +42,13 @@ def test_results_and_winner_on_disk(store, tmp_path):
     assert [line for line in flags if not line.startswith('#')] == [
         '--n_iterations=300', '--batch_size=2', '--dropout=0.0', f'--seed={best.seed}', '--eval_steps=100',
         '--dataset=drawn', '--num_threads=1']
+
+
+def test_flagfile_leaves_out_iterations_that_epochs_overrule():
+    sweep = sweep_plan.make(search_space.parse(['n_epochs=0,2']), HParams(n_iterations=500))
+    for n_epochs, expected in ((0, ['--n_iterations=500', '--n_epochs=0']), (2, ['--n_epochs=2'])):
+        lines = sweep_report.best_flags(sweep, row(0, {'n_epochs': n_epochs}, 0.9), []).splitlines()
+        assert [line for line in lines if line.startswith('--n_') and 'threads' not in line] == expected
 
 
 def test_no_winner_no_flagfile(tmp_path):

@@ -1,10 +1,16 @@
-"""What a sweep's worker says of trials that cannot be trained."""
+"""What a sweep's worker says of trials that cannot be trained, and how it tests one that it still has."""
 
+import numpy as np
 import pytest
+from conftest import tiny_dataset
 
+from mnist_graph import runtime
 from mnist_graph.errors import CheckpointError, DataError, DivergedError, UsageError
+from mnist_graph.hparams import HParams
 from mnist_graph.sweep_plan import CRASHED, DIVERGED, UNUSABLE
-from mnist_graph.sweep_worker import Job, _outcome
+from mnist_graph.sweep_worker import Job, _outcome, _set_values, _tested_variables
+
+SPEC = tiny_dataset().input_spec()
 
 
 @pytest.mark.parametrize('error, expected', [
@@ -20,3 +26,21 @@ def test_errors(error, expected, capsys):
 
     assert _outcome(train, Job(7, {})) == expected
     assert bool(capsys.readouterr().err) == isinstance(error, ZeroDivisionError)  # a defect's traceback goes into the log
+
+
+@pytest.mark.parametrize('changes', [
+    {'ema_decay': 0.9}, {'ema_decay': 0.9, 'batch_norm': True, 'dropout': 0.5}], ids=['averages', 'everything'])
+def test_kept_values_come_back_into_a_graph_for_predictions(tf, changes):
+    """A weight and its average have the same first value; and nothing else needs one."""
+    from mnist_graph import graph
+
+    network = graph.build(HParams(hidden_units=(6, 5), **changes), SPEC, training=False)
+    random = np.random.default_rng(0)
+    values = tf.nest.map_structure(
+        lambda variable: (9 * random.random(variable.shape)).astype(variable.dtype.as_numpy_dtype),
+        _tested_variables(network))
+    with runtime.open_session(network, 1) as sess:
+        _set_values(network, sess, values)
+        tf.nest.map_structure(np.testing.assert_array_equal, sess.run(_tested_variables(network)), values)
+        answer = sess.run(network.probabilities, {network.X: np.ones((3, 64), np.float32), network.keep_prob: 1.0})
+    np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-5)
