@@ -47,6 +47,18 @@ class _HParamSerializer(flags.ArgumentSerializer):
         return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
 
 
+class _PathParser(flags.ArgumentParser):
+    """A path, whose ~ no shell expands after `--flag=`."""
+
+    def parse(self, argument):
+        return os.path.expanduser(argument)
+
+
+def define_path(name: str, help_text: str) -> None:
+    """Defines a flag for a path, None by default, for the entry point that calls this."""
+    flags.DEFINE(_PathParser(), name, None, help_text)
+
+
 def define_hparams() -> None:
     """Defines one flag for each field of HParams, for the entry point that calls this."""
     for name, spec in SPECS.items():
@@ -85,12 +97,12 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'dataset', 'auto', ['auto', 'mnist', 'drawn'],
         'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
         'else drawn.'),
-    'data_dir': lambda: flags.DEFINE_string(
-        'data_dir', None,
+    'data_dir': lambda: define_path(
+        'data_dir',
         'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
         'by default the cache folder that MNIST is downloaded into.'),
-    'model_dir': lambda: flags.DEFINE_string(
-        'model_dir', None, 'Folder of the run: by default a new one under runs/.'),
+    'model_dir': lambda: define_path(
+        'model_dir', 'Folder of the run: by default a new one under runs/.'),
     'trained_model_dir': lambda: flags.DEFINE_multi_string(
         'model_dir', None, 'Folder of a trained run, by default the newest; several flags or a comma-separated '
         'list average their probabilities.'),

@@ -23,7 +23,7 @@ def define_flags() -> None:
     flags.DEFINE_enum('split', 'test', ['validation', 'test'], 'Which part of the data set to measure on.')
     flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
                          lower_bound=1, upper_bound=9)
-    flags.DEFINE_string('report_dir', None, 'Folder to write pictures of the result into (needs matplotlib).')
+    cli.define_path('report_dir', 'Folder to write pictures of the result into (needs matplotlib).')
 
 
 def main(arguments) -> int:

@@ -23,7 +23,7 @@ def define_flags() -> None:
     """The hyperparameters, and how this run is to be done."""
     cli.define_hparams()
     cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
-    flags.DEFINE_string('image', None, 'Picture to predict at the end; by default test_img.png.')
+    cli.define_path('image', 'Picture to predict at the end; by default test_img.png.')
     flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
     flags.DEFINE_integer('save_steps', 1000, 'Iterations from one checkpoint to the next.', lower_bound=1)
@@ -137,8 +137,7 @@ def open_folder(run: Run, described):
 
     if FLAGS.resume:
         return RunFolder.reopen(run.model_dir, described, FLAGS.keep_checkpoints)
-    folder = os.path.expanduser(run.model_dir) if run.model_dir else make_new_folder()
-    return RunFolder.create(folder, described, FLAGS.keep_checkpoints)
+    return RunFolder.create(run.model_dir or make_new_folder(), described, FLAGS.keep_checkpoints)
 
 
 def read_image(mnist):

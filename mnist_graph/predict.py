@@ -26,7 +26,7 @@ def define_flags() -> None:
                       'How many digits a picture holds; auto reads several where that is plain.')
     flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
                          lower_bound=1, upper_bound=9)
-    flags.DEFINE_string('save_view', None, 'Picture file to write with what the network saw (needs matplotlib).')
+    cli.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
 
 
 def main(arguments) -> int:

@@ -26,7 +26,7 @@ def define_flags() -> None:
     flags.DEFINE_integer('n', 1, 'How many pictures to show.', lower_bound=1)
     flags.DEFINE_integer('n_validation', DEFAULTS['n_validation'],
                          'Training pictures held out for validation, the first so many.', lower_bound=0)
-    flags.DEFINE_string('output', None, 'Picture file to write, instead of characters in the terminal.')
+    cli.define_path('output', 'Picture file to write, instead of characters in the terminal.')
 
 
 def main(arguments) -> int:

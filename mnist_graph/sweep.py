@@ -48,7 +48,7 @@ def define_flags() -> None:
     flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)
     flags.DEFINE_integer('workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0,
                          upper_bound=1024)
-    flags.DEFINE_string('sweep_dir', None, 'Folder of the sweep and its results: by default a new one under runs/.')
+    cli.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
     flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')
     flags.DEFINE_string('study', None, 'Name of the sweep in --storage.')
     flags.DEFINE_boolean('resume', False, 'Go on with the sweep as it was begun; its flags need not be given again.')
@@ -124,7 +124,7 @@ def place_from_flags():
         raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
     from mnist_graph.sweep_place import Place
 
-    return Place(os.path.expanduser(folder) if folder else time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
+    return Place(folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
                  FLAGS.dataset if FLAGS['dataset'].present else None, FLAGS.data_dir)
 
 
@@ -145,8 +145,11 @@ def show(found) -> None:
     if found.importances:
         print('\nShare of the variance of accuracy that each explains alone: '
               + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items()))
-    for path in sweep_pictures.write(found):
-        print(f'Picture: {path}')
+    try:
+        for path in sweep_pictures.write(found):
+            print(f'Picture: {path}')
+    except OSError as error:
+        cli.note(f'{found.folder}: pictures cannot be written there ({error.strerror}).')
     if found.best is None:
         all_failed = found.n_ended and all(row.state == 'failed' for row in found.rows)
         print(f'Every trial so far failed; {sweep_report.RESULTS} in {found.folder} says why.' if all_failed
