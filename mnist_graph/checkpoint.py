@@ -193,7 +193,10 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
     """
     import tensorflow.compat.v1 as tf
 
-    saved = dict(tf.train.list_variables(checkpoint.prefix))
+    try:
+        saved = dict(tf.train.list_variables(checkpoint.prefix))
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(f'{checkpoint.prefix}: cannot be read ({_reason(error)}).') from None
     for variable in variables:
         name, shape = variable.op.name, variable.shape.as_list()
         if name not in saved:

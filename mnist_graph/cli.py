@@ -120,6 +120,9 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
     that several of them may be imported together.
     """
     define_flags()
+    for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end the program
+        if hasattr(stream, 'reconfigure'):
+            stream.reconfigure(errors='backslashreplace')
     # --help lists the flags of the program, which absl takes to be sys.argv[0]. That is
     # this module's name under `python -m`, but not under an installed command.
     for flag in FLAGS.get_key_flags_for_module(main.__module__):

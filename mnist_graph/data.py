@@ -45,6 +45,11 @@ class InputSpec(NamedTuple):
         return self.height * self.width * self.channels
 
 
+def are_digits(spec: InputSpec, class_names: tuple[str, ...]) -> bool:
+    """Whether pictures of these are made like MNIST's: 28x28, grey, and of classes that have numbers for names."""
+    return spec[:3] == (28, 28, 1) and all(name.isdecimal() for name in class_names)
+
+
 @dataclasses.dataclass(frozen=True, eq=False)
 class Split:
     """Pictures with their labels.
@@ -85,8 +90,10 @@ class Dataset(NamedTuple):
     notice: str = ''
 
     def flag_for_again(self, asked: str) -> str:
-        """The --dataset that gives this one again, whatever can be had by then, where `asked` gave it now."""
-        return 'drawn' if self.notice else asked
+        """The --dataset that gives this one again, or nothing, where `asked` gave it now."""
+        if self.notice:
+            return 'drawn'
+        return 'mnist' if self.name == 'mnist' else asked
 
     def input_spec(self, standardize: bool = False) -> InputSpec:
         """The shape of the pictures, and their mean and deviation if asked for."""
@@ -205,7 +212,8 @@ def pixel_statistics(images: np.ndarray) -> tuple[float, float]:
         counts += np.bincount(images[start:start + 1000].ravel(), minlength=256)
     values = np.arange(256) / 255
     mean = float(counts @ values / counts.sum())
-    return mean, float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum())) or 1.0
+    std = float(np.sqrt(counts @ (values - mean) ** 2 / counts.sum()))
+    return mean, std if std > 1e-6 else 1.0  # pixels that are all alike differ by rounding only
 
 
 def to_input(images: np.ndarray) -> np.ndarray:

@@ -81,7 +81,8 @@ def _idx_files(folder: str) -> dict[tuple[str, str], str]:
         return found
     prefixes = set()
     for name in names:
-        if match := _IDX_NAME.fullmatch(name):
+        # Archives have been seen that unpack to a folder of the same name.
+        if (match := _IDX_NAME.fullmatch(name)) and os.path.isfile(os.path.join(folder, name)):
             prefixes.add(match['prefix'])
             found.setdefault(('train' if match['part'] == 'train' else 'test', match['what']),
                              os.path.join(folder, name))
@@ -95,9 +96,6 @@ def _read_idx_files(name: str, folder: str, files: dict[tuple[str, str], str]) -
     paths = [files[key] for key in order]
     with ThreadPoolExecutor(4) as pool:  # unpacking releases the interpreter lock
         train_images, train_labels, test_images, test_labels = pool.map(read_idx, paths)
-    if os.path.basename(paths[0]).startswith('emnist'):
-        # EMNIST's files hold every picture transposed (Cohen et al. 2017).
-        train_images, test_images = train_images.swapaxes(1, 2), test_images.swapaxes(1, 2)
     for images, labels, images_path, labels_path in ((train_images, train_labels, *paths[:2]),
                                                      (test_images, test_labels, *paths[2:])):
         if images.ndim not in (3, 4) or 0 in images.shape:
@@ -106,6 +104,9 @@ def _read_idx_files(name: str, folder: str, files: dict[tuple[str, str], str]) -
             raise DataError(f'{labels_path}: holds an array of shape {labels.shape}, not a list of labels.')
         if len(images) != len(labels):
             raise DataError(f'{images_path} has {len(images)} pictures, but {labels_path} has {len(labels)} labels.')
+    if os.path.basename(paths[0]).startswith('emnist'):
+        # EMNIST's files hold every picture transposed (Cohen et al. 2017).
+        train_images, test_images = train_images.swapaxes(1, 2), test_images.swapaxes(1, 2)
     _check_same_shape(train_images, test_images, paths[2])
     n_classes = _n_classes(train_labels, test_labels, paths[1], paths[3])
     return RawData(name, train_images, train_labels, test_images, test_labels,
@@ -205,7 +206,7 @@ def _read_tree(name: str, folder: str) -> RawData:
         raise DataError(f'{test_root}: label {sorted(unknown)[0]!r} has no pictures in {train_root}.')
     train_files, train_labels = _labelled_files(train_root, class_names)
     test_files, test_labels = _labelled_files(test_root, class_names)
-    images = _read_pictures(train_files + test_files)
+    images = _read_pictures(train_files + test_files, all(name.isdecimal() for name in class_names))
     n_train = len(train_files)
     return RawData(name, images[:n_train], np.array(train_labels, np.int32),
                    images[n_train:], np.array(test_labels, np.int32), class_names, folder)
@@ -215,7 +216,7 @@ def _class_folders(root: str) -> tuple[str, ...]:
     names = [entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith('.')]
     if not names:
         raise DataError(f'{root}: has no folders; it must hold one for each label, as in {root}/7/picture.png.')
-    return tuple(sorted(names, key=lambda name: (not name.isdigit(), int(name) if name.isdigit() else 0, name)))
+    return tuple(sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)))
 
 
 def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str], list[int]]:
@@ -235,11 +236,13 @@ def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str],
     return [path for _, _, path in pairs], [label for _, label, _ in pairs]
 
 
-def _read_pictures(paths: list[str]) -> np.ndarray:
+def _read_pictures(paths: list[str], are_numbers: bool) -> np.ndarray:
     """uint8 [n, height, width, channels] of all files.
 
     They are taken as they are if all have one size, of at most
-    _LARGEST_AS_IT_IS pixels; else each is made a digit.
+    _LARGEST_AS_IT_IS pixels; else each is made a digit. So are grey ones of
+    28x28 that show numbers, dark on light perhaps, as `predict` will make
+    digits of what it reads; MNIST's own stay what they are.
     """
     from mnist_graph import images
 
@@ -247,11 +250,19 @@ def _read_pictures(paths: list[str]) -> np.ndarray:
     for path in paths:
         picture = images.read_picture(path, longest_side=_LARGEST_AS_IT_IS + 1)
         if max(picture.shape) > _LARGEST_AS_IT_IS or pictures and picture.shape[:2] != pictures[0].shape[:2]:
-            return np.stack([_to_bytes(images.picture_to_digit(path)[..., np.newaxis]) for path in paths])
+            return _read_digits(paths)
         pictures.append(_to_bytes(picture))
+    if are_numbers and {picture.shape for picture in pictures} == {(28, 28, 1)}:
+        return _read_digits(paths)
     if any(picture.shape[2] == 3 for picture in pictures):  # grey ones among them were reduced to one channel
         pictures = [np.broadcast_to(picture, (*picture.shape[:2], 3)) for picture in pictures]
     return np.stack(pictures)
+
+
+def _read_digits(paths: list[str]) -> np.ndarray:
+    from mnist_graph import images
+
+    return np.stack([_to_bytes(images.picture_to_digit(path)[..., np.newaxis]) for path in paths])
 
 
 def _to_bytes(picture: np.ndarray) -> np.ndarray:

@@ -5,7 +5,7 @@ import os
 from typing import Any, NamedTuple
 
 from mnist_graph import __version__, files
-from mnist_graph.data import Dataset, InputSpec
+from mnist_graph.data import Dataset, InputSpec, are_digits
 from mnist_graph.errors import CheckpointError, UsageError
 from mnist_graph.hparams import HParams, differences
 
@@ -44,7 +44,7 @@ class Description(NamedTuple):
     @property
     def reads_digits(self) -> bool:
         """Whether pictures are to be made into MNIST's 28x28 digits before they are fed."""
-        return self.input_spec[:3] == (28, 28, 1)
+        return are_digits(self.input_spec, self.class_names)
 
 
 def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: str | None,

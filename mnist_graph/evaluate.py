@@ -37,7 +37,7 @@ def main(arguments) -> int:
     described = found.descriptions[0]
     for problem in found.problems:
         cli.note(f'{problem}; using the checkpoint before it.')
-    dataset, split = load_data(described)
+    dataset, split = load_data(found.descriptions)
 
     from mnist_graph import runtime
     runtime.import_tensorflow()
@@ -61,12 +61,12 @@ def main(arguments) -> int:
     return 0
 
 
-def load_data(described):
+def load_data(descriptions):
     """The data set and its asked-for split.
 
-    Without flags that is what the model was trained on. A data set given by
-    flags is split as the model's was, so that validation pictures are none that
-    it was trained on.
+    Without flags that is what the (first) model was trained on. A data set
+    given by flags is split as the models' were, so that validation pictures are
+    none that any of them was trained on.
 
     Raises:
       DataError: The pictures are of another shape, or have other classes, than the model's.
@@ -74,11 +74,14 @@ def load_data(described):
     """
     from mnist_graph import data
 
+    described = descriptions[0]
     is_given = FLAGS['dataset'].present or FLAGS.data_dir
     dataset_flag = FLAGS.dataset if is_given else described.dataset_flag
     same_data = dataset_flag in (described.dataset_flag, described.dataset)
     folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
-    n_validation = described.hparams.n_validation if FLAGS.split == 'validation' else 0
+    if not is_given and folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
+        raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
+    n_validation = min(each.hparams.n_validation for each in descriptions) if FLAGS.split == 'validation' else 0
     dataset = data.load(dataset_flag, folder, n_validation, show_progress=sys.stderr.isatty())
     if dataset.notice:
         cli.note(dataset.notice)
@@ -89,9 +92,10 @@ def load_data(described):
     if dataset.class_names != described.class_names:
         raise DataError(f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
                         f'{_listed(described.class_names)}; give another --data_dir or --model_dir.')
-    if dataset.fingerprint != described.fingerprint:
-        cli.note(f'The model was trained on other data ({described.dataset}, {described.fingerprint}) '
-                 f'than this ({dataset.name}, {dataset.fingerprint}).')
+    for each in descriptions:
+        if dataset.fingerprint != each.fingerprint:
+            cli.note(f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
+                     f'than this ({dataset.name}, {dataset.fingerprint}).')
     split = getattr(dataset, FLAGS.split)
     if not len(split):
         raise UsageError(f'--split={FLAGS.split}: the model was trained with --n_validation=0, so that is empty; '

@@ -3,6 +3,7 @@
     tensorboard --logdir=runs
 """
 
+import contextlib
 import io
 import math
 import os
@@ -51,8 +52,10 @@ class EventFiles(Monitor):
     def __enter__(self) -> 'EventFiles':
         return self
 
-    def __exit__(self, *error) -> None:
-        self._writer.close()
+    def __exit__(self, kind, error, traceback) -> None:
+        # What ended the training, a full disk perhaps, may keep these from being written, too.
+        with contextlib.suppress(Exception) if error else contextlib.nullcontext():
+            self._writer.close()
 
     def _scalars(self, step: int, values: dict[str, float]) -> None:
         self._writer.add_summary(tf.Summary(value=[

@@ -32,9 +32,12 @@ class FolderLock:
             owner = self._file.read().strip() or 'unknown'
             self._file.close()
             raise CheckpointError(f'{folder}: is in use by process {owner}; wait for it or give another folder.') from None
-        self._file.truncate(0)
-        self._file.write(str(os.getpid()))
-        self._file.flush()
+        try:
+            self._file.truncate(0)
+            self._file.write(str(os.getpid()))
+            self._file.flush()
+        except OSError as error:
+            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
 
     def release(self) -> None:
         """Frees the folder."""

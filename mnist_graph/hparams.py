@@ -32,6 +32,7 @@ class Spec(NamedTuple):
       lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
       choices: The values of an enum.
       may_be_empty: Whether a list of kind 'ints' may hold no number.
+      length: How many numbers a list holds; None is any.
     """
 
     kind: str
@@ -42,6 +43,7 @@ class Spec(NamedTuple):
     open_upper: bool = False
     choices: tuple[str, ...] = ()
     may_be_empty: bool = False
+    length: int | None = None
 
     def describe_bounds(self) -> str:
         """'above 0 and at most 10': the bounds as an error message says them."""
@@ -121,7 +123,8 @@ class HParams:
         'mlp', 'Network: fully connected layers, or convolutions followed by the layers of --hidden_units.',
         ('mlp', 'cnn'))
     filters: tuple[int, ...] = _field(
-        (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096)
+        (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096,
+        length=3)
     batch_norm: bool = _bool(
         False, 'Shift and scale the units of every hidden layer to mean 0 and standard deviation 1 over each batch.')
     initializer: str = _enum(
@@ -239,7 +242,7 @@ def _expected(spec: Spec) -> str:
     if spec.kind == 'enum':
         return 'must be one of ' + ', '.join(spec.choices)
     noun = {'float': 'must be a number', 'int': 'must be a whole number', 'bool': 'must be true or false',
-            'ints': 'must be whole numbers separated by commas, each'}[spec.kind]
+            'ints': f'must be {f"{spec.length} " if spec.length else ""}whole numbers separated by commas, each'}[spec.kind]
     return f'{noun} {spec.describe_bounds()}'.rstrip()
 
 
@@ -259,7 +262,7 @@ def _checked(name: str, spec: Spec, value: Any) -> Any:
         good = float(value)
     elif spec.kind == 'ints' and isinstance(value, (list, tuple)):
         whole = tuple(int(number) for number in value if is_int(number) and spec.allows(number))
-        if len(whole) == len(value) and (whole or spec.may_be_empty):
+        if len(whole) == len(value) and (whole or spec.may_be_empty) and spec.length in (None, len(whole)):
             good = whole
     if good is None:
         shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)

@@ -68,7 +68,7 @@ def picture_to_digits(source, digits='auto'):
     if digits not in ('one', 'many', 'auto'):
         raise ValueError(f"digits is {digits!r}; use 'one', 'many' or 'auto'")
     picture = read_picture(source)
-    ready = mnist_digit(picture)
+    ready = mnist_digit(picture) if digits != 'many' else None
     if ready is not None:
         return ready[None]
     try:

@@ -8,6 +8,7 @@
 
 import contextlib
 import os
+import shlex
 import sys
 from typing import NamedTuple
 
@@ -70,7 +71,7 @@ def main(arguments) -> int:
                 save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop), n_threads=run.n_threads)
         if not result.finished:
             cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
-                     f'python -m mnist_graph.main --resume --model_dir={folder.path}')
+                     f'python -m mnist_graph.main --resume --model_dir={shlex.quote(folder.path)}')
             return 128 + stop.signal
         if result.stopped_early:
             print(f'Stopped early after step {result.progress.step}: the best validation accuracy was '
@@ -146,11 +147,11 @@ def read_image(mnist):
     Without --image that is test_img.png, if it is there to be read, or else the
     same picture drawn anew. None where the network reads no digits.
     """
-    from mnist_graph import drawn, images
+    from mnist_graph import data, drawn, images
 
     spec = mnist.input_spec()
     source = FLAGS.image or ('test_img.png' if os.path.exists('test_img.png') else drawn.test_picture())
-    if (spec.height, spec.width, spec.channels) == (28, 28, 1):
+    if data.are_digits(spec, mnist.class_names):
         return images.picture_to_digit(source)[None, :, :, None]
     return images.plain_resize(source, spec.height, spec.width, spec.channels)[None] if FLAGS.image else None
 

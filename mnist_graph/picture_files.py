@@ -59,7 +59,8 @@ def read_picture(source, longest_side=WORKING_SIDE):
             # Pillow warns of what is refused below, and of flaws in a file's
             # tags that do not keep it from being read.
             warnings.simplefilter('ignore')
-            with Image.open(path) as image:
+            # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
+            with open(path, 'rb') as file, Image.open(file) as image:
                 _check_png_holds_its_pixels(image, path)
                 return _decode(image, path, longest_side, may_draft=True)
     except Image.DecompressionBombError:
@@ -164,7 +165,7 @@ def _to_unit(array):
         scale = np.iinfo(array.dtype).max
     elif array.dtype.kind in 'iuf':
         # 32-bit pictures carry no scale of their own: 1, 8 or 16 bits'.
-        scales = (255, 65535) if array.dtype.kind in 'iu' else (1, 255, 65535)
+        scales = (1, 255, 65535)
         array = np.nan_to_num(array.astype(np.float64), posinf=0, neginf=0)
         top = float(array.max())
         scale = next((scale for scale in scales if top <= 1.5 * scale), top)
@@ -187,9 +188,10 @@ def _drop_idle_colour(array):
 def _fill_transparent(colour, alpha):
     """Puts paper behind a picture with transparency.
 
-    Where the picture is mostly transparent, what is opaque is the ink and the
-    paper is white or black, whichever is farther from the ink. Where it is
-    mostly opaque, it brings its own paper, whose typical colour fills the rest.
+    Where the picture is mostly transparent or what is opaque has one colour,
+    that is the ink, and the paper is white or black, whichever is farther from
+    it. Where it is mostly opaque and has several, it brings its own paper,
+    whose typical colour fills the rest.
 
     Args:
       colour: float32 [h, w, 1 or 3] in [0, 1].
@@ -199,8 +201,9 @@ def _fill_transparent(colour, alpha):
     if cover >= 0.999 or cover == 0:
         return colour if cover else np.ones_like(colour)
     shown = colour * alpha
-    if cover > 0.6:
-        paper = np.median(colour[alpha[:, :, 0] > 0.5], axis=0)
+    opaque = colour[alpha[:, :, 0] > 0.5]
+    if cover > 0.6 and np.ptp(opaque, axis=0).max(initial=0) > 0.1:
+        paper = np.median(opaque, axis=0)
     else:
         ink = float(shown.sum()) / shown.size / cover
         paper = np.float32(1.0 if ink < 0.5 else 0.0)

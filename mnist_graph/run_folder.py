@@ -8,6 +8,7 @@
       events.out.tfevents*  for TensorBoard
 """
 
+import contextlib
 import json
 import os
 import time
@@ -53,7 +54,7 @@ def point_latest_at(folder: str) -> None:
     if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS) or not is_ours:
         return
     temporary = f'{LATEST}.{os.getpid()}.part'
-    os.symlink(os.path.basename(folder), temporary)
+    os.symlink(os.path.basename(os.path.abspath(folder)), temporary)
     os.replace(temporary, LATEST)
 
 
@@ -77,6 +78,10 @@ class RunFolder(Monitor):
           UsageError: It holds a model already.
           CheckpointError: It is in use, or cannot be written.
         """
+        if odd := set(os.path.abspath(folder)) & set('*?[\\'):
+            # TensorFlow takes the name of a checkpoint for a pattern when it reads it.
+            raise UsageError(f'{folder}: TensorFlow cannot read models from a folder with {" ".join(sorted(odd))} in its '
+                             f'name; give another --model_dir.')
         lock = FolderLock(folder)
         if os.path.exists(os.path.join(folder, description.FILENAME)):
             lock.release()
@@ -197,7 +202,8 @@ class RunFolder(Monitor):
             error.args = (f'{error} ' + (f'The checkpoint of step {found.step} in {self.path} is still good.' if found
                                          else 'No checkpoint was saved before that.'),)
         if self._metrics:
-            self._metrics.close()
+            with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # the disk that is full, again
+                self._metrics.close()
         self._lock.release()
 
 
@@ -243,7 +249,9 @@ def resolve(model_dir: str | None) -> str:
       CheckpointError: None was given and there is no run yet.
     """
     if model_dir:
-        return os.path.expanduser(model_dir)
+        folder = os.path.expanduser(model_dir)
+        # Not by way of a link, as runs/latest is, which may point elsewhere by and by.
+        return os.path.relpath(os.path.realpath(folder)) if os.path.islink(folder) else folder
     if not os.path.isdir(LATEST):
         raise CheckpointError(f'{LATEST}: there is no trained model yet; train one with '
                               f'python -m mnist_graph.main, or give --model_dir.')

@@ -105,7 +105,7 @@ def _candidates(parts, ink):
         return np.ones(1, bool)
     height, width = parts.shape
     longest = np.maximum(parts.height, parts.width)
-    substantial = longest >= 0.12 * max(height, width)
+    substantial = longest >= 0.12 * min(height, width)
     # A line from edge to edge, or a frame along three edges or more, is not
     # the digit if anything else could be.
     touches = ((parts.top == 0).astype(int) + (parts.bottom == height)

@@ -62,7 +62,7 @@ def opened(place: Place, create: bool, writable: bool = True):
         except Exception as error:
             # Optuna passes some of its database library's own errors on.
             if not (isinstance(error, optuna.exceptions.StorageInternalError)
-                    or type(error).__module__.startswith('sqlalchemy')):
+                    or type(error).__module__.startswith(('sqlalchemy', 'psycopg'))):
                 raise
             raise CheckpointError(f'{store.where}: the storage was lost; give the same command again to go on.') from None
 
@@ -73,8 +73,9 @@ def with_data(place: Place) -> Place:
     with contextlib.suppress(OSError, ValueError):
         with open(os.path.join(place.sweep_dir, _DATA), encoding='utf-8') as file:
             saved = json.load(file)
-    return place._replace(dataset=place.dataset or saved.get('dataset') or 'auto',
-                          data_dir=place.data_dir or saved.get('data_dir'))
+    # A folder that is given is looked into, whatever was used before; the sweep then refuses other data.
+    dataset = place.dataset or (not place.data_dir and saved.get('dataset')) or 'auto'
+    return place._replace(dataset=dataset, data_dir=place.data_dir or saved.get('data_dir'))
 
 
 def remember_data(place: Place, settings: Settings) -> None:

@@ -160,8 +160,9 @@ def differences(old: Sweep, new: Sweep) -> list[str]:
         described = sweep.describe()
         searched = {f'--search={name}': spec for name, spec in described.pop('search').items()}
         fixed = {f'--{name}': value for name, value in described.pop('fixed').items()}
-        named = {{'fingerprint': 'data set', 'dataset': 'data set name'}.get(name, f'--{name}'): value
-                 for name, value in described.items()}
+        # The data set's name is that of a folder, which may be another on another machine.
+        named = {{'fingerprint': 'data set'}.get(name, f'--{name}'): value
+                 for name, value in described.items() if name != 'dataset'}
         return {**searched, **fixed, **named}
 
     before, after = flat(old), flat(new)

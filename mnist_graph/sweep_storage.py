@@ -171,8 +171,14 @@ class Store:
         return None
 
     def _suggest(self, trial_id: int) -> dict[str, Any]:
-        """Lets the sampler choose values; they are kept with the trial."""
-        trial = optuna.trial.Trial(self._study, trial_id)
+        """Lets the sampler choose values; they are kept with the trial.
+
+        A Study keeps the trials that it has seen when it is first asked, until
+        its own `tell`, which is not used here: only a new one knows the others.
+        """
+        study = optuna.load_study(storage=self._storage, study_name=self._study.study_name,
+                                  sampler=self._study.sampler, pruner=self._study.pruner)
+        trial = optuna.trial.Trial(study, trial_id)
         for name, one in self.sweep.space.items():
             if isinstance(one, search_space.Choices):
                 trial.suggest_categorical(name, distribution(one).choices)

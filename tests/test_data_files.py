@@ -12,6 +12,7 @@ from PIL import Image
 
 from mnist_graph.data_files import has_some_files, read_folder
 from mnist_graph.errors import DataError, ImageError
+from mnist_graph.pen import draw_block
 
 NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
 
@@ -245,3 +246,32 @@ def test_tree_with_empty_folders_or_bad_pictures(tmp_path):
     (tmp_path / 'train/1/a.png').write_bytes(b'not a picture')
     with pytest.raises(ImageError, match='a.png'):
         read_folder(folder)
+
+
+def test_tree_of_small_numbers_becomes_digits_as_predict_will_make_them(tmp_path):
+    own = draw_block(np.array([3]), np.random.default_rng(1))[0]
+    raw = read_folder(write_tree(tmp_path / 'numbers', {'train/3/a.png': 255 - own, 'test/3/a.png': own}))
+    np.testing.assert_array_equal(raw.train_images[0, :, :, 0], own)
+    np.testing.assert_array_equal(raw.test_images[0, :, :, 0], own)
+    raw = read_folder(write_tree(tmp_path / 'words', {'train/shoe/a.png': 255 - own, 'test/shoe/a.png': own}))
+    np.testing.assert_array_equal(raw.train_images[0, :, :, 0], 255 - own)
+
+
+def test_odd_names_in_folders(tmp_path):
+    raw = read_folder(write_tree(tmp_path / 'tree', {
+        'train/2/a.png': picture(1), 'train/²/a.png': picture(2), 'test/2/a.png': picture(3)}))
+    assert raw.class_names == ('2', '²')
+    write_idx_folder(tmp_path / 'idx')
+    for name in ('t10k-images.idx3-ubyte', 'train-images.idx3-ubyte'):
+        (tmp_path / 'idx' / name).mkdir()  # as some archives unpack
+    assert len(read_folder(str(tmp_path / 'idx')).train_labels) == 60
+
+
+def test_emnist_labels_for_pictures(tmp_path):
+    folder = write_idx_folder(tmp_path)
+    for path in folder.iterdir():
+        what = path.name.replace('train', 'emnist-train').replace('t10k', 'emnist-t10k')
+        path.rename(folder / what)
+    (folder / 'emnist-train-images-idx3-ubyte').write_bytes((folder / 'emnist-train-labels-idx1-ubyte').read_bytes())
+    with pytest.raises(DataError, match='emnist-train-images.*holds an array of shape'):
+        read_folder(str(folder))

@@ -74,7 +74,8 @@ def test_bounds_hold(name):
      'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.'),
     ({'hidden_units': '512'},
      'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.'),
-    ({'filters': ()}, 'filters=: must be whole numbers separated by commas, each at least 1 and at most 4096.'),
+    ({'filters': ()}, 'filters=: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
+    ({'filters': (8, 8)}, 'filters=8,8: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
 ])
 def test_bad_values_are_refused_in_one_clear_line(values, message):
     with pytest.raises(UsageError) as caught:
@@ -126,7 +127,8 @@ def _values(name):
     if spec.kind == 'bool':
         return st.booleans()
     if spec.kind == 'ints':
-        return st.lists(st.integers(spec.lower, spec.upper), min_size=0 if spec.may_be_empty else 1, max_size=5).map(tuple)
+        return st.lists(st.integers(spec.lower, spec.upper), min_size=spec.length or int(not spec.may_be_empty),
+                        max_size=spec.length or 5).map(tuple)
     if spec.kind == 'int':
         return st.integers(spec.lower, spec.upper)
     return st.floats(spec.lower, spec.upper, exclude_min=spec.open_lower, exclude_max=spec.open_upper)

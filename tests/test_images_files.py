@@ -7,7 +7,7 @@ import zlib
 import numpy as np
 import pytest
 from drawn_pictures import correlation, draw_picture, draw_share
-from PIL import Image, PngImagePlugin
+from PIL import Image, ImageDraw, ImageOps, PngImagePlugin
 
 from mnist_graph import images, picture_files
 from mnist_graph.errors import ImageError
@@ -212,3 +212,33 @@ def test_too_much_text_in_a_png_is_an_error(tmp_path):
 def test_arrays_that_are_no_pictures(array):
     with pytest.raises(ImageError, match='not a picture'):
         images.read_picture(array)
+
+
+def test_long_integers_may_be_a_mask():
+    mask = np.asarray(draw_picture()) < 128
+    for kind in (np.int32, np.int64):
+        np.testing.assert_array_equal(images.picture_to_digit(mask.astype(kind)), images.picture_to_digit(mask))
+
+
+@pytest.mark.parametrize('orientation', [3, 6, 8])
+def test_turned_tiff_files_without_compression(tmp_path, orientation):
+    grey = draw_picture().convert('L').crop((0, 0, 120, 90))
+    exif = Image.Exif()
+    exif[0x0112] = orientation
+    grey.save(tmp_path / 'turned.tif', exif=exif, compression=None)
+    upright = ImageOps.exif_transpose(Image.open(io.BytesIO((tmp_path / 'turned.tif').read_bytes())))
+    np.testing.assert_allclose(images.read_picture(tmp_path / 'turned.tif', None)[:, :, 0],
+                               np.asarray(upright) / np.float32(255), atol=1e-6)
+
+
+@pytest.mark.parametrize('grey', [0, 255])
+def test_bold_digit_cut_out_on_transparency(grey):
+    """More ink than paper, and none of the paper is opaque."""
+    alpha = Image.new('L', (60, 100), 0)
+    draw = ImageDraw.Draw(alpha)
+    draw.ellipse((0, 0, 59, 99), fill=255)
+    draw.ellipse((22, 30, 37, 69), fill=0)
+    bold = Image.merge('LA', (Image.new('L', alpha.size, grey), alpha))
+    on_paper = Image.new('L', (100, 140), 255 - grey)
+    on_paper.paste(grey, (20, 20), alpha)
+    assert np.abs(images.picture_to_digit(bold) - images.picture_to_digit(on_paper)).mean() < 0.02

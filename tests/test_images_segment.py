@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 from drawn_pictures import correlation, draw_picture, draw_share
+from PIL import Image, ImageDraw
 
 from mnist_graph import images
 from mnist_graph.components import bounding_box, find_components
@@ -177,3 +178,20 @@ def test_stroke_width_is_brought_into_range(width, target):
     assert mean_stroke_width(ink) == pytest.approx(mean, rel=0.05)
     change = target - mean if target else 0
     assert adjust_stroke_width(ink)[60].sum() == pytest.approx(width + change, abs=1)
+
+
+def test_many_is_asked_of_pictures_of_28_pixels_too():
+    array = np.zeros((28, 28), np.uint8)
+    array[4:24, [8, 9, 18, 19]] = 255
+    assert len(images.picture_to_digits(array, 'many')) == 2 and len(images.picture_to_digits(array, 'one')) == 1
+
+
+@pytest.mark.parametrize('n', [5, 7])
+@pytest.mark.parametrize('digits', ['auto', 'many'])
+def test_frame_around_a_long_row_goes(n, digits):
+    page = Image.new('L', (60 * n + 20, 100), 255)
+    draw = ImageDraw.Draw(page)
+    draw.rectangle((6, 6, page.width - 7, 93), outline=0, width=2)
+    for number in range(n):
+        draw.ellipse((30 + 60 * number, 30, 60 + 60 * number, 70), outline=0, width=5)
+    assert len(images.picture_to_digits(page, digits)) == n

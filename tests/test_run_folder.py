@@ -276,3 +276,16 @@ def test_unreadable_metrics(tmp_path):
     assert read_metrics(str(tmp_path / 'gone')) == []
     (tmp_path / 'metrics.jsonl').write_bytes(b'\xff\xfe\n[1]\n{"step": "x"}\n{"step": 3}\n{"st')
     assert read_metrics(str(tmp_path)) == [{'step': 3}]
+
+
+def test_a_slash_at_the_end_of_a_new_folder(fresh_folder):
+    with RunFolder.create('runs/one/', described()):
+        assert os.path.realpath('runs/latest') == os.path.realpath('runs/one')
+    assert resolve('runs/latest') == os.path.join('runs', 'one')  # where a later run does not take it
+
+
+@pytest.mark.parametrize('name', ['runs/lr[1]', 'a*b', 'what?'])
+def test_names_that_tensorflow_takes_for_patterns(fresh_folder, name):
+    with pytest.raises(UsageError, match='TensorFlow cannot read models from a folder with'):
+        RunFolder.create(name, described())
+    assert not os.path.exists(name)

@@ -113,3 +113,9 @@ def test_which_points_need_a_trial(attempts, expected):
     assert sweep_plan.needed(attempts, n_points=5, n_waiting=3) == expected
     unfinished = any(one.state in ('waiting', 'running') for one in attempts)
     assert sweep_plan.is_over(attempts, 5) == (not expected and not unfinished)
+
+
+def test_the_name_of_the_data_set_is_its_folders_and_no_difference():
+    sweep = dataclasses.replace(make(), fingerprint='aa', dataset='digits')
+    assert sweep_plan.differences(sweep, dataclasses.replace(sweep, dataset='my_digits')) == []
+    assert sweep_plan.differences(sweep, dataclasses.replace(sweep, fingerprint='bb')) == ['data set: "aa" -> "bb"']
