@@ -30,6 +30,7 @@ import tensorflow as tf
 from mnist_graph.errors import UsageError
 
 _AFFINE_TERMS = 3  # constant, centred column, centred row
+_LARGEST_BASIS_BYTES = 1 << 28  # of the elastic field's constant, of which a graph holds two, and 2 GiB at most
 _BUMP_SPACING = 1.2  # distance of neighbouring bumps in units of their sigma
 
 
@@ -182,6 +183,9 @@ def _bump_basis(height, width, sigma):
         cells = max(1, round((length - 1) / (_BUMP_SPACING * sigma)))
         centres = np.linspace(0, length - 1, cells + 1)
         axes.append(np.exp(-0.5 * ((np.arange(length) - centres[:, np.newaxis]) / sigma) ** 2))
+    if axes[0].size * axes[1].size * 4 > _LARGEST_BASIS_BYTES:
+        raise UsageError(f"augment: pictures of {height}x{width} are too large to be distorted elastically; "
+                         f"give --augment_elastic=0.")
     bumps = np.einsum("ai,bj->abij", *axes).reshape(-1, height * width)
     return (bumps / np.sqrt(np.sum(bumps**2, axis=0))).astype(np.float32)
 

@@ -154,6 +154,13 @@ def test_one_pixel_images_are_refused():
         augment(tf.zeros([3, 1, 28, 1]), 0, 0)
 
 
+def test_large_images_are_refused_before_they_take_the_memory():
+    with tf.Graph().as_default():
+        with pytest.raises(UsageError, match="256x256 are too large .* give --augment_elastic=0"):
+            augment(tf.zeros([3, 256, 256, 1]), 0, 0)
+        augment(tf.zeros([3, 256, 256, 1]), 0, 0, Augmentation(elastic_std=0.0))
+
+
 def test_first_view_is_the_identity_and_views_differ():
     got = run(lambda i: views(i, 9), DIGITS)
     assert got.shape == (9, 64, 28, 28, 1)
