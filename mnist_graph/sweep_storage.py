@@ -176,8 +176,10 @@ class Store:
         A Study keeps the trials that it has seen when it is first asked, until
         its own `tell`, which is not used here: only a new one knows the others.
         """
-        study = optuna.load_study(storage=self._storage, study_name=self._study.study_name,
-                                  sampler=self._study.sampler, pruner=self._study.pruner)
+        study = self._study
+        if self.sweep.sampler == 'tpe':  # the others do not look at them
+            study = optuna.load_study(storage=self._storage, study_name=study.study_name,
+                                      sampler=study.sampler, pruner=study.pruner)
         trial = optuna.trial.Trial(study, trial_id)
         for name, one in self.sweep.space.items():
             if isinstance(one, search_space.Choices):
