@@ -81,7 +81,7 @@ def _idx_files(folder: str) -> dict[tuple[str, str], str]:
         return found
     prefixes = set()
     for name in names:
-        # Archives have been seen that unpack to a folder of the same name.
+        # A folder may have such a name, too.
         if (match := _IDX_NAME.fullmatch(name)) and os.path.isfile(os.path.join(folder, name)):
             prefixes.add(match['prefix'])
             found.setdefault(('train' if match['part'] == 'train' else 'test', match['what']),

@@ -78,7 +78,7 @@ class RunFolder(Monitor):
           UsageError: It holds a model already.
           CheckpointError: It is in use, or cannot be written.
         """
-        if odd := set(os.path.abspath(folder)) & set('*?[\\'):
+        if odd := set(folder) & set('*?[\\'):
             # TensorFlow takes the name of a checkpoint for a pattern when it reads it.
             raise UsageError(f'{folder}: TensorFlow cannot read models from a folder with {" ".join(sorted(odd))} in its '
                              f'name; give another --model_dir.')

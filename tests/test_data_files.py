@@ -263,7 +263,7 @@ def test_odd_names_in_folders(tmp_path):
     assert raw.class_names == ('2', '²')
     write_idx_folder(tmp_path / 'idx')
     for name in ('t10k-images.idx3-ubyte', 'train-images.idx3-ubyte'):
-        (tmp_path / 'idx' / name).mkdir()  # as some archives unpack
+        (tmp_path / 'idx' / name).mkdir()
     assert len(read_folder(str(tmp_path / 'idx')).train_labels) == 60
 
 

@@ -289,3 +289,7 @@ def test_names_that_tensorflow_takes_for_patterns(fresh_folder, name):
     with pytest.raises(UsageError, match='TensorFlow cannot read models from a folder with'):
         RunFolder.create(name, described())
     assert not os.path.exists(name)
+    os.makedirs('a[b]')
+    os.chdir('a[b]')  # where nothing is read by this name
+    RunFolder.create('model', described()).__exit__(None, None, None)
+    assert os.path.exists('model')
