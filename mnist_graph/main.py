@@ -15,6 +15,7 @@ from typing import NamedTuple
 from absl import flags
 
 from mnist_graph import cli
+from mnist_graph.errors import UsageError
 from mnist_graph.hparams import HParams
 
 FLAGS = flags.FLAGS
@@ -37,6 +38,8 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     run = new_run() if not FLAGS.resume else resumed_run()
     hparams = run.hparams
+    if FLAGS.checkpoint == 'best' and not hparams.n_validation:
+        raise UsageError('--checkpoint=best needs pictures to choose by, which --n_validation=0 leaves none of.')
 
     # The data set, and the picture to read at the end.
     from mnist_graph import data, description, train
@@ -60,7 +63,7 @@ def main(arguments) -> int:
         # Training.
         progress, problems = folder.attach(network, sess)
         for problem in problems:
-            cli.note(f'{problem}; going on from the checkpoint before it.')
+            cli.note(f'{problem}; going on from step {progress.step}.')
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(cli.StopRequest().listening())
             monitors = [folder, stack.enter_context(Printer(progress.step, n_steps))]
@@ -109,8 +112,19 @@ class Run(NamedTuple):
 
 
 def new_run() -> Run:
-    """A run from the flags."""
-    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
+    """A run from the flags.
+
+    Raises:
+      UsageError: They contradict each other, or --model_dir holds a model already.
+    """
+    if FLAGS.model_dir:
+        from mnist_graph import run_folder
+        run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
+    hparams = cli.hparams_from_flags()
+    if hparams.early_stopping_patience and not hparams.n_validation:
+        raise UsageError(f'--early_stopping_patience={hparams.early_stopping_patience} needs pictures to validate with, '
+                         f'which --n_validation=0 leaves none of.')
+    return Run(hparams, FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
 
 
 def resumed_run() -> Run:

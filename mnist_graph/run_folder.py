@@ -45,6 +45,33 @@ def make_new_folder() -> str:
         raise CheckpointError(f'{name}: cannot be made ({error.strerror}); give another --model_dir.') from None
 
 
+def check_new(folder: str) -> None:
+    """Refuses a folder that no new run can have; changes nothing.
+
+    Raises:
+      UsageError: It holds a model already, or TensorFlow could not read one in it.
+      CheckpointError: The run that made it is still going on.
+    """
+    _check_name(folder)
+    if os.path.exists(os.path.join(folder, description.FILENAME)):
+        FolderLock(folder).release()
+    _check_free(folder)
+
+
+def _check_name(folder: str) -> None:
+    if odd := set(folder) & set('*?[\\'):
+        # TensorFlow takes the name of a checkpoint for a pattern when it reads it.
+        raise UsageError(f'{folder}: TensorFlow cannot read models from a folder with {" ".join(sorted(odd))} in its '
+                         f'name; give another --model_dir.')
+
+
+def _check_free(folder: str) -> None:
+    if os.path.exists(os.path.join(folder, description.FILENAME)):
+        raise UsageError(f'{folder}: holds a model already; continue it with --resume, or give another --model_dir.')
+    if any(os.path.exists(os.path.join(folder, name)) for name in (_CHECKPOINTS, _BEST)):
+        raise UsageError(f'{folder}: holds checkpoints, but no {description.FILENAME}; give another --model_dir.')
+
+
 def point_latest_at(folder: str) -> None:
     """Makes runs/latest a link to a folder inside runs/; other folders are left out of it.
 
@@ -75,21 +102,16 @@ class RunFolder(Monitor):
         """A folder for a new run.
 
         Raises:
-          UsageError: It holds a model already.
+          UsageError: As of `check_new`.
           CheckpointError: It is in use, or cannot be written.
         """
-        if odd := set(folder) & set('*?[\\'):
-            # TensorFlow takes the name of a checkpoint for a pattern when it reads it.
-            raise UsageError(f'{folder}: TensorFlow cannot read models from a folder with {" ".join(sorted(odd))} in its '
-                             f'name; give another --model_dir.')
+        _check_name(folder)
         lock = FolderLock(folder)
-        if os.path.exists(os.path.join(folder, description.FILENAME)):
+        try:
+            _check_free(folder)
+        except UsageError:
             lock.release()
-            raise UsageError(f'{folder}: holds a model already; continue it with --resume, '
-                             f'or give another --model_dir.')
-        if any(os.path.exists(os.path.join(folder, name)) for name in (_CHECKPOINTS, _BEST)):
-            lock.release()
-            raise UsageError(f'{folder}: holds checkpoints, but no {description.FILENAME}; give another --model_dir.')
+            raise
         try:
             description.write(folder, described)
             point_latest_at(folder)

@@ -76,7 +76,9 @@ def main(arguments) -> int:
     left = found.sweep.n_trials - found.n_ended
     if left and (stop or FLAGS.timeout is not None and time.monotonic() - begun > FLAGS.timeout):
         cli.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
-    return 128 + stop.signal if stop else 0
+    if stop:
+        return 128 + stop.signal
+    return 1 if not left and all(row.state == 'failed' for row in found.rows) else 0
 
 
 def wanted_sweep():

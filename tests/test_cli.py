@@ -59,6 +59,8 @@ def assert_fails_in_one_line(ended, code, problem):
     ('--data_dir=data --n_validation=15 --n_epochs=2 --n_iterations=7', 'n_iterations=7 has no effect beside --n_epochs=2'),
     ('--data_dir=data --n_validation=15 --n_epochs=1 --warmup_steps=9 --batch_size=5 --learning_rate_schedule=cosine',
      'warmup_steps=9: the whole training has only 9 steps; give a smaller --warmup_steps'),
+    ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best needs pictures to choose by'),
+    ('--data_dir=data --n_validation=0 --early_stopping_patience=3', '--early_stopping_patience=3 needs pictures'),
     ('--data_dir=data --n_validation=15 --model_dir=taken', 'taken: holds a model already; continue it with --resume'),
 ])
 def test_bad_flags(entry_point, arguments, problem):

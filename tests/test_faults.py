@@ -160,7 +160,7 @@ def test_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(entry_poi
     resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
     assert resumed.code == 0
     assert resumed.err == (f'{path}: is damaged (its size or SHA-256 is not what was saved); '
-                           f'going on from the checkpoint before it.\n')
+                           f'going on from step 40.\n')
     assert resumed.out.startswith('Iteration 50\t')
     assert_as_if_never_stopped('model', whole, whole.split('Iteration 50')[0], resumed.out)
 

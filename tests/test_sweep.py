@@ -106,6 +106,15 @@ def weights_sha256(model_dir, tf):
     return digest.hexdigest()
 
 
+def test_sweep_without_a_trained_trial_is_a_failure(sweep, data_dir):
+    """10 is too high a learning rate without a bound on the units."""
+    flags = ['--search=learning_rate=9,10', '--optimizer=gradient_descent', '--activation=linear', '--workers=1',
+             *TINY, f'--data_dir={data_dir}', '--sweep_dir=lr']
+    ended = sweep(*flags)
+    assert ended.code == 1
+    assert ended.out.endswith('Every trial so far failed; results.csv in lr says why.\n')
+
+
 def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir, fresh_folder, tf):
     """One worker: two points, one that diverges; its report; main with best.flags; more of the same."""
     flags = ['--search=learning_rate=0.01,10', '--optimizer=gradient_descent', '--activation=linear', '--workers=1',
