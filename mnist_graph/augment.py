@@ -127,7 +127,7 @@ def warp(images, coefficients, elastic_sigma=DEFAULT.elastic_sigma, compiled=Non
     height, width = images.shape.as_list()[1:3]
     if height < 2 or width < 2:
         raise UsageError(f"pictures of {height} x {width} pixels cannot be distorted, which takes 2 x 2 or more; "
-                         "leave --augment, --deskew, --normalize_size and --tta out")
+                         "leave --augment, --deskew and --tta out")
     basis = _affine_basis(height, width)
     if coefficients.shape.as_list()[2] != _AFFINE_TERMS:
         basis = np.concatenate([basis, _bump_basis(height, width, elastic_sigma)])

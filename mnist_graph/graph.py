@@ -18,7 +18,7 @@ from mnist_graph import cnn, normalization, random_streams
 from mnist_graph.data import InputSpec
 from mnist_graph.errors import UsageError
 from mnist_graph.hparams import HParams
-from mnist_graph.ingredients import distort, dropout_masks, normalize_by_moments
+from mnist_graph.ingredients import deskewed, distort, dropout_masks
 from mnist_graph.optimizers import Optimizer
 from mnist_graph.training_loop import StepFunctions, TrainingLoop, add_training_loop
 
@@ -201,7 +201,9 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
       output_layer: float32 [batch, classes].
     """
     activation = ACTIVATIONS[hparams.activation]
-    layer = normalize_by_moments(hparams, spec, X, training=step is not None)
+    layer = X
+    if hparams.deskew:
+        layer = deskewed(spec, layer, training=step is not None)
     if hparams.standardize:
         layer = (layer - spec.pixel_mean) / spec.pixel_std
     if hparams.model == 'cnn':

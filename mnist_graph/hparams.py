@@ -135,9 +135,6 @@ class HParams:
         False, "Shift and scale pixels to the training images' mean 0 and standard deviation 1.")
     deskew: bool = _bool(
         False, 'Shear every image until its ink stands upright, in training (after --augment) and in use.')
-    normalize_size: bool = _bool(
-        False, 'Scale every image on each axis, half the way to the usual spread of ink, in training (after --augment) '
-        'and in use.')
     augment: bool = _bool(
         False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
     augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)

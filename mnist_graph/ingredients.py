@@ -1,11 +1,11 @@
-"""What happens to a batch before and between the layers: distortion, normalization by moments, and dropout.
+"""What happens to a batch before and between the layers: distortion, deskewing and dropout.
 
 With the defaults only `dropout_masks` adds anything to the graph.
 """
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph import augment, ink_moments, random_streams
+from mnist_graph import augment, deskew, random_streams
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
 
@@ -65,14 +65,11 @@ def distort(hparams: HParams, spec: InputSpec, X: tf.Tensor, step: tf.Tensor, n_
     return X
 
 
-def normalize_by_moments(hparams: HParams, spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
-    """The pictures X made upright or of like size, float32 [batch, features]; X itself if neither is asked for."""
-    if not hparams.deskew and not hparams.normalize_size:
-        return X
+def deskewed(spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
+    """The pictures X made upright, float32 [batch, features]; see `deskew.py`."""
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
     # Compiling pays in training only: a prediction is over too soon.
-    images = ink_moments.normalize(images, hparams.deskew, hparams.normalize_size, None if training else False)
-    return tf.reshape(images, [-1, spec.n_features])
+    return tf.reshape(deskew.deskew(images, compiled=None if training else False), [-1, spec.n_features])
 
 
 def dropout_mask(n_rows, n_columns: int, keep_prob, keys: tf.Tensor) -> tf.Tensor:

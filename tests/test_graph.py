@@ -62,7 +62,7 @@ def test_names_a_reader_of_tensorboard_sees(tf):
             'accuracy', 'correct_pred', 'layer_1/Relu', 'layer_1/layer_drop', 'output_layer/BiasAdd'} <= names
 
 
-@pytest.mark.parametrize('ingredient', ['augment', 'deskew', 'normalize_size'])
+@pytest.mark.parametrize('ingredient', ['augment', 'deskew'])
 def test_pictures_of_one_row_cannot_be_distorted(tf, ingredient):
     from mnist_graph import graph
 

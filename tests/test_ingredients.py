@@ -78,7 +78,7 @@ def test_same_dropout_with_one_step_as_with_the_next_only_by_chance(running):
     assert (first != net.run(net.network.output_layer, keep_prob=0.5)).any()
 
 
-# Distortion and normalization by moments.
+# Distortion and deskewing.
 
 SIDE = InputSpec(6, 6, 1, 2)
 PICTURES = np.random.default_rng(4).uniform(size=(3, 36)).astype(np.float32)
@@ -109,15 +109,14 @@ def test_nothing_is_distorted_in_a_test(running):
                                   plain_net.run(plain_net.network.output_layer, X=PICTURES, Y=label))
 
 
-@pytest.mark.parametrize('deskew, size', [(True, False), (False, True), (True, True)])
-def test_pictures_normalized_by_moments_are_what_is_learned_and_standardized(running, tf, deskew, size):
-    from mnist_graph import ink_moments
+def test_deskewed_pictures_are_what_is_learned_and_standardized(running, tf):
+    from mnist_graph.deskew import deskew
 
     spec = SIDE._replace(pixel_mean=0.5, pixel_std=0.25)
-    net = running(plain(deskew=deskew, normalize_size=size, standardize=True, initializer='he_normal'), spec, identity=False)
+    net = running(plain(deskew=True, standardize=True, initializer='he_normal'), spec, identity=False)
     picture, label = PICTURES[:1], np.float32([[1, 0]])
     with tf.Graph().as_default(), tf.Session() as sess:
-        upright = sess.run(ink_moments.normalize(tf.constant(picture.reshape(1, 6, 6, 1)), deskew, size)).reshape(1, 36)
+        upright = sess.run(deskew(tf.constant(picture.reshape(1, 6, 6, 1)))).reshape(1, 36)
     assert np.abs(upright - picture).max() > 0.01
     fed = (upright - 0.5) / 0.25
     before = net.values()

@@ -77,7 +77,7 @@ def test_all_ingredients_survive_a_resume_and_being_loaded(entry_point):
 
     write_idx_folder('data')
     cnn = (*FLAGS, '--model=cnn', '--filters=2,3,2', '--batch_norm', '--standardize', '--augment', '--deskew',
-           '--normalize_size', '--ema_decay=0.9', '--label_smoothing=0.1', '--dropout_layers=all', '--notensorboard')
+           '--ema_decay=0.9', '--label_smoothing=0.1', '--dropout_layers=all', '--notensorboard')
     whole = entry_point(*cnn, '--model_dir=whole')
     assert whole.code == 0 and entry_point(*cnn, '--n_iterations=20', '--model_dir=halves').code == 0
     halves = entry_point('--resume', '--model_dir=halves', '--n_iterations=60', '--display_step=20', '--save_steps=20')
