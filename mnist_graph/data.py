@@ -45,8 +45,8 @@ class InputSpec(NamedTuple):
         return self.height * self.width * self.channels
 
 
-def are_digits(spec: InputSpec, class_names: tuple[str, ...]) -> bool:
-    """Whether pictures of these are made like MNIST's: 28x28, grey, and of classes that have numbers for names."""
+def look_like_digits(spec: InputSpec, class_names: tuple[str, ...]) -> bool:
+    """Whether pictures of these are taken for MNIST's kind: 28x28, grey, and of classes that have numbers for names."""
     return spec[:3] == (28, 28, 1) and all(name.isdecimal() for name in class_names)
 
 
@@ -79,6 +79,7 @@ class Dataset(NamedTuple):
       class_names: What each label stands for: ('0', ..., '9') for digits.
       fingerprint: Hex digits that change when any picture, label or their order does.
       notice: One line that the user should see, or ''.
+      made_digits: Whether reading made digits of the pictures, as `predict` does.
     """
 
     name: str
@@ -88,6 +89,12 @@ class Dataset(NamedTuple):
     class_names: tuple[str, ...]
     fingerprint: str
     notice: str = ''
+    made_digits: bool = False
+
+    @property
+    def reads_digits(self) -> bool:
+        """Whether other pictures are to be made into MNIST's 28x28 digits to be like these."""
+        return self.made_digits or look_like_digits(self.input_spec(), self.class_names)
 
     def flag_for_again(self, asked: str) -> str:
         """The --dataset that gives this one again, or nothing, where `asked` gave it now."""
@@ -155,6 +162,9 @@ def _read_or_download(folder: str, show_progress: bool) -> data_files.RawData:
         raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
     raw = data_files.read_folder(folder)
     if raw is None:
+        if others := data_files.other_files(folder) if folder != default_data_dir() else []:
+            raise DataError(f'{folder}: holds {others[0]}, but no data set: neither the four IDX files, nor mnist.npz, '
+                            f'nor train/LABEL/*.png and test/LABEL/*.png. For MNIST, give a new --data_dir.')
         from mnist_graph import download  # which needs slow modules of the standard library
         try:
             download.download_mnist(folder, show_progress=show_progress)
@@ -162,7 +172,8 @@ def _read_or_download(folder: str, show_progress: bool) -> data_files.RawData:
             kind = DataError if data_files.has_some_files(folder) else NoDataError
             raise kind(str(error)) from None
         raw = data_files.read_folder(folder)
-    return raw
+    # A folder's name is not to be taken for that of a data set that it is not.
+    return raw._replace(name=f'folder {raw.name}') if raw.name in DATASETS else raw
 
 
 def _drawn(show_progress: bool) -> data_files.RawData:
@@ -189,7 +200,8 @@ def _split(raw: data_files.RawData, name: str, fingerprint: str, n_validation: i
         test=Split(_with_channels(raw.test_images), raw.test_labels.astype(np.int32)),
         class_names=raw.class_names,
         fingerprint=fingerprint,
-        notice=notice)
+        notice=notice,
+        made_digits=raw.made_digits)
 
 
 def _with_channels(images: np.ndarray) -> np.ndarray:

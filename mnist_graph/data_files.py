@@ -39,6 +39,7 @@ class RawData(NamedTuple):
       train_labels, test_labels: uint8 or int [n], each in [0, len(class_names)).
       class_names: What each label stands for.
       where: The folder or file, for messages.
+      made_digits: Whether each picture was made what MNIST would have made of it.
     """
 
     name: str
@@ -48,6 +49,7 @@ class RawData(NamedTuple):
     test_labels: np.ndarray
     class_names: tuple[str, ...]
     where: str
+    made_digits: bool = False
 
 
 def read_folder(folder: str) -> RawData | None:
@@ -68,8 +70,17 @@ def read_folder(folder: str) -> RawData | None:
 
 
 def has_some_files(folder: str) -> bool:
-    """Whether the folder holds a part of a data set, or anything that is not ours."""
+    """Whether the folder holds a part of a data set of IDX files."""
     return os.path.isdir(folder) and bool(_idx_files(folder))
+
+
+def other_files(folder: str) -> list[str]:
+    """Names of what is in the folder beside IDX files, whole or half downloaded, and hidden files."""
+    try:
+        names = sorted(os.listdir(folder))
+    except OSError:
+        return []
+    return [name for name in names if not name.startswith('.') and not _IDX_NAME.match(name)]
 
 
 def _idx_files(folder: str) -> dict[tuple[str, str], str]:
@@ -206,10 +217,10 @@ def _read_tree(name: str, folder: str) -> RawData:
         raise DataError(f'{test_root}: label {sorted(unknown)[0]!r} has no pictures in {train_root}.')
     train_files, train_labels = _labelled_files(train_root, class_names)
     test_files, test_labels = _labelled_files(test_root, class_names)
-    images = _read_pictures(train_files + test_files, all(name.isdecimal() for name in class_names))
+    images, made_digits = _read_pictures(train_files + test_files, all(name.isdecimal() for name in class_names))
     n_train = len(train_files)
     return RawData(name, images[:n_train], np.array(train_labels, np.int32),
-                   images[n_train:], np.array(test_labels, np.int32), class_names, folder)
+                   images[n_train:], np.array(test_labels, np.int32), class_names, folder, made_digits)
 
 
 def _class_folders(root: str) -> tuple[str, ...]:
@@ -236,8 +247,8 @@ def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str],
     return [path for _, _, path in pairs], [label for _, label, _ in pairs]
 
 
-def _read_pictures(paths: list[str], are_numbers: bool) -> np.ndarray:
-    """uint8 [n, height, width, channels] of all files.
+def _read_pictures(paths: list[str], are_numbers: bool) -> tuple[np.ndarray, bool]:
+    """uint8 [n, height, width, channels] of all files, and whether they were made digits.
 
     They are taken as they are if all have one size, of at most
     _LARGEST_AS_IT_IS pixels; else each is made a digit. So are grey ones of
@@ -250,13 +261,13 @@ def _read_pictures(paths: list[str], are_numbers: bool) -> np.ndarray:
     for path in paths:
         picture = images.read_picture(path, longest_side=_LARGEST_AS_IT_IS + 1)
         if max(picture.shape) > _LARGEST_AS_IT_IS or pictures and picture.shape[:2] != pictures[0].shape[:2]:
-            return _read_digits(paths)
+            return _read_digits(paths), True
         pictures.append(_to_bytes(picture))
     if are_numbers and {picture.shape for picture in pictures} == {(28, 28, 1)}:
-        return _read_digits(paths)
+        return _read_digits(paths), True
     if any(picture.shape[2] == 3 for picture in pictures):  # grey ones among them were reduced to one channel
         pictures = [np.broadcast_to(picture, (*picture.shape[:2], 3)) for picture in pictures]
-    return np.stack(pictures)
+    return np.stack(pictures), False
 
 
 def _read_digits(paths: list[str]) -> np.ndarray:

@@ -5,7 +5,7 @@ import os
 from typing import Any, NamedTuple
 
 from mnist_graph import __version__, files
-from mnist_graph.data import Dataset, InputSpec, are_digits
+from mnist_graph.data import Dataset, InputSpec, look_like_digits
 from mnist_graph.errors import CheckpointError, UsageError
 from mnist_graph.hparams import HParams, differences
 
@@ -21,6 +21,7 @@ class Description(NamedTuple):
       hparams: The hyperparameters.
       input_spec: Shape and scaling of the pictures, number of classes.
       class_names: What each label stands for.
+      reads_digits: Whether pictures are to be made into MNIST's 28x28 digits before they are fed.
       dataset: Name of the data set.
       fingerprint: Its fingerprint; see `data.Dataset`.
       dataset_flag, data_dir: How it was asked for, so that later commands find it again.
@@ -32,6 +33,7 @@ class Description(NamedTuple):
     hparams: HParams
     input_spec: InputSpec
     class_names: tuple[str, ...]
+    reads_digits: bool
     dataset: str
     fingerprint: str
     dataset_flag: str
@@ -41,19 +43,18 @@ class Description(NamedTuple):
     package_version: str
     tensorflow_version: str
 
-    @property
-    def reads_digits(self) -> bool:
-        """Whether pictures are to be made into MNIST's 28x28 digits before they are fed."""
-        return are_digits(self.input_spec, self.class_names)
+
+# What earlier versions did not write was always as the pictures looked.
+_REQUIRED = set(Description._fields) - {'reads_digits'}
 
 
 def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: str | None,
              n_threads: int, tensorflow_version: str) -> Description:
     """The description of a run that is about to begin."""
     data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
-    return Description(hparams, dataset.input_spec(hparams.standardize), dataset.class_names, dataset.name,
-                       dataset.fingerprint, dataset.flag_for_again(dataset_flag), data_dir, len(dataset.train),
-                       n_threads, __version__, tensorflow_version)
+    return Description(hparams, dataset.input_spec(hparams.standardize), dataset.class_names,
+                       dataset.reads_digits, dataset.name, dataset.fingerprint, dataset.flag_for_again(dataset_flag),
+                       data_dir, len(dataset.train), n_threads, __version__, tensorflow_version)
 
 
 def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
@@ -115,7 +116,7 @@ def read(folder: str) -> Description:
 
 def _checked(path: str, values: dict[str, Any]) -> Description:
     values.pop('format')
-    unknown, missing = set(values) - set(Description._fields), set(Description._fields) - set(values)
+    unknown, missing = set(values) - set(Description._fields), _REQUIRED - set(values)
     if unknown or missing:
         problem = f'unknown entry {sorted(unknown)[0]!r}' if unknown else f'missing entry {sorted(missing)[0]!r}'
         raise CheckpointError(f'{path}: {problem}; it was edited, or written by another version.')
@@ -123,9 +124,13 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
         values['hparams'] = HParams.from_dict(values['hparams'], path)
         values['input_spec'] = _input_spec(values['input_spec'])
         values['class_names'] = tuple(map(str, values['class_names']))
+        values.setdefault('reads_digits', look_like_digits(values['input_spec'], values['class_names']))
         description = Description(**values)
         if len(description.class_names) != description.input_spec.n_classes:
             raise ValueError('class_names')
+        if not isinstance(description.reads_digits, bool) or (
+                description.reads_digits and description.input_spec[:3] != (28, 28, 1)):
+            raise ValueError('reads_digits')
         for name in ('n_train', 'n_threads'):
             if not isinstance(values[name], int) or values[name] < 1:
                 raise ValueError(name)

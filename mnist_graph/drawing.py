@@ -81,9 +81,9 @@ class Drawing:
 
 
 def show_picture(axes, picture: np.ndarray, **options) -> None:
-    """Draws [height, width, 1 or 3] in [0, 1], or uint8, without ticks."""
+    """Draws [height, width, channels] in [0, 1], or uint8, without ticks: in colour if there are three, else their mean."""
     full = 255 if picture.dtype == np.uint8 else 1
-    axes.imshow(picture[..., 0] if picture.shape[2] == 1 else picture, cmap='gray', vmin=0, vmax=full, **options)
+    axes.imshow(picture if picture.shape[2] == 3 else picture.mean(axis=2), cmap='gray', vmin=0, vmax=full, **options)
     axes.set_xticks([])
     axes.set_yticks([])
     axes.spines[:].set_visible(True)

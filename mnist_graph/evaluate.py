@@ -81,8 +81,7 @@ def load_data(descriptions):
     folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
     if not is_given and folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
         raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    n_validation = min(each.hparams.n_validation for each in descriptions) if FLAGS.split == 'validation' else 0
-    dataset = data.load(dataset_flag, folder, n_validation, show_progress=sys.stderr.isatty())
+    dataset = data.load(dataset_flag, folder, n_validation=0, show_progress=sys.stderr.isatty())
     if dataset.notice:
         cli.note(dataset.notice)
     wanted, given = described.input_spec[:4], dataset.input_spec()[:4]
@@ -96,11 +95,16 @@ def load_data(descriptions):
         if dataset.fingerprint != each.fingerprint:
             cli.note(f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
                      f'than this ({dataset.name}, {dataset.fingerprint}).')
-    split = getattr(dataset, FLAGS.split)
-    if not len(split):
-        raise UsageError(f'--split={FLAGS.split}: the model was trained with --n_validation=0, so that is empty; '
-                         f'use --split=test.')
-    return dataset, split
+    if FLAGS.split == 'test':
+        return dataset, dataset.test
+    n_validation = min(each.hparams.n_validation for each in descriptions)
+    if n_validation == 0:
+        raise UsageError('--split=validation: the model was trained with --n_validation=0, so that is empty; '
+                         'use --split=test.')
+    if n_validation > len(dataset.train):
+        raise UsageError(f'--split=validation: the model was trained with --n_validation={n_validation}, but '
+                         f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.')
+    return dataset, dataset.train[:n_validation]
 
 
 def _listed(names) -> str:

@@ -74,7 +74,7 @@ def main(arguments) -> int:
                 save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop), n_threads=run.n_threads)
         if not result.finished:
             cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
-                     f'python -m mnist_graph.main --resume --model_dir={shlex.quote(folder.path)}')
+                     f'{resume_command(folder.path)}')
             return 128 + stop.signal
         if result.stopped_early:
             print(f'Stopped early after step {result.progress.step}: the best validation accuracy was '
@@ -155,6 +155,13 @@ def open_folder(run: Run, described):
     return RunFolder.create(run.model_dir or make_new_folder(), described, FLAGS.keep_checkpoints)
 
 
+def resume_command(folder: str) -> str:
+    """What to type to go on: with the flags that were given, but for those that the folder holds."""
+    unsaved = ('keep_checkpoints', 'save_steps', 'display_step', 'tensorboard', 'checkpoint', 'image')
+    given = [FLAGS[name].serialize() for name in unsaved if FLAGS[name].present]
+    return shlex.join(['python', '-m', 'mnist_graph.main', '--resume', f'--model_dir={folder}', *given])
+
+
 def read_image(mnist):
     """The picture to predict, as the network takes it: float32 [1, height, width, channels].
 
@@ -164,10 +171,12 @@ def read_image(mnist):
     from mnist_graph import data, drawn, images
 
     spec = mnist.input_spec()
+    if not FLAGS.image and not data.look_like_digits(spec, mnist.class_names):
+        return None
     source = FLAGS.image or ('test_img.png' if os.path.exists('test_img.png') else drawn.test_picture())
-    if data.are_digits(spec, mnist.class_names):
+    if mnist.reads_digits:
         return images.picture_to_digit(source)[None, :, :, None]
-    return images.plain_resize(source, spec.height, spec.width, spec.channels)[None] if FLAGS.image else None
+    return images.plain_resize(source, spec.height, spec.width, spec.channels)[None]
 
 
 def run() -> None:

@@ -56,8 +56,9 @@ def digits_model(seed=0, **hparams):
                     for label in labels]
         arrays += [np.rint(np.stack(pictures) * 255).astype(np.uint8), labels]
     arrays[3][:N_WRONG_LABELS] = (arrays[3][:N_WRONG_LABELS] + 1) % 3
-    return _trained(arrays, HParams(hidden_units=(16,), learning_rate=0.01, n_iterations=60, batch_size=30,
-                                    eval_steps=20, n_validation=15, dropout=0.0, seed=seed, **hparams))
+    return _trained(arrays, HParams(**{
+        'hidden_units': (16,), 'learning_rate': 0.01, 'n_iterations': 60, 'batch_size': 30, 'eval_steps': 20,
+        'n_validation': 15, 'dropout': 0.0, 'seed': seed, **hparams}))
 
 
 @functools.lru_cache(maxsize=None)

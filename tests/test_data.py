@@ -136,6 +136,32 @@ def test_mnist_never_falls_back(offline):
         load('mnist', folder, n_validation=5)
 
 
+def test_a_folder_that_is_called_mnist_need_not_hold_it(offline):
+    for name in ('mnist', 'drawn'):
+        folder = str(write_idx_folder(offline / name, ARRAYS))
+        with pytest.raises(DataError, match='holds other data than the MNIST database'):
+            load('mnist', folder, n_validation=5)
+        dataset = load('auto', folder, n_validation=5)
+        assert dataset.name == f'folder {name}' and dataset.flag_for_again('auto') == 'auto'
+
+
+@pytest.mark.parametrize('path', ['0/a.png', 'Train/0/a.png', 'test/0/a.png', 'notes.txt'])
+def test_pictures_that_are_not_found_are_not_replaced_by_mnist(offline, path):
+    (offline / 'pictures' / path).parent.mkdir(parents=True)
+    (offline / 'pictures' / path).write_text('')
+    name = path.split('/')[0]
+    with pytest.raises(DataError, match=rf'pictures: holds {name}, but no data set: .*train/LABEL/\*.png') as caught:
+        load('auto', str(offline / 'pictures'))
+    assert not isinstance(caught.value, NoDataError)
+
+
+def test_a_half_downloaded_data_set_is_no_obstacle(offline):
+    (offline / 'new').mkdir()
+    for name in (IDX_NAMES[0] + '.gz.x1y2.part', '.hidden'):
+        (offline / 'new' / name).write_text('')
+    assert load('auto', str(offline / 'new'), n_validation=5).name == 'drawn'
+
+
 def test_drawn_asks_for_no_folder(offline):
     dataset = load('drawn', str(offline / 'nowhere'), n_validation=10)
     assert dataset.name == 'drawn' and dataset.notice == '' and not os.path.exists('nowhere')

@@ -10,6 +10,7 @@ import pytest
 from conftest import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from PIL import Image
 
+from mnist_graph.data import load
 from mnist_graph.data_files import has_some_files, read_folder
 from mnist_graph.errors import DataError, ImageError
 from mnist_graph.pen import draw_block
@@ -226,6 +227,20 @@ def test_tree_of_photographs_becomes_digits(tmp_path, sides):
                                             'test/1/a.png': strokes[1]}))
     assert raw.train_images.shape == (2, 28, 28, 1) and raw.test_images.shape == (1, 28, 28, 1)
     assert raw.train_images[0, 0, 0, 0] == 0 and raw.train_images.max() > 200  # bright ink on black
+    assert raw.made_digits
+
+
+def test_photographs_of_letters_are_read_as_they_were_trained_on(tmp_path):
+    """Whatever they are called: what is made digits for training has to be made digits to be read."""
+    stroke = np.full((60, 60), 230, np.uint8)
+    stroke[8:24, 14:18] = 20
+    letters = {f'{split}/{name}/{side}.png': stroke[:side, :side]
+               for split in ('train', 'test') for name in 'ab' for side in (40, 60)}
+    made = load('auto', write_tree(tmp_path / 'sizes', letters), n_validation=1)
+    assert made.train.images.shape[1:] == (28, 28, 1) and made.made_digits and made.reads_digits
+    same = {name: array[:28, :28] for name, array in letters.items()}
+    taken = load('auto', write_tree(tmp_path / 'one_size', same), n_validation=1)
+    assert taken.train.images.shape[1:] == (28, 28, 1) and not taken.made_digits and not taken.reads_digits
 
 
 @pytest.mark.parametrize('pictures, problem', [

@@ -82,6 +82,7 @@ def set_to(*path_and_value):
     (set_to('input_spec', 'pixel_mean', float('nan')), 'cannot be right'), (set_to('input_spec', None), 'cannot be right'),
     (set_to('class_names', ['0']), 'cannot be right'), (set_to('class_names', 7), 'cannot be right'),
     (set_to('n_train', 0), 'cannot be right'), (set_to('n_threads', '2'), 'cannot be right'),
+    (set_to('reads_digits', 1), 'cannot be right'), (set_to('reads_digits', True), 'cannot be right'),
     (set_to('dataset', None), 'cannot be right'), (set_to('data_dir', 5), 'cannot be right')])
 def test_what_cannot_be_right_is_named(described, change, problem):
     folder, _ = described
@@ -89,6 +90,12 @@ def test_what_cannot_be_right_is_named(described, change, problem):
     with pytest.raises(CheckpointError, match=problem) as caught:
         description.read(folder)
     assert str(caught.value).startswith(os.path.join(folder, 'hparams.json')) and '\n' not in str(caught.value)
+
+
+def test_earlier_versions_did_not_write_what_pictures_look_like(described):
+    folder, it = described
+    rewrite(folder, lambda values: values.pop('reads_digits'))
+    assert description.read(folder) == it
 
 
 @pytest.mark.parametrize('content', [b'', b'{', b'\xff\xfe', b'[' * 100_000, b'null', b'[]', b'"text"', b'{"format": 1}'])

@@ -129,7 +129,14 @@ def test_every_test_picture_of_the_data_trained_on_is_measured(evaluate):
 
 
 def test_validation_split(evaluate):
-    assert 'Accuracy on validation set (digits): 1.0000' in evaluate('--split=validation').out
+    ended = evaluate('--split=validation')
+    assert 'Accuracy on validation set (digits): 1.0000' in ended.out and ' 15 pictures)' in ended.out
+
+
+def test_validation_pictures_are_those_that_no_model_was_trained_on(entry_point):
+    for models in ([digits_model(), digits_model(n_validation=12)], [digits_model(n_validation=12), digits_model()]):
+        ended = entry_point(*(f'--model_dir={each.model}' for each in models), '--split=validation', name='evaluate')
+        assert ended.code == 0 and ' 12 pictures)' in ended.out
 
 
 def test_views_and_several_models(entry_point):
@@ -151,6 +158,10 @@ def test_other_data_may_be_smaller_than_what_the_model_held_out(evaluate):
     arrays = [array for n in (9, 6) for array in (np.zeros((n, 28, 28), np.uint8), np.arange(n).astype(np.uint8) % 3)]
     ended = evaluate(f'--data_dir={write_idx_folder("blank", arrays)}')  # 9 pictures, where 15 were held out
     assert ended.code == 0 and 'Accuracy on test set (blank): 0.3333' in ended.out
+    refused = evaluate('--data_dir=blank', '--split=validation')
+    assert refused.code == 2 and refused.out == ''
+    assert refused.err.endswith('the model was trained with --n_validation=15, but blank has only 9 such pictures; '
+                                'use --split=test.\n')
 
 
 def test_data_that_does_not_fit_is_refused(evaluate):
@@ -184,6 +195,19 @@ def test_pictures_of_the_report(evaluate):
     for name in os.listdir('new/report'):
         width, height = png_size(f'new/report/{name}')
         assert width > 500 and height > 200
+
+
+@pytest.mark.parametrize('n_channels', [1, 2, 3, 4, 5])
+def test_pictures_of_any_number_of_channels_can_be_shown(fresh_folder, n_channels):
+    pytest.importorskip('matplotlib')
+    from mnist_graph import drawing
+
+    picture = np.random.default_rng(1).integers(0, 256, (8, 9, n_channels), np.uint8)
+    with drawing.Drawing('shown.png', 3, 3) as figure:
+        axes = figure.subplots()
+        drawing.show_picture(axes, picture)
+    drawn = axes.images[0].get_array()
+    np.testing.assert_allclose(drawn, picture if n_channels == 3 else picture.mean(axis=2))
 
 
 def test_a_perfect_model_without_metrics_has_two_pictures_fewer(entry_point):

@@ -6,6 +6,7 @@
 import os
 import re
 import resource
+import shlex
 import shutil
 import signal
 import subprocess
@@ -74,9 +75,10 @@ def test_signal_saves_says_how_to_go_on_and_loses_nothing(entry_point, whole, at
     stopped = entry_point(*FLAGS, '--model_dir=model')
     assert stopped.code == code
     assert stopped.err == (f'Stopped after step {step}, which is saved; go on with '
-                           f'python -m mnist_graph.main --resume --model_dir=model\n')
+                           f'python -m mnist_graph.main --resume --model_dir=model --save_steps=20 --display_step=10 '
+                           f'--notensorboard\n')
     assert find_checkpoint('model', 'last')[0].step == step
-    resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
+    resumed = entry_point(*shlex.split(stopped.err)[-5:])
     assert resumed.code == 0 and resumed.err == ''
     assert_as_if_never_stopped('model', whole, stopped.out, resumed.out)
 
