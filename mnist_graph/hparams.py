@@ -197,6 +197,10 @@ class HParams:
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
+# Hyperparameters of an ingredient: (the one that turns it on, its value then).
+NEEDS: dict[str, tuple[str, Any]] = {
+    'momentum': ('optimizer', 'momentum'), 'filters': ('model', 'cnn'),
+    **{name: ('augment', True) for name in SPECS if name.startswith('augment_')}}
 
 
 def flag_text(name: str, value: Any) -> str:

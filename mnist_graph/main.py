@@ -16,7 +16,7 @@ from absl import flags
 
 from mnist_graph import cli
 from mnist_graph.errors import UsageError
-from mnist_graph.hparams import HParams
+from mnist_graph.hparams import NEEDS, HParams, flag_text
 
 FLAGS = flags.FLAGS
 
@@ -124,6 +124,9 @@ def new_run() -> Run:
     if hparams.early_stopping_patience and not hparams.n_validation:
         raise UsageError(f'--early_stopping_patience={hparams.early_stopping_patience} needs pictures to validate with, '
                          f'which --n_validation=0 leaves none of.')
+    for name, (ingredient, value) in NEEDS.items():
+        if FLAGS[name].present and getattr(hparams, ingredient) != value:
+            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {flag_text(ingredient, value)}.')
     return Run(hparams, FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
 
 

@@ -125,6 +125,17 @@ def test_early_stopping_says_so(entry_point, monkeypatch):
     assert ended.code == 0
 
 
+def test_flags_without_effect_are_named(entry_point):
+    write_idx_folder('data')
+    ended = entry_point(*FLAGS, '--n_iterations=1', '--augment_shift=2.0', '--momentum=0.5', '--filters=1,2,3')
+    assert ended.code == 0
+    assert ended.err == ('--momentum=0.5 has no effect without --optimizer=momentum.\n'
+                         '--filters=1,2,3 has no effect without --model=cnn.\n'
+                         '--augment_shift=2.0 has no effect without --augment.\n')
+    ended = entry_point(*FLAGS, '--n_iterations=1', '--augment', '--augment_shift=2.0')
+    assert ended.code == 0 and ended.err == ''
+
+
 def test_without_validation_pictures(entry_point):
     write_idx_folder('data')
     ended = entry_point(*(flag for flag in FLAGS if not flag.startswith('--n_iterations')), '--n_validation=0', '--n_epochs=2')

@@ -36,6 +36,8 @@ def test_samplers(search, options, sampler, n_trials):
     (GRID, {}, {'n_trials': 5}, 'the lists have 4 points'), (GRID, {}, {'n_trials': 5, 'sampler': 'random'}, '4 points'),
     (GRID, {'n_validation': 0}, {}, 'ranked by their accuracy on validation images'),
     (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
+    (['augment_shift=1,2'], {}, {}, 'search=augment_shift: has no effect without --augment.'),
+    (['momentum=0.5,0.9'], {'optimizer': 'rmsprop'}, {}, 'search=momentum: has no effect without --optimizer=momentum.'),
     (['n_iterations=100,200'], {'n_epochs': 1}, {}, 'n_iterations: has no effect beside --n_epochs'),
     (['n_iterations=100,200', 'n_epochs=0,1'], {}, {}, 'n_iterations: has no effect beside --n_epochs'),
     (GRID, {'n_iterations': 500}, {'pruner': 'median'}, '--eval_steps=500 is no less than --n_iterations=500'),
@@ -43,6 +45,12 @@ def test_samplers(search, options, sampler, n_trials):
 def test_sweeps_that_make_no_sense(search, base, options, message):
     with pytest.raises(UsageError, match=message):
         make(search, HParams(**base), **options)
+
+
+def test_parts_of_an_ingredient_are_searched_where_it_is_on():
+    make(['augment_shift=1,2'], HParams(augment=True))
+    make(['augment_shift=1,2', 'augment=true,false'])
+    make(['momentum=0.5,0.9'], HParams(optimizer='momentum'))
 
 
 def test_a_flag_both_fixed_and_searched():
