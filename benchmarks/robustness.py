@@ -3,7 +3,7 @@
     python benchmarks/robustness.py --data_dir=MNIST --model_dir=runs/plain --model_dir=runs/augmented
 
 Each digit is shifted by so many pixels in both directions (up or down, left or right, by chance), scaled or
-turned about the centre of its 28x28 image. The table has, for each model, the accuracy on these images as they
+turned about the point where MNIST puts a digit's centre of mass, half a pixel from the middle of its 28x28 image. The table has, for each model, the accuracy on these images as they
 are, and on what `images.picture_to_digit` makes of them: where a digit lies and how large it is should not matter
 then, and a turn is left to the network.
 """
@@ -28,14 +28,14 @@ def shift(image, random, pixels):
 
 
 def resize(image, random, scale):
-    """A PIL image scaled about its centre."""
+    """A PIL image scaled about its centre of mass."""
     offset = CENTRE * (1 - 1 / scale)
     return image.transform(image.size, Image.Transform.AFFINE, (1 / scale, 0, offset, 0, 1 / scale, offset),
                            Image.Resampling.BICUBIC)
 
 
 def turn(image, random, degrees):
-    """A PIL image turned about its centre, counter-clockwise."""
+    """A PIL image turned about its centre of mass, counter-clockwise."""
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
     matrix = (cosine, -sine, CENTRE * (1 - cosine + sine), sine, cosine, CENTRE * (1 - cosine - sine))
     return image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
