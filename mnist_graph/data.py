@@ -1,4 +1,4 @@
-"""Data sets in memory: reading, splitting, and the order of mini-batches.
+"""Data sets in memory: reading, splitting, and how pixels and labels are fed.
 
 Pictures stay unsigned bytes until they enter the graph. No TensorFlow here.
 """
@@ -162,7 +162,8 @@ def _read_or_download(folder: str, show_progress: bool) -> data_files.RawData:
         raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
     raw = data_files.read_folder(folder)
     if raw is None:
-        if others := data_files.other_files(folder) if folder != default_data_dir() else []:
+        others = data_files.other_files(folder)
+        if others and folder != default_data_dir():
             raise DataError(f'{folder}: holds {others[0]}, but no data set: neither the four IDX files, nor mnist.npz, '
                             f'nor train/LABEL/*.png and test/LABEL/*.png. For MNIST, give a new --data_dir.')
         from mnist_graph import download  # which needs slow modules of the standard library
@@ -236,43 +237,3 @@ def to_input(images: np.ndarray) -> np.ndarray:
 def one_hot(labels: np.ndarray, n_classes: int) -> np.ndarray:
     """int [n] to the float32 [n, n_classes] that Y takes: 1.0 at the label, else 0.0."""
     return np.eye(n_classes, dtype=np.float32)[labels]
-
-
-class BatchOrder:
-    """Which pictures each mini-batch holds, as a function of seed and step alone.
-
-    Every epoch is a fresh permutation of all pictures, and the batches are
-    consecutive pieces of the endless row of epochs: batch k holds positions
-    k * batch_size to (k + 1) * batch_size - 1, so every picture is used once in
-    each epoch, whether or not the batch size divides their number. Nothing
-    about earlier steps need be known to continue from any step.
-    """
-
-    def __init__(self, n_images: int, batch_size: int, seed: int):
-        self.n_images, self.batch_size, self.seed = n_images, batch_size, seed
-        self._epoch, self._permutation = -1, None
-
-    def rows(self, first_step: int, n_steps: int, last_position: int | None = None) -> np.ndarray:
-        """int32 [n_steps * batch_size] indices of the pictures of these steps, in order.
-
-        Args:
-          first_step: Steps done so far; the first batch of all is step 0.
-          n_steps: Number of batches.
-          last_position: The row ends here if it would go beyond (a whole number
-            of epochs whose last batch is short).
-        """
-        start, end = first_step * self.batch_size, (first_step + n_steps) * self.batch_size
-        end = end if last_position is None else min(end, last_position)
-        pieces = []
-        while start < end:
-            epoch, offset = divmod(start, self.n_images)
-            piece = self._of_epoch(epoch)[offset:offset + end - start]
-            pieces.append(piece)
-            start += len(piece)
-        return np.concatenate(pieces) if pieces else np.zeros(0, np.int32)
-
-    def _of_epoch(self, epoch: int) -> np.ndarray:
-        if epoch != self._epoch:
-            generator = np.random.Generator(np.random.Philox(key=[self.seed, epoch]))
-            self._epoch, self._permutation = epoch, generator.permutation(self.n_images).astype(np.int32)
-        return self._permutation

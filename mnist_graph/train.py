@@ -12,7 +12,8 @@ from typing import Callable, NamedTuple, Sequence
 import numpy as np
 
 from mnist_graph import evaluation
-from mnist_graph.data import BatchOrder, Dataset, Split, one_hot, to_input
+from mnist_graph.batch_order import BatchOrder
+from mnist_graph.data import Dataset, Split, one_hot, to_input
 from mnist_graph.errors import DivergedError, UsageError
 from mnist_graph.hparams import HParams
 

@@ -8,7 +8,8 @@ from conftest import IDX_NAMES, tiny_arrays, write_idx_folder
 from hypothesis import given, settings, strategies as st
 
 from mnist_graph import data, data_files, download, drawn
-from mnist_graph.data import BatchOrder, InputSpec, NoDataError, Split, load, one_hot, pixel_statistics, to_input
+from mnist_graph.batch_order import BatchOrder
+from mnist_graph.data import InputSpec, NoDataError, Split, load, one_hot, pixel_statistics, to_input
 from mnist_graph.errors import DataError, UsageError
 
 ARRAYS = tiny_arrays()

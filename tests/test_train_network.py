@@ -29,7 +29,7 @@ def test_what_is_displayed_is_the_last_batch_without_dropout(session, dataset):
     network, sess = session(TINY, dataset)
     recorder = Recorder()
     train(network, sess, TINY, dataset, monitors=[recorder], display_step=40)
-    from mnist_graph.data import BatchOrder
+    from mnist_graph.batch_order import BatchOrder
 
     rows = BatchOrder(45, 8, TINY.seed).rows(39, 1)
     metrics = evaluation.evaluate(network, sess, dataset.train[rows])

@@ -7,7 +7,8 @@ import pytest
 from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
 
 from mnist_graph import runtime
-from mnist_graph.data import BatchOrder, one_hot, to_input
+from mnist_graph.batch_order import BatchOrder
+from mnist_graph.data import one_hot, to_input
 from mnist_graph.hparams import HParams
 
 DATASET = tiny_dataset(n_train=45, n_validation=0)

@@ -12,6 +12,7 @@ import dataclasses
 import numpy as np
 
 from mnist_graph import data, evaluation, runtime
+from mnist_graph.batch_order import BatchOrder
 from mnist_graph.hparams import HParams
 
 tf = runtime.import_tensorflow()  # before the modules that import it themselves
@@ -33,7 +34,7 @@ def load(data_dir, copies):
 
 def feed_steps(network, session, hparams, split, first_step, steps):
     """Runs `train_step` once for each batch, in the same order as the package's loop."""
-    order = data.BatchOrder(len(split), hparams.batch_size, hparams.seed)
+    order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
     for step in range(first_step, first_step + steps):
         batch = split[order.rows(step, 1)]
         feed = {network.X: data.to_input(batch.images), network.Y: data.one_hot(batch.labels, 10)}
