@@ -15,7 +15,7 @@ class FolderLock:
 
     Raises:
       CheckpointError: Another process holds it; the message says which. Or the
-        folder cannot be made or written.
+        folder cannot be made, written or locked.
     """
 
     def __init__(self, folder: str):
@@ -27,11 +27,14 @@ class FolderLock:
             raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
         try:
             fcntl.flock(self._file, fcntl.LOCK_EX | fcntl.LOCK_NB)
-        except OSError:
+        except BlockingIOError:
             self._file.seek(0)
             owner = self._file.read().strip() or 'unknown'
             self._file.close()
             raise CheckpointError(f'{folder}: is in use by process {owner}; wait for it or give another folder.') from None
+        except OSError as error:  # a network's file system, perhaps
+            self._file.close()
+            raise CheckpointError(f'{folder}: cannot be locked ({error.strerror}); give a folder on another disk.') from None
         try:
             self._file.truncate(0)
             self._file.write(str(os.getpid()))

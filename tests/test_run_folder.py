@@ -1,5 +1,7 @@
 """A run's folder: never overwritten, never shared, and resumed from its newest whole checkpoint."""
 
+import errno
+import fcntl
 import json
 import os
 import shutil
@@ -153,6 +155,15 @@ def test_lock_holds_between_processes_and_ends_with_them(fresh_folder):
         other.kill()
         other.wait()
     FolderLock('model').release()
+
+
+def test_disks_without_locks_are_named(monkeypatch):
+    def flock(file, operation):
+        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
+
+    monkeypatch.setattr(fcntl, 'flock', flock)
+    with pytest.raises(CheckpointError, match=r'model: cannot be locked \(No locks available\); give a folder on another'):
+        FolderLock('model')
 
 
 def test_names_of_new_folders():
