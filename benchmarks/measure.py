@@ -35,6 +35,8 @@ def run_program(command):
     """
     environment = dict(os.environ)
     environment.setdefault('TF_CPP_MIN_LOG_LEVEL', '3')
+    # As the package's commands do: what is compared is not whether this is set.
+    environment.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
     paths = [ROOT, environment.get('PYTHONPATH')]
     environment['PYTHONPATH'] = os.pathsep.join(path for path in paths if path)
     # Files rather than pipes, so that nothing has to be read while os.wait4 waits.
