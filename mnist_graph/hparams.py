@@ -190,7 +190,7 @@ class HParams:
             raise UsageError(f'{where}: {error}') from None
 
     def to_flags(self) -> list[str]:
-        """The command-line flags that differ from the defaults, in field order, without an n_iterations that n_epochs overrules."""
+        """The command-line flags that differ from the defaults, in field order; not n_iterations beside n_epochs."""
         return [flag_text(name, getattr(self, name)) for name in SPECS
                 if getattr(self, name) != DEFAULTS[name] and not (name == 'n_iterations' and self.n_epochs)]
 
