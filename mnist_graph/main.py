@@ -38,8 +38,7 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     run = new_run() if not FLAGS.resume else resumed_run()
     hparams = run.hparams
-    if FLAGS.checkpoint == 'best' and not hparams.n_validation:
-        raise UsageError('--checkpoint=best needs pictures to choose by, which --n_validation=0 leaves none of.')
+    check_effects(hparams)
 
     # The data set, and the picture to read at the end.
     from mnist_graph import data, description, train
@@ -116,18 +115,12 @@ def new_run() -> Run:
 
     Raises:
       UsageError: They contradict each other, or --model_dir holds a model already.
+      CheckpointError: The run that made it is still going on.
     """
     if FLAGS.model_dir:
         from mnist_graph import run_folder
         run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
-    hparams = cli.hparams_from_flags()
-    if hparams.early_stopping_patience and not hparams.n_validation:
-        raise UsageError(f'--early_stopping_patience={hparams.early_stopping_patience} needs pictures to validate with, '
-                         f'which --n_validation=0 leaves none of.')
-    for name, (ingredient, value) in NEEDS.items():
-        if FLAGS[name].present and getattr(hparams, ingredient) != value:
-            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {flag_text(ingredient, value)}.')
-    return Run(hparams, FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
+    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
 
 
 def resumed_run() -> Run:
@@ -147,6 +140,21 @@ def resumed_run() -> Run:
                FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
                FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
                folder, FLAGS.num_threads or saved.n_threads)
+
+
+def check_effects(hparams: HParams) -> None:
+    """Names the flags given that change nothing in this run.
+
+    Raises:
+      UsageError: One chooses by validation pictures, of which there are none.
+    """
+    for name, idle in (('checkpoint', 'last'), ('early_stopping_patience', 0)):
+        if FLAGS[name].value != idle and not hparams.n_validation:
+            raise UsageError(f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 '
+                             f'leaves none of.')
+    for name, (ingredient, value) in NEEDS.items():
+        if FLAGS[name].present and getattr(hparams, ingredient) != value:
+            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {flag_text(ingredient, value)}.')
 
 
 def open_folder(run: Run, described):

@@ -1,16 +1,12 @@
 """A run's folder: never overwritten, never shared, and resumed from its newest whole checkpoint."""
 
-import errno
-import fcntl
 import json
 import os
 import shutil
-import subprocess
-import sys
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, built, environment, set_value, tiny_dataset, values_of
+from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
 
 from mnist_graph import description
 from mnist_graph.errors import CheckpointError, DivergedError, UsageError
@@ -143,27 +139,6 @@ def test_second_run_in_one_folder_is_refused():
             with pytest.raises(CheckpointError, match=f'model: is in use by process {os.getpid()}; wait for it'):
                 make('model', described())
     RunFolder.reopen('model', described()).__exit__(None, None, None)
-
-
-def test_lock_holds_between_processes_and_ends_with_them(fresh_folder):
-    code = "from mnist_graph.folder_lock import FolderLock; lock = FolderLock('model'); print('held', flush=True); input()"
-    with subprocess.Popen([sys.executable, '-c', code], env=environment(fresh_folder), stdin=subprocess.PIPE,
-                          stdout=subprocess.PIPE, text=True) as other:
-        assert other.stdout.readline() == 'held\n'
-        with pytest.raises(CheckpointError, match=f'is in use by process {other.pid}'):
-            FolderLock('model')
-        other.kill()
-        other.wait()
-    FolderLock('model').release()
-
-
-def test_disks_without_locks_are_named(monkeypatch):
-    def flock(file, operation):
-        raise OSError(errno.ENOLCK, os.strerror(errno.ENOLCK))
-
-    monkeypatch.setattr(fcntl, 'flock', flock)
-    with pytest.raises(CheckpointError, match=r'model: cannot be locked \(No locks available\); give a folder on another'):
-        FolderLock('model')
 
 
 def test_names_of_new_folders():
