@@ -2,8 +2,9 @@
 
 Three convolutions in the TensorFlow 1 way, with their filters in the same
 `weights` and `biases` dictionaries: 5x5 (without padding), 2x2 max-pooling, 3x3,
-3x3, 2x2 max-pooling. The number of filters of each is --filters. What batch
-normalization sees of the first and the last is what pooling leaves.
+3x3, 2x2 max-pooling. The number of filters of each is --filters, their sides are
+--kernel_sizes. What batch normalization sees of the first and the last is what
+pooling leaves.
 """
 
 from typing import Callable
@@ -14,25 +15,24 @@ from mnist_graph import normalization
 from mnist_graph.data import InputSpec
 from mnist_graph.hparams import HParams
 
-KERNEL_SIDES = (5, 3, 3)
-
 
 def filter_shapes(hparams: HParams, spec: InputSpec) -> dict[str, list[int]]:
     """{'conv1': [height, width, channels in, channels out], ...}."""
     channels = [spec.channels, *hparams.filters]
     return {f'conv{number}': [side, side, channels[number - 1], channels[number]]
-            for number, side in enumerate(KERNEL_SIDES, start=1)}
+            for number, side in enumerate(hparams.kernel_sizes, start=1)}
 
 
 def n_features(hparams: HParams, spec: InputSpec) -> int:
     """Numbers that leave the convolutions: 6 * 6 * 64 for MNIST and the default filters."""
-    border = KERNEL_SIDES[0] - 1 if _padding(spec) == 'VALID' else 0
+    side = hparams.kernel_sizes[0]
+    border = side - 1 if _padding(spec, side) == 'VALID' else 0
     return -(-(spec.height - border) // 4) * -(-(spec.width - border) // 4) * hparams.filters[-1]
 
 
-def _padding(spec: InputSpec) -> str:
+def _padding(spec: InputSpec, side: int) -> str:
     """Of the first convolution: none, as digits are not drawn to the edge, unless pictures are tiny."""
-    return 'VALID' if min(spec.height, spec.width) >= KERNEL_SIDES[0] else 'SAME'
+    return 'VALID' if min(spec.height, spec.width) >= side else 'SAME'
 
 
 def convolutions(spec: InputSpec, X: tf.Tensor, activation: Callable, weights: dict[str, tf.Variable],
@@ -56,7 +56,7 @@ def convolutions(spec: InputSpec, X: tf.Tensor, activation: Callable, weights: d
             return activation(tf.nn.bias_add(images, biases[name]))
 
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
-    conv_1 = convolve(1, images, _padding(spec), pool=True)
+    conv_1 = convolve(1, images, _padding(spec, weights['conv1'].shape[0]), pool=True)
     conv_2 = convolve(2, conv_1)
     conv_3 = convolve(3, conv_2, pool=True)
     return tf.reshape(conv_3, [-1, conv_3.shape[1] * conv_3.shape[2] * conv_3.shape[3]])

@@ -125,6 +125,9 @@ class HParams:
     filters: tuple[int, ...] = _field(
         (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096,
         length=3)
+    kernel_sizes: tuple[int, ...] = _field(
+        (5, 3, 3), 'ints', 'Height and width of the filters of the three convolutions of --model=cnn, in pixels.', 1, 99,
+        length=3)
     batch_norm: bool = _bool(
         False, 'Shift and scale the units of every hidden layer to mean 0 and standard deviation 1 over each batch.')
     initializer: str = _enum(
@@ -199,7 +202,7 @@ SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in datacl
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
 # Hyperparameters of an ingredient: (the one that turns it on, its value then).
 NEEDS: dict[str, tuple[str, Any]] = {
-    'momentum': ('optimizer', 'momentum'), 'filters': ('model', 'cnn'),
+    'momentum': ('optimizer', 'momentum'), 'filters': ('model', 'cnn'), 'kernel_sizes': ('model', 'cnn'),
     **{name: ('augment', True) for name in SPECS if name.startswith('augment_')}}
 
 

@@ -44,13 +44,17 @@ def test_any_number_of_layers_of_any_size(tf, hidden, spec, count):
     assert len(network.weights) == len(network.biases) == len(hidden) + 1
 
 
-def test_cnn_has_the_parameters_of_its_layers(tf):
+@pytest.mark.parametrize('kernel_sizes, count', [
+    # 28x28 leave 24x24, pooled 12x12 and 6x6; without the outer 2 instead of 4 pixels 26x26, 13x13 and 7x7.
+    ((5, 3, 3), (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (6 * 6 * 64 * 256 + 256) + 2570),
+    ((3, 5, 1), (3 * 3 * 1 * 32 + 32) + (5 * 5 * 32 * 64 + 64) + (1 * 1 * 64 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + 2570)])
+def test_cnn_has_the_parameters_of_its_layers(tf, kernel_sizes, count):
     from mnist_graph import graph
 
-    network = graph.build(HParams(model='cnn', hidden_units=(256,)), MNIST, training=False)
-    by_hand = (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (6 * 6 * 64 * 256 + 256) + 2570
-    assert sum(variable.shape.num_elements()
-               for variable in [*network.weights.values(), *network.biases.values()]) == by_hand == 648_906
+    network = graph.build(HParams(model='cnn', hidden_units=(256,), kernel_sizes=kernel_sizes), MNIST, training=False)
+    variables = [*network.weights.values(), *network.biases.values()]
+    assert sum(variable.shape.num_elements() for variable in variables) == count
+    assert network.output_layer.shape.as_list() == [None, 10]
 
 
 def test_names_a_reader_of_tensorboard_sees(tf):
