@@ -11,58 +11,15 @@ one new field here and its use in the library.
 import dataclasses
 import difflib
 import json
-import math
-import numbers
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist_graph.errors import UsageError
+from mnist_graph.hparam_spec import Spec
 
 ACTIVATIONS = ('linear', 'relu', 'sigmoid', 'tanh')
 OPTIMIZERS = ('adam', 'rmsprop', 'momentum', 'gradient_descent')
 INITIALIZERS = ('truncated_normal', 'glorot_uniform', 'he_normal')
 SCHEDULES = ('constant', 'linear', 'cosine')
-
-
-class Spec(NamedTuple):
-    """What a value of one hyperparameter may be.
-
-    Attributes:
-      kind: 'float', 'int', 'bool', 'enum' or 'ints' (a list of whole numbers).
-      help: Its meaning and unit, as `--help` prints it.
-      lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
-      choices: The values of an enum.
-      may_be_empty: Whether a list of kind 'ints' may hold no number.
-      length: How many numbers a list holds; None is any.
-    """
-
-    kind: str
-    help: str
-    lower: float | None = None
-    upper: float | None = None
-    open_lower: bool = False
-    open_upper: bool = False
-    choices: tuple[str, ...] = ()
-    may_be_empty: bool = False
-    length: int | None = None
-
-    def describe_bounds(self) -> str:
-        """'above 0 and at most 10': the bounds as an error message says them."""
-        parts = []
-        if self.lower is not None:
-            parts.append(('above ' if self.open_lower else 'at least ') + f'{self.lower:.12g}')
-        if self.upper is not None:
-            parts.append(('below ' if self.open_upper else 'at most ') + f'{self.upper:.12g}')
-        return ' and '.join(parts)
-
-    def allows(self, number: float) -> bool:
-        """Whether one number is finite and within the bounds."""
-        if not isinstance(number, numbers.Integral) and not math.isfinite(number):
-            return False
-        if self.lower is not None and (number < self.lower or (self.open_lower and number == self.lower)):
-            return False
-        if self.upper is not None and (number > self.upper or (self.open_upper and number == self.upper)):
-            return False
-        return True
 
 
 def _field(default: Any, *spec_args, **spec_kwargs):
@@ -170,7 +127,7 @@ class HParams:
 
     def __post_init__(self):
         for name, spec in SPECS.items():
-            object.__setattr__(self, name, _checked(name, spec, getattr(self, name)))
+            object.__setattr__(self, name, spec.checked(name, getattr(self, name)))
 
     def to_dict(self) -> dict[str, Any]:
         """All values by name, as JSON can hold them (tuples become lists)."""
@@ -207,12 +164,8 @@ NEEDS: dict[str, tuple[str, Any]] = {
 
 
 def flag_text(name: str, value: Any) -> str:
-    """`--name=value` as a flagfile or a command line takes it; floats round-trip."""
-    if SPECS[name].kind == 'bool':
-        return f'--{name}' if value else f'--no{name}'
-    if SPECS[name].kind == 'ints':
-        return f'--{name}=' + ','.join(map(str, value))
-    return f'--{name}={value!r}' if isinstance(value, float) else f'--{name}={value}'
+    """`--name=value` as a flagfile or a command line takes it; see `Spec.flag`."""
+    return SPECS[name].flag(name, value)
 
 
 def did_you_mean(name: str, known=None) -> str:
@@ -222,59 +175,8 @@ def did_you_mean(name: str, known=None) -> str:
 
 
 def parse(name: str, text: str) -> Any:
-    """One value of hyperparameter `name` from its text on a command line.
-
-    Raises:
-      UsageError: The text is not of the hyperparameter's type or out of bounds.
-    """
-    spec = SPECS[name]
-    text = text.strip()
-    try:
-        if spec.kind == 'float':
-            value = float(text)
-        elif spec.kind == 'int':
-            value = int(text)
-        elif spec.kind == 'ints':
-            value = tuple(int(part) for part in text.split(',') if part.strip()) if text else ()
-        elif spec.kind == 'bool':
-            value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
-        else:
-            value = text
-    except (ValueError, KeyError):
-        raise UsageError(f'{name}={text}: {_expected(spec)}.') from None
-    return _checked(name, spec, value)
-
-
-def _expected(spec: Spec) -> str:
-    if spec.kind == 'enum':
-        return 'must be one of ' + ', '.join(spec.choices)
-    noun = {'float': 'must be a number', 'int': 'must be a whole number', 'bool': 'must be true or false',
-            'ints': f'must be {f"{spec.length} " if spec.length else ""}whole numbers separated by commas, each'}[spec.kind]
-    return f'{noun} {spec.describe_bounds()}'.rstrip()
-
-
-def _checked(name: str, spec: Spec, value: Any) -> Any:
-    """`value` in the field's own type, or UsageError."""
-    def is_int(number):
-        return isinstance(number, numbers.Integral) and not isinstance(number, bool)
-
-    good = None
-    if spec.kind == 'enum' and value in spec.choices:
-        good = value
-    elif spec.kind == 'bool' and isinstance(value, bool):
-        good = value
-    elif spec.kind == 'int' and is_int(value) and spec.allows(value):
-        good = int(value)
-    elif spec.kind == 'float' and isinstance(value, numbers.Real) and not isinstance(value, bool) and spec.allows(value):
-        good = float(value)
-    elif spec.kind == 'ints' and isinstance(value, (list, tuple)):
-        whole = tuple(int(number) for number in value if is_int(number) and spec.allows(number))
-        if len(whole) == len(value) and (whole or spec.may_be_empty) and spec.length in (None, len(whole)):
-            good = whole
-    if good is None:
-        shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-        raise UsageError(f'{name}={" ".join(shown.split())[:100]}: {_expected(spec)}.')
-    return good
+    """One value of hyperparameter `name` from its text on a command line; see `Spec.parse`."""
+    return SPECS[name].parse(name, text)
 
 
 def differences(old: HParams, new: HParams, ignore: tuple[str, ...] = ()) -> list[str]:
