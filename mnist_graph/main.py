@@ -130,9 +130,9 @@ def resumed_run() -> Run:
       UsageError: A hyperparameter differs, other than a larger number of steps.
       CheckpointError: There is no run to resume.
     """
-    from mnist_graph import description, run_folder
+    from mnist_graph import description, runs
 
-    folder = run_folder.resolve(FLAGS.model_dir)
+    folder = runs.resolve(FLAGS.model_dir)
     saved = description.read(folder)
     hparams = cli.hparams_from_flags(saved.hparams)
     description.check_resumable(saved.hparams, hparams, saved.n_train)
@@ -159,11 +159,12 @@ def check_effects(hparams: HParams) -> None:
 
 def open_folder(run: Run, described):
     """The run's folder, locked, with its description written into it."""
-    from mnist_graph.run_folder import RunFolder, make_new_folder
+    from mnist_graph import runs
+    from mnist_graph.run_folder import RunFolder
 
     if FLAGS.resume:
         return RunFolder.reopen(run.model_dir, described, FLAGS.keep_checkpoints)
-    return RunFolder.create(run.model_dir or make_new_folder(), described, FLAGS.keep_checkpoints)
+    return RunFolder.create(run.model_dir or runs.make_new_folder(), described, FLAGS.keep_checkpoints)
 
 
 def resume_command(folder: str) -> str:

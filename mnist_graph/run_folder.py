@@ -11,38 +11,15 @@
 import contextlib
 import json
 import os
-import time
 from typing import Any
 
-from mnist_graph import checkpoint, description, files
+from mnist_graph import checkpoint, description, files, runs
 from mnist_graph.description import Description
 from mnist_graph.errors import CheckpointError, DivergedError, MnistGraphError, UsageError
 from mnist_graph.folder_lock import FolderLock
 from mnist_graph.train import Monitor, Progress
 
-RUNS = 'runs'
-LATEST = os.path.join(RUNS, 'latest')
 _CHECKPOINTS, _BEST, _METRICS = 'checkpoints', 'best', 'metrics.jsonl'
-
-
-def make_new_folder() -> str:
-    """Makes the folder runs/DATE-TIME, with a number after it if that is taken; returns its name.
-
-    Raises:
-      CheckpointError: It cannot be made.
-    """
-    base = os.path.join(RUNS, time.strftime('%Y-%m-%d-%H%M%S'))
-    name, number = base, 2
-    try:
-        os.makedirs(RUNS, exist_ok=True)
-        while True:
-            try:
-                os.mkdir(name)  # fails if another run has just made it
-                return name
-            except FileExistsError:
-                name, number = f'{base}-{number}', number + 1
-    except OSError as error:
-        raise CheckpointError(f'{name}: cannot be made ({error.strerror}); give another --model_dir.') from None
 
 
 def check_new(folder: str) -> None:
@@ -70,19 +47,6 @@ def _check_free(folder: str) -> None:
         raise UsageError(f'{folder}: holds a model already; continue it with --resume, or give another --model_dir.')
     if any(os.path.exists(os.path.join(folder, name)) for name in (_CHECKPOINTS, _BEST)):
         raise UsageError(f'{folder}: holds checkpoints, but no {description.FILENAME}; give another --model_dir.')
-
-
-def point_latest_at(folder: str) -> None:
-    """Makes runs/latest a link to a folder inside runs/; other folders are left out of it.
-
-    A runs/latest that is no link, as in a copy of runs/, stays what it is.
-    """
-    is_ours = os.path.islink(LATEST) or not os.path.exists(LATEST)
-    if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS) or not is_ours:
-        return
-    temporary = f'{LATEST}.{os.getpid()}.part'
-    os.symlink(os.path.basename(os.path.abspath(folder)), temporary)
-    os.replace(temporary, LATEST)
 
 
 class RunFolder(Monitor):
@@ -114,7 +78,7 @@ class RunFolder(Monitor):
             raise
         try:
             description.write(folder, described)
-            point_latest_at(folder)
+            runs.point_latest_at(folder)
         except OSError as error:
             lock.release()
             raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
@@ -262,19 +226,3 @@ def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, lis
         reason = problems[0] if problems else 'none was saved yet'
         raise CheckpointError(f'{folder}: has no whole checkpoint to load ({reason}).')
     return found, problems
-
-
-def resolve(model_dir: str | None) -> str:
-    """The folder to read a model from: the one given, or the newest run.
-
-    Raises:
-      CheckpointError: None was given and there is no run yet.
-    """
-    if model_dir:
-        folder = os.path.expanduser(model_dir)
-        # Not by way of a link, as runs/latest is, which may point elsewhere by and by.
-        return os.path.relpath(os.path.realpath(folder)) if os.path.islink(folder) else folder
-    if not os.path.isdir(LATEST):
-        raise CheckpointError(f'{LATEST}: there is no trained model yet; train one with '
-                              f'python -m mnist_graph.main, or give --model_dir.')
-    return os.path.normpath(os.path.join(RUNS, os.readlink(LATEST))) if os.path.islink(LATEST) else LATEST

@@ -5,7 +5,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_graph import description, evaluation, run_folder
+from mnist_graph import description, evaluation, run_folder, runs
 from mnist_graph.checkpoint import Checkpoint, restore
 from mnist_graph.data import PIXEL_SCALE, InputSpec
 from mnist_graph.description import Description
@@ -40,7 +40,7 @@ def find(model_dirs: list[str] | None, which: str = 'last') -> Found:
         kinds of pictures.
     """
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
-    folders = folders or [run_folder.resolve(None)]
+    folders = folders or [runs.resolve(None)]
     descriptions, checkpoints, problems = [], [], []
     for folder in folders:
         described = description.read(folder)

@@ -1,10 +1,17 @@
-"""A training of 40 steps, and a monitor that writes down what happens in one."""
+"""A training of 40 steps, its description, and a monitor that writes down what happens in one."""
 
+from conftest import tiny_dataset
+
+from mnist_graph import description
 from mnist_graph.hparams import HParams
 from mnist_graph.train import Monitor
 
 TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
                dropout=0.2)
+
+
+def described(hparams: HParams = TINY) -> description.Description:
+    return description.describe(hparams, tiny_dataset(), 'auto', None, 1, '2.21.0')
 
 
 class Recorder(Monitor):

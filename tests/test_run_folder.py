@@ -7,23 +7,18 @@ import shutil
 import numpy as np
 import pytest
 from conftest import assert_same_values, built, set_value, tiny_dataset, values_of
+from small_training import TINY, described
 
 from mnist_graph import description
 from mnist_graph.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.evaluation import Metrics
 from mnist_graph.hparams import HParams
 from mnist_graph.folder_lock import FolderLock
-from mnist_graph.run_folder import RunFolder, find_checkpoint, make_new_folder, read_metrics, resolve
+from mnist_graph.run_folder import RunFolder, find_checkpoint, read_metrics
 from mnist_graph.train import Progress, train
 
-TINY = HParams(hidden_units=(6, 5), batch_size=8, learning_rate=0.02, n_iterations=40, n_validation=15, eval_steps=10,
-               dropout=0.2)
 DATASET = tiny_dataset()
 pytestmark = pytest.mark.usefixtures('fresh_folder')
-
-
-def described(hparams=TINY):
-    return description.describe(hparams, DATASET, 'auto', None, 1, '2.21.0')
 
 
 @pytest.fixture
@@ -141,37 +136,6 @@ def test_second_run_in_one_folder_is_refused():
     RunFolder.reopen('model', described()).__exit__(None, None, None)
 
 
-def test_names_of_new_folders():
-    first, second = make_new_folder(), make_new_folder()
-    assert os.path.dirname(first) == 'runs' and len(os.path.basename(first)) == 17
-    assert second != first and os.path.isdir(first) and os.path.isdir(second)
-
-
-def test_new_folder_where_none_can_be_made():
-    with open('runs', 'w'):
-        pass
-    with pytest.raises(CheckpointError, match=r'cannot be made \((File exists|Not a directory)\); give another --model_dir'):
-        make_new_folder()
-
-
-def test_a_latest_that_is_no_link_stays():
-    """As in a copy of runs/ that resolved its links."""
-    os.makedirs('runs/latest')
-    RunFolder.create('runs/a', described()).__exit__(None, None, None)
-    assert os.path.isdir('runs/latest') and not os.path.islink('runs/latest')
-
-
-def test_latest_points_at_the_newest_run():
-    with pytest.raises(CheckpointError, match='there is no trained model yet; train one with'):
-        resolve(None)
-    for name in ('runs/a', 'runs/b'):
-        RunFolder.create(name, described()).__exit__(None, None, None)
-        assert os.readlink('runs/latest') == os.path.basename(name) and resolve(None) == name
-    RunFolder.create('elsewhere', described()).__exit__(None, None, None)
-    assert resolve(None) == 'runs/b' and resolve('elsewhere') == 'elsewhere'
-    assert os.listdir('runs') and not [name for name in os.listdir('runs') if name.endswith('.part')]
-
-
 def test_no_checkpoint_to_load(trained):
     RunFolder.create('model', described()).__exit__(None, None, None)
     with pytest.raises(CheckpointError, match=r'model: has no whole checkpoint to load \(none was saved yet\)'):
@@ -262,12 +226,6 @@ def test_unreadable_metrics(tmp_path):
     assert read_metrics(str(tmp_path / 'gone')) == []
     (tmp_path / 'metrics.jsonl').write_bytes(b'\xff\xfe\n[1]\n{"step": "x"}\n{"step": 3}\n{"st')
     assert read_metrics(str(tmp_path)) == [{'step': 3}]
-
-
-def test_a_slash_at_the_end_of_a_new_folder(fresh_folder):
-    with RunFolder.create('runs/one/', described()):
-        assert os.path.realpath('runs/latest') == os.path.realpath('runs/one')
-    assert resolve('runs/latest') == os.path.join('runs', 'one')  # where a later run does not take it
 
 
 @pytest.mark.parametrize('name', ['runs/lr[1]', 'a*b', 'what?'])
