@@ -157,10 +157,20 @@ class HParams:
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
-# Hyperparameters of an ingredient: (the one that turns it on, its value then).
+# Hyperparameters of an ingredient: (the one that turns it on, its value then or ABOVE_ZERO).
+ABOVE_ZERO = object()
 NEEDS: dict[str, tuple[str, Any]] = {
     'momentum': ('optimizer', 'momentum'), 'filters': ('model', 'cnn'), 'kernel_sizes': ('model', 'cnn'),
+    'dropout_layers': ('dropout', ABOVE_ZERO),
     **{name: ('augment', True) for name in SPECS if name.startswith('augment_')}}
+
+
+def missing_flag(name: str, hparams: HParams) -> str:
+    """What the hyperparameter `name` of NEEDS has no effect without, as '--augment'; '' if it has one."""
+    ingredient, value = NEEDS[name]
+    if value is ABOVE_ZERO:
+        return '' if getattr(hparams, ingredient) > 0 else f'a --{ingredient} above 0'
+    return '' if getattr(hparams, ingredient) == value else flag_text(ingredient, value)
 
 
 def flag_text(name: str, value: Any) -> str:

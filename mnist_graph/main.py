@@ -16,7 +16,7 @@ from absl import flags
 
 from mnist_graph import cli
 from mnist_graph.errors import UsageError
-from mnist_graph.hparams import NEEDS, HParams, flag_text
+from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
 
@@ -152,9 +152,9 @@ def check_effects(hparams: HParams) -> None:
         if FLAGS[name].value != idle and not hparams.n_validation:
             raise UsageError(f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 '
                              f'leaves none of.')
-    for name, (ingredient, value) in NEEDS.items():
-        if FLAGS[name].present and getattr(hparams, ingredient) != value:
-            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {flag_text(ingredient, value)}.')
+    for name in NEEDS:
+        if FLAGS[name].present and (missing := missing_flag(name, hparams)):
+            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {missing}.')
 
 
 def open_folder(run: Run, described):

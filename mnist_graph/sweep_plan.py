@@ -14,7 +14,7 @@ from typing import Any, Iterable, Mapping, NamedTuple
 
 from mnist_graph import search_space
 from mnist_graph.errors import UsageError
-from mnist_graph.hparams import NEEDS, SPECS, HParams, flag_text
+from mnist_graph.hparams import NEEDS, SPECS, HParams, missing_flag
 from mnist_graph.search_space import Space
 
 SAMPLERS = ('auto', 'grid', 'random', 'tpe')
@@ -111,9 +111,8 @@ def make(space: Space, base: HParams, sampler: str = 'auto', pruner: str = 'none
     if 'n_iterations' in space and _highest(space, base, 'n_epochs'):
         raise UsageError('search=n_iterations: has no effect beside --n_epochs; search one of them, without the other.')
     for name in set(space) & set(NEEDS):
-        ingredient, value = NEEDS[name]
-        if ingredient not in space and getattr(base, ingredient) != value:
-            raise UsageError(f'search={name}: has no effect without {flag_text(ingredient, value)}.')
+        if NEEDS[name][0] not in space and (missing := missing_flag(name, base)):
+            raise UsageError(f'search={name}: has no effect without {missing}.')
     if _lowest(space, base, 'n_validation') == 0:
         raise UsageError('n_validation=0: trials are ranked by their accuracy on validation images; '
                          'hold some out with --n_validation.')

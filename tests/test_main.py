@@ -127,10 +127,12 @@ def test_early_stopping_says_so(entry_point, monkeypatch):
 
 def test_flags_without_effect_are_named(entry_point):
     write_idx_folder('data')
-    ended = entry_point(*FLAGS, '--n_iterations=1', '--augment_shift=2.0', '--momentum=0.5', '--filters=1,2,3')
+    ended = entry_point(*FLAGS, '--n_iterations=1', '--augment_shift=2.0', '--momentum=0.5', '--filters=1,2,3',
+                        '--dropout=0', '--dropout_layers=all')
     assert ended.code == 0
     assert ended.err == ('--momentum=0.5 has no effect without --optimizer=momentum.\n'
                          '--filters=1,2,3 has no effect without --model=cnn.\n'
+                         '--dropout_layers=all has no effect without a --dropout above 0.\n'
                          '--augment_shift=2.0 has no effect without --augment.\n')
     ended = entry_point(*FLAGS, '--n_iterations=1', '--augment', '--augment_shift=2.0')
     assert ended.code == 0 and ended.err == ''

@@ -38,6 +38,8 @@ def test_samplers(search, options, sampler, n_trials):
     (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
     (['augment_shift=1,2'], {}, {}, 'search=augment_shift: has no effect without --augment.'),
     (['momentum=0.5,0.9'], {'optimizer': 'rmsprop'}, {}, 'search=momentum: has no effect without --optimizer=momentum.'),
+    (['dropout_layers=last,all'], {'dropout': 0.0}, {},
+     'search=dropout_layers: has no effect without a --dropout above 0.'),
     (['n_iterations=100,200'], {'n_epochs': 1}, {}, 'n_iterations: has no effect beside --n_epochs'),
     (['n_iterations=100,200', 'n_epochs=0,1'], {}, {}, 'n_iterations: has no effect beside --n_epochs'),
     (GRID, {'n_iterations': 500}, {'pruner': 'median'}, '--eval_steps=500 is no less than --n_iterations=500'),
