@@ -10,7 +10,7 @@ This module only describes the computation. It opens no file and no session;
 """
 
 import math
-from typing import NamedTuple
+from typing import Callable, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -70,7 +70,8 @@ ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmo
 
 
 def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_towers: int = 1,
-          training: bool = True, fed_step: bool = True) -> Network:
+          training: bool = True, fed_step: bool = True,
+          teacher: Callable[[tf.Tensor], tf.Tensor] | None = None) -> Network:
     """Builds the whole graph.
 
     Args:
@@ -84,14 +85,20 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
         `learning_rate` and `loop` are None.
       fed_step: False leaves out `train_step` alone, where every step is to be
         the loop's: a graph that is built sooner.
+      teacher: Adds to the graph what distillation_temperature needs: X to
+        float32 [batch, classes], another network's logits.
 
     Raises:
       UsageError: n_steps is needed, as the length of n_epochs depends on the
-        data; or the pictures are too small for what is asked of them.
+        data; or a teacher is; or the pictures are too small for what is asked
+        of them.
     """
     if training and hparams.n_epochs and n_steps is None:
         raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
                          f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
+    if training and hparams.distillation_temperature and not teacher:
+        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: there is no teacher to learn '
+                         f'from; give graph.build the logits of distillation.load(...).')
     if hparams.batch_norm and n_towers > 1:
         raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
     n_steps = n_steps or hparams.n_iterations
@@ -124,6 +131,8 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
         # Unless a recipe says otherwise, this is cross_entropy and nothing is distorted.
         def training_loss(X, Y, masks, step):
             output_layer = layers(hparams, spec, X, weights, biases, moments, masks, step)
+            if hparams.distillation_temperature:
+                return distillation_loss(output_layer, teacher(X), hparams.distillation_temperature)
             return mean_cross_entropy(output_layer, Y, hparams.label_smoothing)
 
         train_step = None
@@ -230,3 +239,17 @@ def mean_cross_entropy(output_layer: tf.Tensor, Y: tf.Tensor, label_smoothing: f
         if label_smoothing:
             Y = Y * (1.0 - label_smoothing) + label_smoothing / Y.shape[1]
         return tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits_v2(labels=Y, logits=output_layer))
+
+
+def distillation_loss(output_layer: tf.Tensor, teacher_logits: tf.Tensor, temperature: float) -> tf.Tensor:
+    """Cross-entropy with a teacher's probabilities, both softened by a temperature, float32 [].
+
+    Its square as a factor keeps the gradients' size whatever it is (Hinton,
+    Vinyals and Dean 2015).
+
+    Args:
+      output_layer, teacher_logits: float32 [batch, classes].
+    """
+    with tf.name_scope('distillation'):
+        soft_labels = tf.stop_gradient(tf.nn.softmax(teacher_logits / temperature))
+        return temperature**2 * mean_cross_entropy(output_layer / temperature, soft_labels)

@@ -109,6 +109,9 @@ class HParams:
         0, 1)
     label_smoothing: float = _float(
         0.0, 'Probability spread evenly over all classes in the training labels.', 0, 1, open_upper=True)
+    distillation_temperature: float = _float(
+        0.0, "Learn from a teacher (--teacher_model_dir) instead of the labels, with both sides' logits divided by this; "
+        '0 is off.', 0, 1000)
     weight_decay: float = _float(
         0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100)
     input_dropout: float = _float(

@@ -25,6 +25,8 @@ def define_flags() -> None:
     """The hyperparameters, and how this run is to be done."""
     cli.define_hparams()
     cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
+    cli.define_path('teacher_model_dir', 'Folder of the trained model that --distillation_temperature learns from; of '
+                    'several, separated by commas, their mean.')
     cli.define_path('image', 'Picture to predict at the end; by default test_img.png.')
     flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
@@ -38,7 +40,7 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     run = new_run() if not FLAGS.resume else resumed_run()
     hparams = run.hparams
-    check_effects(hparams)
+    check_effects(run)
 
     # The data set, and the picture to read at the end.
     from mnist_graph import data, description, train
@@ -54,9 +56,10 @@ def main(arguments) -> int:
     from mnist_graph import evaluation, graph
     from mnist_graph.event_files import EventFiles
     from mnist_graph.printer import Printer
-    described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__)
     n_towers = runtime.share_cores(run.n_threads, hparams)
-    network = graph.build(hparams, described.input_spec, n_steps, n_towers)
+    teacher = load_teacher(run, mnist)
+    described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__, teacher)
+    network = graph.build(hparams, described.input_spec, n_steps, n_towers, teacher=teacher and teacher.logits)
 
     with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
         # Training.
@@ -107,6 +110,7 @@ class Run(NamedTuple):
     dataset: str
     data_dir: str | None
     model_dir: str | None
+    teacher_dir: str | None
     n_threads: int
 
 
@@ -115,12 +119,16 @@ def new_run() -> Run:
 
     Raises:
       UsageError: They contradict each other, or --model_dir holds a model already.
-      CheckpointError: The run that made it is still going on.
+      CheckpointError: The run that made it is still going on, or there is no teacher in --teacher_model_dir.
     """
     if FLAGS.model_dir:
         from mnist_graph import run_folder
         run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
-    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, cli.n_threads())
+    if FLAGS.teacher_model_dir:
+        from mnist_graph import saved_model
+        saved_model.find([FLAGS.teacher_model_dir])
+    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, FLAGS.teacher_model_dir,
+               cli.n_threads())
 
 
 def resumed_run() -> Run:
@@ -139,15 +147,24 @@ def resumed_run() -> Run:
     return Run(hparams,
                FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
                FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
-               folder, FLAGS.num_threads or saved.n_threads)
+               folder, FLAGS.teacher_model_dir or saved.teacher_dir or None, FLAGS.num_threads or saved.n_threads)
 
 
-def check_effects(hparams: HParams) -> None:
+def check_effects(run: Run) -> None:
     """Names the flags given that change nothing in this run.
 
     Raises:
-      UsageError: One chooses by validation pictures, of which there are none.
+      UsageError: One chooses by validation pictures, of which there are none;
+        or a teacher without a temperature, or a temperature without a teacher.
     """
+    hparams = run.hparams
+    if hparams.distillation_temperature and not run.teacher_dir:
+        raise UsageError(f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
+                         f'learn from; give its --teacher_model_dir.')
+    if run.teacher_dir and not hparams.distillation_temperature:
+        raise UsageError(f'--teacher_model_dir={run.teacher_dir} needs a --distillation_temperature above 0, such as 3.')
+    if hparams.distillation_temperature and hparams.label_smoothing and FLAGS['label_smoothing'].present:
+        cli.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
     for name, idle in (('checkpoint', 'last'), ('early_stopping_patience', 0)):
         if FLAGS[name].value != idle and not hparams.n_validation:
             raise UsageError(f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 '
@@ -155,6 +172,15 @@ def check_effects(hparams: HParams) -> None:
     for name in NEEDS:
         if FLAGS[name].present and (missing := missing_flag(name, hparams)):
             cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {missing}.')
+
+
+def load_teacher(run: Run, dataset):
+    """The `distillation.Teacher` that the run learns from, or None."""
+    if not run.teacher_dir:
+        return None
+    from mnist_graph import distillation
+
+    return distillation.load(run.teacher_dir, dataset, run.hparams.n_validation)
 
 
 def open_folder(run: Run, described):

@@ -90,7 +90,7 @@ class RunFolder(Monitor):
 
         Raises:
           CheckpointError: There is no run in it, it is in use, or cannot be written.
-          UsageError: It was trained on other data.
+          UsageError: It was trained on other data, or by another teacher.
         """
         if not os.path.isdir(folder):
             raise CheckpointError(f'{folder}: there is no such folder to resume; start a run without --resume.')
@@ -100,6 +100,9 @@ class RunFolder(Monitor):
             if saved.fingerprint != described.fingerprint:
                 raise UsageError(f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
                                  f'now {described.dataset}, {described.fingerprint}); give the --data_dir or --dataset of then.')
+            if saved.teacher_fingerprint != described.teacher_fingerprint:
+                raise UsageError(f'{folder}: learned from another teacher ({saved.teacher_dir or "none"}, fingerprint '
+                                 f'{saved.teacher_fingerprint or "none"}); give the --teacher_model_dir of then.')
             if saved != described:
                 description.write(folder, described)
         except OSError as error:

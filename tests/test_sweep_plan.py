@@ -38,6 +38,8 @@ def test_samplers(search, options, sampler, n_trials):
     (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
     (['augment_shift=1,2'], {}, {}, 'search=augment_shift: has no effect without --augment.'),
     (['momentum=0.5,0.9'], {'optimizer': 'rmsprop'}, {}, 'search=momentum: has no effect without --optimizer=momentum.'),
+    (['distillation_temperature=1,3'], {}, {}, 'distillation_temperature: the trials of a sweep have no teacher'),
+    (['seed=1,2'], {'distillation_temperature': 3.0}, {}, 'distillation_temperature: the trials of a sweep have no teacher'),
     (['dropout_layers=last,all'], {'dropout': 0.0}, {},
      'search=dropout_layers: has no effect without a --dropout above 0.'),
     (['n_iterations=100,200'], {'n_epochs': 1}, {}, 'n_iterations: has no effect beside --n_epochs'),
