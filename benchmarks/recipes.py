@@ -2,7 +2,8 @@
 
 Each run is a whole process. For each seed the two take turns; the table has their
 test accuracies and their seconds. The other programs are those of keras_recipes.py
-and tutorial_port.py; a flag file that restates none of them runs alone.
+and tutorial_port.py; a flag file that restates none of them runs alone. One that
+learns from a teacher has it trained first, within its seconds.
 
     python benchmarks/recipes.py --data_dir=mnist --seeds=3 --flags=keras_512,keras_128_128
 
@@ -10,18 +11,21 @@ and tutorial_port.py; a flag file that restates none of them runs alone.
 """
 
 import argparse
+import functools
 import glob
 import json
 import os
 import re
 import statistics
 import sys
+import tempfile
 
 from keras_recipes import RECIPES
 import measure
 from whole_job import run_once
 
 FLAGS_DIR = os.path.join(measure.ROOT, 'flags')
+TEACHERS = {'mlp_99_6': 'cnn_99_6'}
 
 
 def flag_files(names):
@@ -56,6 +60,19 @@ def commands_of(name, path, arguments):
     return {kind: [sys.executable, *command, data_dir] for kind, command in commands.items()}
 
 
+def run_with_teacher(name, command):
+    """Runs one program, after its teacher if the recipe has one; returns a dict as run_once does."""
+    if name not in TEACHERS:
+        return run_once(command)
+    with tempfile.TemporaryDirectory() as folder:
+        flag = f'--flagfile={os.path.join(FLAGS_DIR, TEACHERS[name])}.flags'
+        teacher_command = [flag if part.startswith('--flagfile=') else part for part in command]
+        teacher = measure.run_program([*teacher_command, f'--model_dir={folder}/teacher'])
+        run = run_once([*command, f'--teacher_model_dir={folder}/teacher'])
+    return {**run, 'seconds': teacher.seconds + run['seconds'],
+            'peak_rss_mb': max(teacher.peak_rss_mb, run['peak_rss_mb'])}
+
+
 def run_recipe(name, path, arguments):
     """Runs both programs of one recipe, in turn, once for each seed; returns dict of lists."""
     commands = commands_of(name, path, arguments)
@@ -63,7 +80,7 @@ def run_recipe(name, path, arguments):
     for seed in range(arguments.seeds):
         print(f'{name}, seed {seed}', file=sys.stderr)
         runners = {
-            kind: lambda command=command: run_once([*command, f'--seed={seed}'])
+            kind: functools.partial(run_with_teacher, name, [*command, f'--seed={seed}'])
             for kind, command in commands.items()
         }
         for kind, runs in measure.in_turn(runners, 1).items():
