@@ -2,9 +2,9 @@
 
 `tf.train.Saver` writes the variables; beside them goes a manifest,
 `model.ckpt-1000.json`, with the size and SHA-256 of each of their files, how
-far training had come, and the SHA-256 of all this. The manifest is written last, so a checkpoint whose
-writing was cut short has none and does not count; one whose bytes changed
-later no longer matches it and is passed over.
+far training had come, and the SHA-256 of all this. The manifest is written last,
+so a checkpoint whose writing was cut short has none and does not count; one whose
+bytes changed later no longer matches it and is passed over.
 """
 
 import glob
@@ -13,6 +13,8 @@ import json
 import os
 import re
 from typing import Any, NamedTuple
+
+import numpy as np
 
 from mnist_graph import files
 from mnist_graph.errors import CheckpointError
@@ -193,6 +195,33 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
     """
     import tensorflow.compat.v1 as tf
 
+    _check_variables(checkpoint, variables)
+    try:
+        # What Saver.restore runs, without the line that it logs.
+        sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: checkpoint.prefix})
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({_reason(error)}).') from None
+
+
+def values(checkpoint: Checkpoint, variables) -> list[np.ndarray]:
+    """The checkpoint's values of some variables, without a session.
+
+    Raises:
+      CheckpointError: It lacks a variable, or has one of another shape.
+    """
+    import tensorflow.compat.v1 as tf
+
+    _check_variables(checkpoint, variables)
+    try:
+        reader = tf.train.load_checkpoint(checkpoint.prefix)
+        return [reader.get_tensor(variable.op.name) for variable in variables]
+    except (tf.errors.OpError, ValueError) as error:
+        raise CheckpointError(f'{checkpoint.prefix}: cannot be read ({_reason(error)}).') from None
+
+
+def _check_variables(checkpoint: Checkpoint, variables) -> None:
+    import tensorflow.compat.v1 as tf
+
     try:
         saved = dict(tf.train.list_variables(checkpoint.prefix))
     except (tf.errors.OpError, ValueError) as error:
@@ -204,8 +233,3 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
         if saved[name] != shape:
             raise CheckpointError(f'{checkpoint.prefix}: {name} has shape {saved[name]}, '
                                   f'but the network needs {shape}.')
-    try:
-        # What Saver.restore runs, without the line that it logs.
-        sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: checkpoint.prefix})
-    except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({_reason(error)}).') from None

@@ -1,10 +1,10 @@
 """The convolutions of --model=cnn, in front of the fully connected layers.
 
 Three convolutions in the TensorFlow 1 way, with their filters in the same
-`weights` and `biases` dictionaries: 5x5 (without padding), 2x2 max-pooling, 3x3,
-3x3, 2x2 max-pooling. The number of filters of each is --filters, their sides are
---kernel_sizes. What batch normalization sees of the first and the last is what
-pooling leaves.
+`weights` and `biases` dictionaries: one without padding, 2x2 max-pooling, two
+with padding, 2x2 max-pooling. The number of filters of each is --filters, their
+sides are --kernel_sizes (by default 5x5, 3x3, 3x3). What batch normalization sees
+of the first and the last is what pooling leaves.
 """
 
 from typing import Callable
@@ -31,7 +31,7 @@ def n_features(hparams: HParams, spec: InputSpec) -> int:
 
 
 def _padding(spec: InputSpec, side: int) -> str:
-    """Of the first convolution: none, as digits are not drawn to the edge, unless pictures are tiny."""
+    """Of the first convolution: none, as digits are not drawn to the edge, unless pictures are smaller than the filters."""
     return 'VALID' if min(spec.height, spec.width) >= side else 'SAME'
 
 

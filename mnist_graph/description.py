@@ -25,7 +25,7 @@ class Description(NamedTuple):
       dataset: Name of the data set.
       fingerprint: Its fingerprint; see `data.Dataset`.
       dataset_flag, data_dir: How it was asked for, so that later commands find it again.
-      teacher_dir, teacher_fingerprint: Of the `distillation.Teacher` it learned from; '' if there was none.
+      teacher_model_dirs, teacher_fingerprint: Of the `distillation.Teacher` it learned from; () and '' if none.
       n_train: Pictures trained on.
       n_threads: Cores used, on which the last bits of the weights depend.
       package_version, tensorflow_version: What made it.
@@ -39,7 +39,7 @@ class Description(NamedTuple):
     fingerprint: str
     dataset_flag: str
     data_dir: str
-    teacher_dir: str
+    teacher_model_dirs: tuple[str, ...]
     teacher_fingerprint: str
     n_train: int
     n_threads: int
@@ -48,7 +48,7 @@ class Description(NamedTuple):
 
 
 # Earlier versions did not write these: they had no teachers, and how pictures are read was as the data looked.
-_REQUIRED = set(Description._fields) - {'reads_digits', 'teacher_dir', 'teacher_fingerprint'}
+_REQUIRED = set(Description._fields) - {'reads_digits', 'teacher_model_dirs', 'teacher_fingerprint'}
 
 
 def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: str | None,
@@ -57,7 +57,7 @@ def describe(hparams: HParams, dataset: Dataset, dataset_flag: str, data_dir: st
     data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
     return Description(hparams, dataset.input_spec(hparams.standardize), dataset.class_names,
                        dataset.reads_digits, dataset.name, dataset.fingerprint, dataset.flag_for_again(dataset_flag),
-                       data_dir, teacher.folder if teacher else '', teacher.fingerprint if teacher else '',
+                       data_dir, teacher.model_dirs if teacher else (), teacher.fingerprint if teacher else '',
                        len(dataset.train), n_threads, __version__, tensorflow_version)
 
 
@@ -129,7 +129,7 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
         values['input_spec'] = _input_spec(values['input_spec'])
         values['class_names'] = tuple(map(str, values['class_names']))
         values.setdefault('reads_digits', look_like_digits(values['input_spec'], values['class_names']))
-        values.setdefault('teacher_dir', '')
+        values['teacher_model_dirs'] = tuple(map(os.fspath, values.get('teacher_model_dirs', ())))
         values.setdefault('teacher_fingerprint', '')
         description = Description(**values)
         if len(description.class_names) != description.input_spec.n_classes:
@@ -140,7 +140,7 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
         for name in ('n_train', 'n_threads'):
             if not isinstance(values[name], int) or values[name] < 1:
                 raise ValueError(name)
-        for name in ('dataset', 'fingerprint', 'dataset_flag', 'data_dir', 'teacher_dir', 'teacher_fingerprint'):
+        for name in ('dataset', 'fingerprint', 'dataset_flag', 'data_dir', 'teacher_fingerprint'):
             if not isinstance(values[name], str):
                 raise ValueError(name)
     except UsageError as error:

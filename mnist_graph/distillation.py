@@ -9,30 +9,35 @@ what the student minimizes.
 
 import hashlib
 import os
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
-import numpy as np
 import tensorflow.compat.v1 as tf
 
-from mnist_graph import graph, saved_model
+from mnist_graph import checkpoint, graph, saved_model
 from mnist_graph.data import Dataset
 from mnist_graph.description import Description
 from mnist_graph.errors import UsageError
+from mnist_graph.normalization import Moments
+
+# Each tower of the student's graph, and its train_step, holds the teacher's values, and no graph may have 2 GiB.
+_MOST_VALUES = 10_000_000
 
 
 class Teacher(NamedTuple):
     """A trained model, or several, with values that stay as they are.
 
     Attributes:
-      folder: Absolute path of the model's folder; of several, separated by commas.
+      model_dirs: Absolute paths of their folders.
       fingerprint: 16 hexadecimal digits that tell these values from others.
       members: (description, weights, biases, moments) of each, the three as
         `graph.layers` takes them, but arrays.
+      problems: A line for each damaged checkpoint that was passed over.
     """
 
-    folder: str
+    model_dirs: tuple[str, ...]
     fingerprint: str
     members: list[tuple[Description, Any, Any, Any]]
+    problems: list[str]
 
     def logits(self, X: tf.Tensor) -> tf.Tensor:
         """Adds the teacher to the current graph: float32 [batch, classes], the mean over its members.
@@ -46,32 +51,37 @@ class Teacher(NamedTuple):
             return tf.add_n(logits) / len(logits)
 
 
-def load(model_dir: str, dataset: Dataset, n_validation: int) -> Teacher:
-    """Loads what is to teach a run.
+def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teacher:
+    """Loads what is to teach a run, the last checkpoint of each folder; opens no session.
 
     Args:
-      model_dir: Folder of a trained model, or several, separated by commas.
+      model_dirs: Folders of trained models; at least one.
       dataset: What the student is trained on.
       n_validation: How many of its pictures the student is validated on.
 
     Raises:
       CheckpointError: There is no whole model.
       UsageError: It reads other pictures, or was trained on some that the
-        student is validated on.
+        student is validated on, or is too large.
     """
-    found = saved_model.find([model_dir])
-    for folder, described in zip(found.folders, found.descriptions):
-        _check_fits(folder, described, dataset, n_validation)
+    found = saved_model.find(model_dirs)
     members, digest = [], hashlib.sha256()
-    with saved_model.rebuild(found) as model:
-        for described, (network, sess) in zip(found.descriptions, model.members):
-            tested = [{name: network.averages.get(variable.op.name, variable) for name, variable in variables.items()}
-                      for variables in (network.weights, network.biases)]
-            values = sess.run([*tested, network.moments])
-            members.append((described, *values))
-            for array in tf.nest.flatten(values):
-                digest.update(np.ascontiguousarray(array).tobytes())
-    return Teacher(','.join(map(os.path.abspath, found.folders)), digest.hexdigest()[:16], members)
+    for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
+        _check_fits(folder, described, dataset, n_validation)
+        network = graph.build(described.hparams, described.input_spec, training=False)
+        tested = [{name: network.averages.get(variable.op.name, variable) for name, variable in variables.items()}
+                  for variables in (network.weights, network.biases)]
+        tested.append({name: list(moments) for name, moments in network.moments.items()})
+        if sum(variable.shape.num_elements() for variable in tf.nest.flatten(tested)) > _MOST_VALUES:
+            raise UsageError(f'{folder}: is too large to teach; give a --teacher_model_dir of at most {_MOST_VALUES:,} '
+                             f'weights.')
+        arrays = checkpoint.values(saved, tf.nest.flatten(tested))
+        for array in arrays:
+            digest.update(array.tobytes())
+        weights, biases, moments = tf.nest.pack_sequence_as(tested, arrays)
+        members.append((described, weights, biases, {name: Moments(*pair) for name, pair in moments.items()}))
+    # Not by way of a link, as runs/latest is, which will point at the student.
+    return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)
 
 
 def _check_fits(folder: str, described: Description, dataset: Dataset, n_validation: int) -> None:

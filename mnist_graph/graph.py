@@ -90,15 +90,15 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
 
     Raises:
       UsageError: n_steps is needed, as the length of n_epochs depends on the
-        data; or a teacher is; or the pictures are too small for what is asked
-        of them.
+        data; there is a teacher without a temperature or the reverse; or the
+        pictures are too small for what is asked of them.
     """
     if training and hparams.n_epochs and n_steps is None:
         raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
                          f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
-    if training and hparams.distillation_temperature and not teacher:
-        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: there is no teacher to learn '
-                         f'from; give graph.build the logits of distillation.load(...).')
+    if training and bool(hparams.distillation_temperature) != bool(teacher):
+        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a '
+                         f'teacher, and a teacher it; give graph.build teacher=distillation.load(...).logits.')
     if hparams.batch_norm and n_towers > 1:
         raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
     n_steps = n_steps or hparams.n_iterations

@@ -83,7 +83,8 @@ class HParams:
         (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096,
         length=3)
     kernel_sizes: tuple[int, ...] = _field(
-        (5, 3, 3), 'ints', 'Height and width of the filters of the three convolutions of --model=cnn, in pixels.', 1, 99,
+        (5, 3, 3), 'ints',
+        'Height and width of the filters of the three convolutions of --model=cnn, in pixels, comma-separated.', 1, 99,
         length=3)
     batch_norm: bool = _bool(
         False, 'Shift and scale the units of every hidden layer to mean 0 and standard deviation 1 over each batch.')

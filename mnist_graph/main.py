@@ -15,7 +15,7 @@ from typing import NamedTuple
 from absl import flags
 
 from mnist_graph import cli
-from mnist_graph.errors import UsageError
+from mnist_graph.errors import CheckpointError, UsageError
 from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
@@ -25,8 +25,8 @@ def define_flags() -> None:
     """The hyperparameters, and how this run is to be done."""
     cli.define_hparams()
     cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
-    cli.define_path('teacher_model_dir', 'Folder of the trained model that --distillation_temperature learns from; of '
-                    'several, separated by commas, their mean.')
+    cli.define_path('teacher_model_dir', 'Folder of the trained model that --distillation_temperature learns from, by '
+                    'its last checkpoint; of several, separated by commas, their mean.')
     cli.define_path('image', 'Picture to predict at the end; by default test_img.png.')
     flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
@@ -40,7 +40,8 @@ def main(arguments) -> int:
     cli.no_arguments(arguments)
     run = new_run() if not FLAGS.resume else resumed_run()
     hparams = run.hparams
-    check_effects(run)
+    check_effects(hparams)
+    check_teacher(run)
 
     # The data set, and the picture to read at the end.
     from mnist_graph import data, description, train
@@ -110,7 +111,7 @@ class Run(NamedTuple):
     dataset: str
     data_dir: str | None
     model_dir: str | None
-    teacher_dir: str | None
+    teacher_model_dirs: tuple[str, ...]
     n_threads: int
 
 
@@ -119,15 +120,12 @@ def new_run() -> Run:
 
     Raises:
       UsageError: They contradict each other, or --model_dir holds a model already.
-      CheckpointError: The run that made it is still going on, or there is no teacher in --teacher_model_dir.
+      CheckpointError: The run that made it is still going on.
     """
     if FLAGS.model_dir:
         from mnist_graph import run_folder
         run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
-    if FLAGS.teacher_model_dir:
-        from mnist_graph import saved_model
-        saved_model.find([FLAGS.teacher_model_dir])
-    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, FLAGS.teacher_model_dir,
+    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, given_teachers(),
                cli.n_threads())
 
 
@@ -147,24 +145,21 @@ def resumed_run() -> Run:
     return Run(hparams,
                FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
                FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
-               folder, FLAGS.teacher_model_dir or saved.teacher_dir or None, FLAGS.num_threads or saved.n_threads)
+               folder, given_teachers() or saved.teacher_model_dirs, FLAGS.num_threads or saved.n_threads)
 
 
-def check_effects(run: Run) -> None:
+def given_teachers() -> tuple[str, ...]:
+    """What --teacher_model_dir says, as `saved_model.find` takes it."""
+    given = (FLAGS.teacher_model_dir or '').strip(',')
+    return (given,) if given else ()
+
+
+def check_effects(hparams: HParams) -> None:
     """Names the flags given that change nothing in this run.
 
     Raises:
-      UsageError: One chooses by validation pictures, of which there are none;
-        or a teacher without a temperature, or a temperature without a teacher.
+      UsageError: One chooses by validation pictures, of which there are none.
     """
-    hparams = run.hparams
-    if hparams.distillation_temperature and not run.teacher_dir:
-        raise UsageError(f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
-                         f'learn from; give its --teacher_model_dir.')
-    if run.teacher_dir and not hparams.distillation_temperature:
-        raise UsageError(f'--teacher_model_dir={run.teacher_dir} needs a --distillation_temperature above 0, such as 3.')
-    if hparams.distillation_temperature and hparams.label_smoothing and FLAGS['label_smoothing'].present:
-        cli.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
     for name, idle in (('checkpoint', 'last'), ('early_stopping_patience', 0)):
         if FLAGS[name].value != idle and not hparams.n_validation:
             raise UsageError(f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 '
@@ -174,13 +169,42 @@ def check_effects(run: Run) -> None:
             cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {missing}.')
 
 
+def check_teacher(run: Run) -> None:
+    """Looks for the teacher before TensorFlow's import.
+
+    Raises:
+      UsageError: There is a teacher without a temperature or the reverse.
+      CheckpointError: There is no whole model in --teacher_model_dir.
+    """
+    from mnist_graph import saved_model
+
+    hparams = run.hparams
+    if hparams.distillation_temperature and not run.teacher_model_dirs:
+        raise UsageError(f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
+                         f'learn from; give its --teacher_model_dir.')
+    if not run.teacher_model_dirs:
+        return
+    if not hparams.distillation_temperature:
+        raise UsageError(f'--teacher_model_dir={",".join(run.teacher_model_dirs)} needs a --distillation_temperature '
+                         f'above 0, such as 3.')
+    if hparams.label_smoothing and FLAGS['label_smoothing'].present:
+        cli.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
+    try:
+        saved_model.find(run.teacher_model_dirs)
+    except CheckpointError as error:
+        raise CheckpointError(f'The teacher in {str(error).replace("its --model_dir", "its --teacher_model_dir")}') from None
+
+
 def load_teacher(run: Run, dataset):
     """The `distillation.Teacher` that the run learns from, or None."""
-    if not run.teacher_dir:
+    if not run.teacher_model_dirs:
         return None
     from mnist_graph import distillation
 
-    return distillation.load(run.teacher_dir, dataset, run.hparams.n_validation)
+    teacher = distillation.load(run.teacher_model_dirs, dataset, run.hparams.n_validation)
+    for problem in teacher.problems:
+        cli.note(f'{problem}; the teacher is the checkpoint before it.')
+    return teacher
 
 
 def open_folder(run: Run, described):

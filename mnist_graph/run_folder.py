@@ -101,8 +101,10 @@ class RunFolder(Monitor):
                 raise UsageError(f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
                                  f'now {described.dataset}, {described.fingerprint}); give the --data_dir or --dataset of then.')
             if saved.teacher_fingerprint != described.teacher_fingerprint:
-                raise UsageError(f'{folder}: learned from another teacher ({saved.teacher_dir or "none"}, fingerprint '
-                                 f'{saved.teacher_fingerprint or "none"}); give the --teacher_model_dir of then.')
+                raise UsageError(f'{folder}: learned from another teacher ({", ".join(saved.teacher_model_dirs) or "none"}, '
+                                 f'fingerprint {saved.teacher_fingerprint or "none"}, now '
+                                 f'{described.teacher_fingerprint or "none"}); give it by --teacher_model_dir, '
+                                 f'as it was then.')
             if saved != described:
                 description.write(folder, described)
         except OSError as error:

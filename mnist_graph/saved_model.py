@@ -1,7 +1,7 @@
 """A trained network, rebuilt from its folder alone, ready to predict."""
 
 import os
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, Sequence
 
 import numpy as np
 
@@ -28,7 +28,7 @@ class Found(NamedTuple):
     problems: list[str]
 
 
-def find(model_dirs: list[str] | None, which: str = 'last') -> Found:
+def find(model_dirs: Sequence[str] | None, which: str = 'last') -> Found:
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
