@@ -43,12 +43,12 @@ def draw(points, path):
                 axes.plot([ours[0], minutes], [ours[1], accuracy], color=GREY, linewidth=1, zorder=1)
             axes.scatter(minutes, accuracy, s=110, color=colour, marker=marker, zorder=2)
             if program == 'ours':
-                # Below, where the label of a neighbour a little higher would be in the way; above, where
-                # the label would cover a neighbour that is a little lower.
+                # Above, where the label would cover a neighbour that is a little lower; else below, where
+                # the label of a neighbour a little higher would be in the way.
                 others = [point for (_, kind), point in points.items() if kind == 'ours']
                 is_above = any(0 < other[1] - accuracy < 0.3 and other[0] < 2 * minutes for other in others)
                 is_below = any(0 < accuracy - other[1] < 0.3 and other[0] < minutes for other in others)
-                axes.annotate(recipe, (minutes, accuracy), xytext=(-10, -22 if is_above else 8 if is_below else -5),
+                axes.annotate(recipe, (minutes, accuracy), xytext=(-10, 8 if is_below else -22 if is_above else -5),
                               textcoords='offset points', ha='right')
         for program, (name, colour, marker) in PROGRAMS.items():
             axes.scatter([], [], s=110, color=colour, marker=marker, label=name)

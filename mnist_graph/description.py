@@ -129,7 +129,10 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
         values['input_spec'] = _input_spec(values['input_spec'])
         values['class_names'] = tuple(map(str, values['class_names']))
         values.setdefault('reads_digits', look_like_digits(values['input_spec'], values['class_names']))
-        values['teacher_model_dirs'] = tuple(map(os.fspath, values.get('teacher_model_dirs', ())))
+        teachers = values.setdefault('teacher_model_dirs', [])
+        if not isinstance(teachers, list) or not all(isinstance(folder, str) for folder in teachers):
+            raise ValueError('teacher_model_dirs')
+        values['teacher_model_dirs'] = tuple(teachers)
         values.setdefault('teacher_fingerprint', '')
         description = Description(**values)
         if len(description.class_names) != description.input_spec.n_classes:

@@ -161,8 +161,8 @@ class HParams:
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
-# Hyperparameters of an ingredient: (the one that turns it on, its value then or ABOVE_ZERO).
 ABOVE_ZERO = object()
+# Hyperparameters of an ingredient: (the one that turns it on, its value then or ABOVE_ZERO).
 NEEDS: dict[str, tuple[str, Any]] = {
     'momentum': ('optimizer', 'momentum'), 'filters': ('model', 'cnn'), 'kernel_sizes': ('model', 'cnn'),
     'dropout_layers': ('dropout', ABOVE_ZERO),

@@ -176,8 +176,6 @@ def check_teacher(run: Run) -> None:
       UsageError: There is a teacher without a temperature or the reverse.
       CheckpointError: There is no whole model in --teacher_model_dir.
     """
-    from mnist_graph import saved_model
-
     hparams = run.hparams
     if hparams.distillation_temperature and not run.teacher_model_dirs:
         raise UsageError(f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
@@ -189,6 +187,8 @@ def check_teacher(run: Run) -> None:
                          f'above 0, such as 3.')
     if hparams.label_smoothing and FLAGS['label_smoothing'].present:
         cli.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
+    from mnist_graph import saved_model
+
     try:
         saved_model.find(run.teacher_model_dirs)
     except CheckpointError as error:

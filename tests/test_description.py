@@ -81,7 +81,8 @@ def set_to(*path_and_value):
     (set_to('input_spec', 'pixel_std', 0), 'cannot be right'), (set_to('input_spec', 'pixel_mean', 'x'), 'cannot be right'),
     (set_to('input_spec', 'pixel_mean', float('nan')), 'cannot be right'), (set_to('input_spec', None), 'cannot be right'),
     (set_to('class_names', ['0']), 'cannot be right'), (set_to('class_names', 7), 'cannot be right'),
-    (set_to('n_train', 0), 'cannot be right'), (set_to('n_threads', '2'), 'cannot be right'),
+    (set_to('n_train', 0), 'cannot be right'), (set_to('teacher_model_dirs', 'runs/a'), 'cannot be right'),
+    (set_to('n_threads', '2'), 'cannot be right'),
     (set_to('reads_digits', 1), 'cannot be right'), (set_to('reads_digits', True), 'cannot be right'),
     (set_to('dataset', None), 'cannot be right'), (set_to('data_dir', 5), 'cannot be right')])
 def test_what_cannot_be_right_is_named(described, change, problem):
