@@ -111,7 +111,8 @@ def make(space: Space, base: HParams, sampler: str = 'auto', pruner: str = 'none
     if 'n_iterations' in space and _highest(space, base, 'n_epochs'):
         raise UsageError('search=n_iterations: has no effect beside --n_epochs; search one of them, without the other.')
     if _highest(space, base, 'distillation_temperature'):
-        raise UsageError('distillation_temperature: the trials of a sweep have no teacher to learn from; leave it out.')
+        raise UsageError('distillation_temperature: the trials of a sweep have no teacher to learn from; '
+                         'give --distillation_temperature=0.')
     for name in set(space) & set(NEEDS):
         if NEEDS[name][0] not in space and (missing := missing_flag(name, base)):
             raise UsageError(f'search={name}: has no effect without {missing}.')
