@@ -31,7 +31,7 @@ def n_features(hparams: HParams, spec: InputSpec) -> int:
 
 
 def _padding(spec: InputSpec, side: int) -> str:
-    """Of the first convolution: none, as digits are not drawn to the edge, unless pictures are smaller than the filters."""
+    """Of the first convolution: none, as digits are not drawn to the edge, unless its filters are larger than pictures."""
     return 'VALID' if min(spec.height, spec.width) >= side else 'SAME'
 
 

@@ -69,16 +69,16 @@ def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teac
     for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
         _check_fits(folder, described, dataset, n_validation)
         network = graph.build(described.hparams, described.input_spec, training=False)
-        tested = [{name: network.averages.get(variable.op.name, variable) for name, variable in variables.items()}
-                  for variables in (network.weights, network.biases)]
-        tested.append({name: list(moments) for name, moments in network.moments.items()})
-        if sum(variable.shape.num_elements() for variable in tf.nest.flatten(tested)) > _MOST_VALUES:
+        variables = [{name: network.tested(variable) for name, variable in group.items()}
+                     for group in (network.weights, network.biases)]
+        variables.append({name: list(moments) for name, moments in network.moments.items()})
+        if sum(variable.shape.num_elements() for variable in tf.nest.flatten(variables)) > _MOST_VALUES:
             raise UsageError(f'{folder}: is too large to teach; give a --teacher_model_dir of at most {_MOST_VALUES:,} '
                              f'weights.')
-        arrays = checkpoint.values(saved, tf.nest.flatten(tested))
+        arrays = checkpoint.values(saved, tf.nest.flatten(variables))
         for array in arrays:
             digest.update(array.tobytes())
-        weights, biases, moments = tf.nest.pack_sequence_as(tested, arrays)
+        weights, biases, moments = tf.nest.pack_sequence_as(variables, arrays)
         members.append((described, weights, biases, {name: Moments(*pair) for name, pair in moments.items()}))
     # Not by way of a link, as runs/latest is, which will point at the student.
     return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)

@@ -65,6 +65,10 @@ class Network(NamedTuple):
     train_step: tf.Operation | None = None
     loop: TrainingLoop | None = None
 
+    def tested(self, variable: tf.Variable) -> tf.Variable:
+        """What predictions use in the place of one of the weights or biases: its moving average, if there is one."""
+        return self.averages.get(variable.op.name, variable)
+
 
 ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmoid, 'tanh': tf.nn.tanh}
 

@@ -118,7 +118,7 @@ class SavedModel(NamedTuple):
         """
         network, sess = self.members[0]
         weight = next(iter(network.weights.values()))
-        values = sess.run(network.averages.get(weight.op.name, weight))
+        values = sess.run(network.tested(weight))
         return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
 
 
