@@ -134,17 +134,19 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
     if _asks_for_help(argv):
-        try:
-            app.parse_flags_with_usage(argv)
-        except SystemExit:  # absl ends with 1 after printing the help that was asked for
-            sys.exit(0)
+        sys.exit(_guarded(_print_help, argv))
     try:
         return FLAGS(argv)
     except flags.UnrecognizedFlagError as error:
-        fail(f'Unknown flag --{error.flagname}.'
-             + hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --'), UsageError.exit_code)
+        suggestion = hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --')
+        fail(f'Unknown flag --{error.flagname}.{suggestion or " See --help."}', UsageError.exit_code)
     except (flags.Error, OSError) as error:
         fail(' '.join(str(error).split()), UsageError.exit_code)
+
+
+def _print_help(argv: Sequence[str]) -> None:
+    with contextlib.suppress(SystemExit):  # absl ends with 1 after printing the help that was asked for
+        app.parse_flags_with_usage(argv)
 
 
 def _asks_for_help(argv: Sequence[str]) -> bool:
@@ -153,7 +155,9 @@ def _asks_for_help(argv: Sequence[str]) -> bool:
 
 def _guarded(main, arguments) -> int:
     try:
-        return main(arguments) or 0
+        exit_code = main(arguments) or 0
+        sys.stdout.flush()
+        return exit_code
     except MnistGraphError as error:
         fail(str(error), error.exit_code)
     except BrokenPipeError:  # standard output was closed, as `| head` does

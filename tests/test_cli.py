@@ -3,11 +3,14 @@
 import json
 import os
 import re
+import shlex
 import signal
+import subprocess
+import sys
 
 import pytest
 from absl import flags
-from conftest import IDX_NAMES, REPOSITORY, run_python, tiny_arrays, write_idx_folder
+from conftest import IDX_NAMES, REPOSITORY, environment, run_python, tiny_arrays, write_idx_folder
 from hypothesis import HealthCheck, given, settings
 from test_hparams import ANY_HPARAMS
 
@@ -49,7 +52,7 @@ def assert_fails_in_one_line(ended, code, problem):
     ('--num_threads=-1', 'num_threads'),
     ('--learning_rat=1', 'Unknown flag --learning_rat. Did you mean --learning_rate'),
     ('--lerning_rate=1', 'Did you mean --learning_rate'),
-    ('--zzzz=1', 'Unknown flag --zzzz'),
+    ('--zzzz=1', 'Unknown flag --zzzz. See --help.'),
     ('train', "Unexpected argument 'train'"),
     ('--flagfile=gone.flags', 'gone.flags'),
     ('--flagfile=bad.flags', 'Unknown flag --no_such_flag|no_such_flag'),
@@ -153,6 +156,16 @@ def test_help_names_every_flag_and_imports_neither_tensorflow_nor_numpy(fresh_fo
 
 def test_help_of_the_console_command(fresh_folder):
     assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import run; run()'))
+
+
+@pytest.mark.parametrize('arguments', [['-m', 'mnist_graph.main', '--help'],
+                                       ['-m', 'mnist_graph.show', '--dataset=drawn', '--n=2']])
+def test_output_that_nobody_reads_any_more_is_no_error(fresh_folder, arguments):
+    program = shlex.join([sys.executable, *arguments])
+    done = subprocess.run(['bash', '-c', f'{program} | head -n 1; exit ${{PIPESTATUS[0]}}'], cwd=fresh_folder,
+                          env=environment(fresh_folder), capture_output=True, text=True, timeout=120)
+    assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where the pipe took all before head had ended
+    assert done.stderr == '' and done.stdout.count('\n') == 1
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
