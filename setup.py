@@ -18,7 +18,7 @@ TEST = ['pytest>=8,<10', 'pytest-xdist>=3.6,<4', 'hypothesis>=6,<7', *PLOTS, *SW
 setup(
     name='mnist_graph',
     version=VERSION,
-    description='A TensorFlow-1-style graph that learns to read handwritten digits, on today\'s TensorFlow.',
+    description="A TensorFlow-1-style graph that learns to read handwritten digits, on today's TensorFlow.",
     long_description=(HERE / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     packages=['mnist_graph'],

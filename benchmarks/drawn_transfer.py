@@ -24,8 +24,8 @@ def drawn_dataset(n_train, seed):
     """A `data.Dataset` of n_train drawn digits to train on and 10,000 to test with."""
     images, labels, test_images, test_labels = drawn.load_or_draw(drawn.default_cache_dir(), n_train, seed=seed)
     split = lambda images, labels: data.Split(images[..., np.newaxis], labels.astype(np.int32))  # noqa: E731
-    return data.Dataset("drawn", split(images, labels), split(images[:0], labels[:0]),
-                        split(test_images, test_labels), tuple("0123456789"), "")
+    return data.Dataset('drawn', split(images, labels), split(images[:0], labels[:0]),
+                        split(test_images, test_labels), tuple('0123456789'), '')
 
 
 def train_and_read(hparams, digits, pictures):
@@ -48,35 +48,35 @@ def print_mistakes(labels, guesses, n_commonest=8):
     confusion = np.zeros((10, 10), int)
     np.add.at(confusion, (labels, guesses), 1)
     recall = confusion.diagonal() / confusion.sum(axis=1)
-    print("recall   " + "  ".join(f"{digit}: {value:.1%}" for digit, value in enumerate(recall)))
+    print('recall   ' + '  '.join(f'{digit}: {value:.1%}' for digit, value in enumerate(recall)))
     np.fill_diagonal(confusion, 0)
     commonest = np.argsort(confusion, axis=None)[::-1][:n_commonest]
-    print("mistakes " + "  ".join(f"{i // 10} read as {i % 10}: {confusion.flat[i]}" for i in commonest))
+    print('mistakes ' + '  '.join(f'{i // 10} read as {i % 10}: {confusion.flat[i]}' for i in commonest))
 
 
 def main():
     """Runs the benchmark for each seed."""
-    parser = argparse.ArgumentParser(description=__doc__.split("\n\n")[0])
-    parser.add_argument("--data_dir", required=True, help="folder of MNIST's four files")
-    parser.add_argument("--split", choices=("test", "validation"), default="test",
-                        help="what to read: the test set, or the first 5,000 training images")
-    parser.add_argument("--seeds", type=int, default=1, help="how many runs")
-    parser.add_argument("--epochs", type=int, default=5)
-    parser.add_argument("--n_train", type=int, default=60000, help="drawn digits to train on")
+    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
+    parser.add_argument('--data_dir', required=True, help="folder of MNIST's four files")
+    parser.add_argument('--split', choices=('test', 'validation'), default='test',
+                        help='what to read: the test set, or the first 5,000 training images')
+    parser.add_argument('--seeds', type=int, default=1, help='how many runs')
+    parser.add_argument('--epochs', type=int, default=5)
+    parser.add_argument('--n_train', type=int, default=60000, help='drawn digits to train on')
     arguments = parser.parse_args()
-    real = getattr(data.load("mnist", arguments.data_dir), arguments.split)
+    real = getattr(data.load('mnist', arguments.data_dir), arguments.split)
     digits = drawn_dataset(arguments.n_train, drawn.DEFAULT_SEED)
     accuracies = []
     for seed in range(arguments.seeds):
-        hparams = HParams(learning_rate=1e-3, learning_rate_schedule="cosine", n_epochs=arguments.epochs, dropout=0.0,
-                          initializer="he_normal", seed=seed)
+        hparams = HParams(learning_rate=1e-3, learning_rate_schedule='cosine', n_epochs=arguments.epochs, dropout=0.0,
+                          initializer='he_normal', seed=seed)
         on_drawn, logits = train_and_read(hparams, digits, real.images)
         accuracies.append(float(np.mean(logits.argmax(axis=1) == real.labels)))
-        print(f"seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}",
+        print(f'seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}',
               flush=True)
-    print(f"mean {np.mean(accuracies):.2%} of {len(real):,} images")
+    print(f'mean {np.mean(accuracies):.2%} of {len(real):,} images')
     print_mistakes(real.labels, logits.argmax(axis=1))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

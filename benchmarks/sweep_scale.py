@@ -58,10 +58,10 @@ class SleepingPool:
         seconds = self._seconds * random.uniform(0.8, 1.2)
         now, accuracy = time.monotonic(), random.random()
         self._agenda += [
-            (now + seconds / 2, job, ("validation", job.key, 100, accuracy)),
-            (now + seconds, job, ("validation", job.key, 200, accuracy)),
-            (now + seconds, job, ("done", job.key, {"validation_accuracy": accuracy, "validation_loss": 1 - accuracy,
-                                                    "steps": 200, "seconds": seconds, "weights_sha256": "0" * 64}))]
+            (now + seconds / 2, job, ('validation', job.key, 100, accuracy)),
+            (now + seconds, job, ('validation', job.key, 200, accuracy)),
+            (now + seconds, job, ('done', job.key, {'validation_accuracy': accuracy, 'validation_loss': 1 - accuracy,
+                                                    'steps': 200, 'seconds': seconds, 'weights_sha256': '0' * 64}))]
 
     def answer(self, key, go_on):
         pass
@@ -88,21 +88,21 @@ def one_machine(results, url, study, n_workers, seconds, n_trials, start, end):
         def on_end_of_trial(self, claimed, state, outcome, reason):
             ends.append(time.time())
 
-    space = search_space.parse(["learning_rate=log:1e-5:1e-2", "dropout=0:0.6", "batch_size=64,128"])
-    sweep = sweep_plan.make(space, HParams(), "random", "none", n_trials)
+    space = search_space.parse(['learning_rate=log:1e-5:1e-2', 'dropout=0:0.6', 'batch_size=64,128'])
+    sweep = sweep_plan.make(space, HParams(), 'random', 'none', n_trials)
     with tempfile.TemporaryDirectory() as folder:
         store = PostgresqlStore(url, study, create=True)
         store.adopt(sweep)
         joined = time.time()
         time.sleep(max(0.0, start - joined))
-        recorder = Recorder(store, folder, Settings("drawn", None, ""), Counter())
+        recorder = Recorder(store, folder, Settings('drawn', None, ''), Counter())
         Coordinator(store, SleepingPool(n_workers, seconds), recorder, lambda: 2 if time.time() > end else 0).run()
     results.put((joined, ends))
 
 
 def measure(url, arguments, seconds):
     """Starts all machines; returns trials a second while all were busy."""
-    study = f"scale-{seconds}-{time.time():.0f}"
+    study = f'scale-{seconds}-{time.time():.0f}'
     n_workers = arguments.machines * arguments.workers
     start = time.time() + arguments.startup
     # All trials begin together: measure from the second wave on, for two waves at least.
@@ -111,7 +111,7 @@ def measure(url, arguments, seconds):
     n_trials = int(n_workers / seconds * (warmup + duration) * 2) + n_workers
     common = [url, study, arguments.workers, seconds, n_trials, start, end]
     # Forks, as importing everything fifty times over would take longer than the measurement.
-    context = multiprocessing.get_context("fork")
+    context = multiprocessing.get_context('fork')
     results = context.Queue()
     processes = [context.Process(target=one_machine, args=(results, *common)) for _ in range(arguments.machines)]
     for process in processes:
@@ -128,13 +128,13 @@ def measure(url, arguments, seconds):
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--machines", type=int, default=50)
-    parser.add_argument("--workers", type=int, default=8, help="on each machine")
-    parser.add_argument("--trial_seconds", type=float, nargs="+", default=[20, 10, 5, 2])
-    parser.add_argument("--duration", type=float, default=20, help="seconds measured for each length of trial, two trials at least")
-    parser.add_argument("--warmup", type=float, default=15, help="seconds before that")
-    parser.add_argument("--startup", type=float, default=40, help="seconds until all processes have started")
-    parser.add_argument("--url", help="a database; by default a server is started for this alone")
+    parser.add_argument('--machines', type=int, default=50)
+    parser.add_argument('--workers', type=int, default=8, help='on each machine')
+    parser.add_argument('--trial_seconds', type=float, nargs='+', default=[20, 10, 5, 2])
+    parser.add_argument('--duration', type=float, default=20, help='seconds measured for each length of trial, two trials at least')
+    parser.add_argument('--warmup', type=float, default=15, help='seconds before that')
+    parser.add_argument('--startup', type=float, default=40, help='seconds until all processes have started')
+    parser.add_argument('--url', help='a database; by default a server is started for this alone')
     arguments = parser.parse_args()
 
     def all_lengths(url):
@@ -142,10 +142,10 @@ def main():
         for seconds in arguments.trial_seconds:
             asked = arguments.machines * arguments.workers / seconds
             reached, late = measure(url, arguments, seconds)
-            rows.append([f"{seconds:g}", f"{asked:.1f}", f"{reached:.1f}", f"{reached / asked:.0%}", late])
-            print(" ".join(map(str, rows[-1])), file=sys.stderr, flush=True)
-        print(f"{arguments.machines} machines x {arguments.workers} sleeping workers, and the server, on: {machine()}\n")
-        print(markdown_table(["seconds of a trial", "asked for, trials/s", "finished, trials/s", "share", "joined late"], rows))
+            rows.append([f'{seconds:g}', f'{asked:.1f}', f'{reached:.1f}', f'{reached / asked:.0%}', late])
+            print(' '.join(map(str, rows[-1])), file=sys.stderr, flush=True)
+        print(f'{arguments.machines} machines x {arguments.workers} sleeping workers, and the server, on: {machine()}\n')
+        print(markdown_table(['seconds of a trial', 'asked for, trials/s', 'finished, trials/s', 'share', 'joined late'], rows))
 
     if arguments.url:
         return all_lengths(arguments.url)
@@ -153,5 +153,5 @@ def main():
         all_lengths(url)
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

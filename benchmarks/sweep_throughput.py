@@ -28,40 +28,40 @@ def loop(n_trials, n_iterations, data_dir):
     from mnist_graph.hparams import HParams
 
     tf = runtime.import_tensorflow()
-    dataset = data.load("auto", data_dir)
+    dataset = data.load('auto', data_dir)
     for rate in learning_rates(n_trials):
         hparams = HParams(learning_rate=rate, n_iterations=n_iterations)
         network = graph.build(hparams, dataset.input_spec())
         with tf.Session(graph=network.graph) as sess:
             sess.run(network.initializer)
             train.train(network, sess, hparams, dataset, display_step=n_iterations, save_steps=n_iterations)
-    print(json.dumps({"trials": n_trials}))
+    print(json.dumps({'trials': n_trials}))
 
 
 def main():
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
-    parser.add_argument("--data_dir", default=os.environ.get("MNIST_DATA_DIR"))
-    parser.add_argument("--trials", type=int, default=32)
-    parser.add_argument("--iterations", type=int, default=300)
-    parser.add_argument("--main_runs", type=int, default=4, help="runs of main that stand for all of them")
-    parser.add_argument("--rounds", type=int, default=1)
-    parser.add_argument("--loop", action="store_true", help=argparse.SUPPRESS)
+    parser.add_argument('--data_dir', default=os.environ.get('MNIST_DATA_DIR'))
+    parser.add_argument('--trials', type=int, default=32)
+    parser.add_argument('--iterations', type=int, default=300)
+    parser.add_argument('--main_runs', type=int, default=4, help='runs of main that stand for all of them')
+    parser.add_argument('--rounds', type=int, default=1)
+    parser.add_argument('--loop', action='store_true', help=argparse.SUPPRESS)
     arguments = parser.parse_args()
     if arguments.loop:
         return loop(arguments.trials, arguments.iterations, arguments.data_dir)
 
-    data_dir = [f"--data_dir={os.path.abspath(arguments.data_dir)}"] if arguments.data_dir else []
-    iterations = f"--n_iterations={arguments.iterations}"
-    rates = ",".join(map(repr, learning_rates(arguments.trials)))
+    data_dir = [f'--data_dir={os.path.abspath(arguments.data_dir)}'] if arguments.data_dir else []
+    iterations = f'--n_iterations={arguments.iterations}'
+    rates = ','.join(map(repr, learning_rates(arguments.trials)))
 
     def sweep():
         with tempfile.TemporaryDirectory() as folder:
-            return run_program([sys.executable, "-m", "mnist_graph.sweep", f"--search=learning_rate={rates}", iterations,
-                                f"--sweep_dir={folder}/sweep", *data_dir])
+            return run_program([sys.executable, '-m', 'mnist_graph.sweep', f'--search=learning_rate={rates}', iterations,
+                                f'--sweep_dir={folder}/sweep', *data_dir])
 
     def one_main():
         with tempfile.TemporaryDirectory() as folder:
-            return run_program([sys.executable, "-m", "mnist_graph.main", iterations, f"--model_dir={folder}/run",
+            return run_program([sys.executable, '-m', 'mnist_graph.main', iterations, f'--model_dir={folder}/run',
                                 *data_dir])
 
     def mains():
@@ -70,18 +70,18 @@ def main():
         return runs[0]._replace(seconds=seconds)
 
     def one_loop():
-        return run_program([sys.executable, __file__, "--loop", f"--trials={arguments.trials}",
-                            f"--iterations={arguments.iterations}", *data_dir])
+        return run_program([sys.executable, __file__, '--loop', f'--trials={arguments.trials}',
+                            f'--iterations={arguments.iterations}', *data_dir])
 
-    names = {"mnist_graph.sweep": sweep, "one loop in one process": one_loop,
-             f"{arguments.trials} runs of main (from {arguments.main_runs})": mains}
+    names = {'mnist_graph.sweep': sweep, 'one loop in one process': one_loop,
+             f'{arguments.trials} runs of main (from {arguments.main_runs})': mains}
     results = in_turn(names, arguments.rounds)
-    base = median_of(results["mnist_graph.sweep"], "seconds")
-    rows = [[name, spread(values_of(runs, "seconds"), 1), f"{arguments.trials / median_of(runs, 'seconds'):.2f}",
+    base = median_of(results['mnist_graph.sweep'], 'seconds')
+    rows = [[name, spread(values_of(runs, 'seconds'), 1), f"{arguments.trials / median_of(runs, 'seconds'):.2f}",
              f"{median_of(runs, 'seconds') / base:.2f}"] for name, runs in results.items()]
-    print(f"{arguments.trials} trials of {arguments.iterations} iterations, {machine()}\n")
-    print(markdown_table(["", "seconds", "trials/s", "times the sweep's"], rows))
+    print(f'{arguments.trials} trials of {arguments.iterations} iterations, {machine()}\n')
+    print(markdown_table(['', 'seconds', 'trials/s', "times the sweep's"], rows))
 
 
-if __name__ == "__main__":
+if __name__ == '__main__':
     main()

@@ -1,31 +1,30 @@
 """Random distortions of training images, inside the graph, fresh for every image of every step.
 
-Each image is turned, scaled, sheared, shifted and bent by a smooth elastic field before the network
-sees it, after Simard, Steinkraus and Platt, "Best Practices for Convolutional Neural Networks Applied
-to Visual Document Analysis" (ICDAR 2003). Every output pixel looks up one point of the input image.
-The coordinates of these points are linear in a few random coefficients per image, so that the field
+Each image is turned, scaled, sheared, shifted and bent by a smooth elastic field
+before the network sees it (Simard, Steinkraus and Platt, "Best Practices for
+Convolutional Neural Networks Applied to Visual Document Analysis", 2003). Every
+pixel of the result looks up one point of the image. The coordinates of these
+points are linear in a few random coefficients of each image, so that the field
 of a whole batch is one matrix product:
 
-    coefficients [batch, 2, terms]  x  basis [terms, height * width]  ->  (row, column) of each pixel
+    coefficients [batch, 2, terms]  x  basis [terms, height * width]  ->  (row, column) for each pixel
 
-The basis holds the constant 1, the centred column and row numbers (the affine part) and a coarse grid
-of Gaussian bumps (the elastic part).
+The basis holds the constant 1, the centred column and row numbers (the affine
+part) and a coarse grid of Gaussian bumps (the elastic part).
 
-The random numbers come from counter-based generators keyed by (seed, step), and each row of the batch
-has its own place in the stream: no state is kept. A run resumed at step n gets the same numbers to
-the bit. The interpolated pixels are
-bit-identical between runs of the same graph on the same machine; the compiled and the plain path
+The random numbers come from counter-based generators keyed by (seed, step), and
+each row of a batch has its own place in their stream. No state is kept: a run
+that is resumed at step n draws the same numbers to the bit. So are the pixels
+between runs of the same graph on the same machine; compiled and plain operations
 differ by rounding (about 1e-4 of the pixel range).
 """
 
-from __future__ import annotations
-
 import functools
 import math
-from typing import NamedTuple
+from typing import NamedTuple, Sequence
 
 import numpy as np
-import tensorflow as tf
+import tensorflow.compat.v1 as tf
 
 from mnist_graph.errors import UsageError
 
@@ -37,12 +36,13 @@ _BUMP_SPACING = 1.2  # distance of neighbouring bumps in units of their sigma
 class Augmentation(NamedTuple):
     """Strengths of the random distortions; a strength of 0 turns that distortion off.
 
-    rotation: largest angle in degrees, drawn uniformly from both directions.
-    scale: largest stretch of each axis as a fraction; the factor is log-uniform in [1/(1+s), 1+s].
-    shear: largest horizontal shear, in pixels of shift for each pixel of height.
-    shift: largest displacement along each axis, in pixels (uniform, fractions included).
-    elastic_std: standard deviation of the elastic displacement of a pixel along each axis, in pixels.
-    elastic_sigma: width (sigma) of the Gaussian bumps that smooth the elastic field, in pixels.
+    Attributes:
+      rotation: Largest angle in degrees, drawn uniformly from both directions.
+      scale: Largest stretch s of each axis, a fraction; the factor is log-uniform in [1 / (1 + s), 1 + s].
+      shear: Largest horizontal shear, in pixels of shift for each pixel of height.
+      shift: Largest displacement along each axis, in pixels (uniform, fractions included).
+      elastic_std: Standard deviation of a pixel's elastic displacement along each axis, in pixels.
+      elastic_sigma: Width (sigma) of the Gaussian bumps that smooth the elastic field, in pixels.
     """
 
     rotation: float = 15.0
@@ -57,16 +57,23 @@ DEFAULT = Augmentation()
 OFF = Augmentation(rotation=0.0, scale=0.0, shear=0.0, shift=0.0, elastic_std=0.0)
 
 
-def augment(images, seed, step, augmentation=DEFAULT, taper=0.0, compiled=None):
-    """Returns the images of one training step, each distorted in its own way.
+def augment(images: tf.Tensor, seed, step, augmentation: Augmentation = DEFAULT, taper=0.0,
+            compiled: bool | None = None) -> tf.Tensor:
+    """The images of one training step, each distorted in its own way.
 
-    images: uint8 or float [batch, height, width, channels], height and width at least 2.
-    seed, step: integers or integer scalar tensors; equal pairs give equal distortions.
-    augmentation: the strengths. When all of them are 0 no operation but a cast is added.
-    taper: scalar in [0, 1]; every strength of an image is multiplied by its own 1 - taper * U(0, 1),
+    Args:
+      images: uint8 or float [batch, height, width, channels], height and width at least 2.
+      seed, step: Integers, or integer tensors []; equal pairs give equal distortions.
+      augmentation: The strengths. When all of them are 0 no operation but a cast is added.
+      taper: In [0, 1]: every strength of an image is multiplied by its own 1 - taper * U(0, 1),
         so that 0 means full strength and 1 anything between none and full.
-    compiled: warp with XLA (the default where TensorFlow has it) or with plain operations.
-    Returns float32 of the same shape and pixel range; pixels beyond the border repeat the border.
+      compiled: Warp with XLA (the default where TensorFlow has it) or with plain operations.
+
+    Returns:
+      float32 of the same shape and pixel range; pixels beyond the border repeat the border.
+
+    Raises:
+      UsageError: The pictures are too small, or too large to be bent.
     """
     if is_off(augmentation):
         return tf.cast(images, tf.float32)
@@ -74,17 +81,23 @@ def augment(images, seed, step, augmentation=DEFAULT, taper=0.0, compiled=None):
     return warp(images, coefficients, augmentation.elastic_sigma, compiled)
 
 
-def is_off(augmentation):
-    """True when the augmentation leaves every image as it is."""
+def is_off(augmentation: Augmentation) -> bool:
+    """Whether the augmentation leaves every image as it is."""
     return augmentation._replace(elastic_sigma=0.0) == OFF._replace(elastic_sigma=0.0)
 
 
-def draw_coefficients(batch, size, seed, step, augmentation=DEFAULT, taper=0.0):
+def draw_coefficients(batch, size: Sequence[int], seed, step, augmentation: Augmentation = DEFAULT,
+                      taper=0.0) -> tf.Tensor:
     """Draws the random coefficients of a batch: float32 [batch, 2, terms], rows then columns.
 
-    There are 3 affine terms and, unless elastic_std is 0, one for each bump of the elastic field.
-    Split them along the first axis to warp parts of a batch apart; the parts equal those of the whole.
-    batch: number of images; size: (height, width) in pixels; the rest as in `augment`.
+    There are 3 affine terms and, unless elastic_std is 0, one for each bump of
+    the elastic field. Split along the first axis, they warp parts of a batch
+    apart; the parts equal those of the whole.
+
+    Args:
+      batch: Number of images.
+      size: (height, width) in pixels.
+      seed, step, augmentation, taper: As in `augment`.
     """
     keys = [tf.cast(seed, tf.int64), 2 * tf.cast(step, tf.int64)]
     affine_draws = tf.random.stateless_uniform([batch, 7], tf.stack(keys), -1.0, 1.0)
@@ -97,11 +110,13 @@ def draw_coefficients(batch, size, seed, step, augmentation=DEFAULT, taper=0.0):
     return tf.concat([affine, augmentation.elastic_std * strength[:, :, tf.newaxis] * noise], axis=2)
 
 
-def _affine_coefficients(draws, augmentation):
-    """Affine part of the map from output pixels to input points: float32 [batch, 2, 3].
+def _affine_coefficients(draws: tf.Tensor, augmentation: Augmentation) -> tf.Tensor:
+    """Affine part of the map from pixels of the result to points of the image: float32 [batch, 2, 3].
 
-    draws: float32 [batch, 6] in [-1, 1]: angle, two scales, shear, two shifts.
     The matrix is rotation x shear x scale, acting on (column, row) offsets from the centre.
+
+    Args:
+      draws: float32 [batch, 6] in [-1, 1]: angle, two scales, shear, two shifts.
     """
     angle, column_scale, row_scale, shear, row_shift, column_shift = tf.unstack(draws, num=6, axis=1)
     angle *= math.radians(augmentation.rotation)
@@ -114,20 +129,28 @@ def _affine_coefficients(draws, augmentation):
     return tf.stack([tf.stack(rows, axis=1), tf.stack(columns, axis=1)], axis=1)
 
 
-def warp(images, coefficients, elastic_sigma=DEFAULT.elastic_sigma, compiled=None):
-    """Looks every output pixel up in its image by bilinear interpolation.
+def warp(images: tf.Tensor, coefficients: tf.Tensor, elastic_sigma: float = DEFAULT.elastic_sigma,
+         compiled: bool | None = None) -> tf.Tensor:
+    """Looks every pixel of the result up in its image by bilinear interpolation.
 
-    images: uint8 or float [batch, height, width, channels].
-    coefficients: float32 [batch, 2, terms] from `draw_coefficients`, or [batch, 2, 3] for affine maps:
+    Args:
+      images: uint8 or float [batch, height, width, channels], height and width at least 2.
+      coefficients: float32 [batch, 2, terms] from `draw_coefficients`, or [batch, 2, 3] for affine maps:
         (shift, change by column, change by row) of the source row, then of the source column, where
         [[0, 0, 1], [0, 1, 0]] is the identity.
-    elastic_sigma: the sigma the coefficients were drawn for; unused without elastic terms.
-    Returns float32 of the images' shape.
+      elastic_sigma: The sigma the coefficients were drawn for; unused without elastic terms.
+      compiled: As in `augment`.
+
+    Returns:
+      float32 of the images' shape.
+
+    Raises:
+      UsageError: As `augment` does.
     """
     height, width = images.shape.as_list()[1:3]
     if height < 2 or width < 2:
-        raise UsageError(f"pictures of {height} x {width} pixels cannot be distorted, which takes 2 x 2 or more; "
-                         "leave --augment, --deskew and --tta out")
+        raise UsageError(f'pictures of {height} x {width} pixels cannot be distorted, which takes 2 x 2 or more; '
+                         'leave --augment, --deskew and --tta out')
     basis = _affine_basis(height, width)
     if coefficients.shape.as_list()[2] != _AFFINE_TERMS:
         basis = np.concatenate([basis, _bump_basis(height, width, elastic_sigma)])
@@ -137,7 +160,7 @@ def warp(images, coefficients, elastic_sigma=DEFAULT.elastic_sigma, compiled=Non
     return interpolate(images, coefficients, tf.constant(basis))
 
 
-def _interpolate(images, coefficients, basis):
+def _interpolate(images: tf.Tensor, coefficients: tf.Tensor, basis: tf.Tensor) -> tf.Tensor:
     """Bilinear interpolation at coefficients x basis; four flat gathers, as gather_nd is far slower."""
     batch = tf.shape(images)[0]
     height, width, channels = images.shape.as_list()[1:]
@@ -163,64 +186,32 @@ def _interpolate(images, coefficients, basis):
 
 
 @functools.cache
-def _affine_basis(height, width):
+def _affine_basis(height: int, width: int) -> np.ndarray:
     """Constant, centred column and centred row of every pixel: float32 [3, height * width]."""
     row, column = np.mgrid[:height, :width].reshape(2, -1).astype(np.float32)
     return np.stack([np.ones_like(row), column - (width - 1) / 2, row - (height - 1) / 2]).astype(np.float32)
 
 
 @functools.cache
-def _bump_basis(height, width, sigma):
+def _bump_basis(height: int, width: int, sigma: float) -> np.ndarray:
     """Gaussian bumps on a coarse grid over the image: float32 [bumps, height * width].
 
-    At every pixel the squares add up to 1: standard normal coefficients give a field of standard
-    deviation 1 everywhere. sigma is in pixels; 4.5 gives a 6 x 6 grid on 28 x 28 pixels.
+    At every pixel their squares add up to 1: standard normal coefficients give
+    a field of standard deviation 1 everywhere. A sigma of 4.5 pixels gives a
+    6 x 6 grid on 28 x 28 pixels.
+
+    Raises:
+      UsageError: The pictures are too large.
     """
     if sigma <= 0:
-        raise ValueError(f"elastic_sigma is {sigma}: give a width of more than 0 pixels")
+        raise ValueError(f'elastic_sigma is {sigma}: give a width of more than 0 pixels')
     axes = []
     for length in (height, width):
         cells = max(1, round((length - 1) / (_BUMP_SPACING * sigma)))
         centres = np.linspace(0, length - 1, cells + 1)
         axes.append(np.exp(-0.5 * ((np.arange(length) - centres[:, np.newaxis]) / sigma) ** 2))
     if axes[0].size * axes[1].size * 4 > _LARGEST_BASIS_BYTES:
-        raise UsageError(f"augment: pictures of {height}x{width} are too large to be distorted elastically; "
-                         f"give --augment_elastic=0.")
-    bumps = np.einsum("ai,bj->abij", *axes).reshape(-1, height * width)
+        raise UsageError(f'augment: pictures of {height}x{width} are too large to be distorted elastically; '
+                         f'give --augment_elastic=0.')
+    bumps = np.einsum('ai,bj->abij', *axes).reshape(-1, height * width)
     return (bumps / np.sqrt(np.sum(bumps**2, axis=0))).astype(np.float32)
-
-
-# (degrees, scale, rows, columns) of the views after the first: opposite pairs, the mildest first.
-_VIEWS = (
-    (0.0, 1.0, 0.5, 0.5),
-    (0.0, 1.0, -0.5, -0.5),
-    (0.0, 1.0, 0.5, -0.5),
-    (0.0, 1.0, -0.5, 0.5),
-    (6.0, 1.0, 0.0, 0.0),
-    (-6.0, 1.0, 0.0, 0.0),
-    (0.0, 1.06, 0.0, 0.0),
-    (0.0, 1 / 1.06, 0.0, 0.0),
-)
-
-
-def views(images, count=9):
-    """Deterministic, slightly moved views of each image, to average a prediction over.
-
-    images: uint8 or float [batch, height, width, channels]; count: number of views, 1 to 9.
-    The first view is the image itself; then come shifts by half a pixel along both axes, turns by
-    6 degrees and scalings by 6 %. Returns float32 [count, batch, height, width, channels].
-    """
-    if not 1 <= count <= len(_VIEWS) + 1:
-        raise ValueError(f"{count} views were asked for: choose 1 to {len(_VIEWS) + 1}")
-    first = tf.cast(images, tf.float32)[tf.newaxis]
-    if count == 1:
-        return first
-    maps = []
-    for degrees, scale, rows, columns in _VIEWS[: count - 1]:
-        sine, cosine = math.sin(math.radians(degrees)) * scale, math.cos(math.radians(degrees)) * scale
-        maps.append([[rows, sine, cosine], [columns, cosine, -sine]])
-    coefficients = tf.repeat(tf.constant(maps, tf.float32), tf.shape(images)[0], axis=0)
-    # Plain operations: a prediction is too short to repay a compilation.
-    moved = warp(tf.tile(images, [count - 1, 1, 1, 1]), coefficients, compiled=False)
-    shape = tf.concat([[count - 1], tf.shape(images)], axis=0)
-    return tf.concat([first, tf.reshape(moved, shape)], axis=0)

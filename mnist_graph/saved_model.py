@@ -7,7 +7,6 @@ import numpy as np
 
 from mnist_graph import description, evaluation, run_folder, runs
 from mnist_graph.checkpoint import Checkpoint, restore
-from mnist_graph.data import PIXEL_SCALE, InputSpec
 from mnist_graph.description import Description
 from mnist_graph.errors import CheckpointError
 
@@ -69,14 +68,14 @@ class SavedModel(NamedTuple):
       members: (network, session) of each folder; their probabilities are averaged.
       n_threads: Batches that are predicted at a time.
       problems: A line for each damaged checkpoint that was passed over.
-      views: None, or what makes the moved views of a picture to average over too.
+      views: None, or the `views.Views` that makes the moved views of a picture to average over too.
     """
 
     description: Description
     members: list[tuple[Any, Any]]
     n_threads: int
     problems: list[str]
-    views: '_Views | None' = None
+    views: Any = None
 
     def __enter__(self) -> 'SavedModel':
         return self
@@ -122,29 +121,6 @@ class SavedModel(NamedTuple):
         return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
 
 
-class _Views:
-    """Makes slightly moved views of pictures; see `augment.views`."""
-
-    def __init__(self, spec: InputSpec, n_views: int):
-        import tensorflow.compat.v1 as tf
-
-        from mnist_graph import augment
-
-        graph = tf.Graph()
-        with graph.as_default():
-            images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
-            views = augment.views(images, n_views)
-        self._sess = tf.Session(graph=graph)
-        self._run = self._sess.make_callable(views, [images])
-
-    def __call__(self, images: np.ndarray) -> np.ndarray:
-        """float32 [views, n, height, width, channels] in [0, 1] of uint8 or float32 images."""
-        return self._run(images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32))
-
-    def close(self) -> None:
-        self._sess.close()
-
-
 def load(model_dirs: list[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1) -> SavedModel:
     """Finds and rebuilds models; see `find` and `rebuild`."""
     return rebuild(find(model_dirs, which), n_threads, n_views)
@@ -164,15 +140,16 @@ def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
     """
     import tensorflow.compat.v1 as tf
 
-    from mnist_graph import graph, runtime
+    from mnist_graph import graph, runtime, views
 
     members = []
-    for described, checkpoint in zip(found.descriptions, found.checkpoints):
-        network = graph.build(described.hparams, described.input_spec, training=False)
+    for member, checkpoint in zip(found.descriptions, found.checkpoints):
+        network = graph.build(member.hparams, member.input_spec, training=False)
         sess = runtime.open_session(network, n_threads)
         with network.graph.as_default():
             variables = tf.global_variables()
             restore(sess, tf.train.Saver(variables), checkpoint, variables)
         members.append((network, sess))
-    views = _Views(found.descriptions[0].input_spec, n_views) if n_views > 1 else None
-    return SavedModel(found.descriptions[0], members, n_threads, found.problems, views)
+    described = found.descriptions[0]
+    moved = views.Views(described.input_spec, n_views) if n_views > 1 else None
+    return SavedModel(described, members, n_threads, found.problems, moved)

@@ -5,7 +5,7 @@ import pytest
 import tensorflow as tf
 
 from mnist_graph import augment as augment_module
-from mnist_graph.augment import OFF, Augmentation, augment, draw_coefficients, views, warp
+from mnist_graph.augment import OFF, Augmentation, augment, draw_coefficients, warp
 from mnist_graph.errors import UsageError
 
 IDENTITY = [[0.0, 0.0, 1.0], [0.0, 1.0, 0.0]]
@@ -25,7 +25,7 @@ def warped(images, matrix, **options):
     return run(lambda i, c: warp(i, c, **options), np.asarray(images), coefficients)
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize('compiled', [True, False])
 def test_identity_keeps_every_pixel(compiled):
     got = warped(IMAGES, IDENTITY, compiled=compiled)
     assert got.dtype == np.float32
@@ -114,7 +114,7 @@ def test_rows_of_a_batch_get_different_distortions():
     assert all(np.abs(got[0] - other).mean() > 1 for other in got[1:])
 
 
-@pytest.mark.parametrize("compiled", [True, False])
+@pytest.mark.parametrize('compiled', [True, False])
 def test_parts_warped_apart_equal_the_whole_batch(compiled):
     def split(images):
         coefficients = draw_coefficients(64, (28, 28), 7, 3)
@@ -133,7 +133,7 @@ def test_compiled_and_plain_agree_up_to_rounding():
 def test_off_only_casts():
     with tf.Graph().as_default() as graph:
         got = augment(tf.constant(IMAGES), 1, 1, OFF)
-        assert {operation.type for operation in graph.get_operations()} == {"Const", "Cast"}
+        assert {operation.type for operation in graph.get_operations()} == {'Const', 'Cast'}
         assert got.dtype == tf.float32
 
 
@@ -145,39 +145,17 @@ def test_unknown_batch_size():
 
 
 def test_elastic_field_without_width_is_refused():
-    with tf.Graph().as_default(), pytest.raises(ValueError, match="elastic_sigma"):
+    with tf.Graph().as_default(), pytest.raises(ValueError, match='elastic_sigma'):
         augment(tf.zeros([3, 28, 28, 1]), 0, 0, Augmentation(elastic_sigma=0.0))
 
 
 def test_one_pixel_images_are_refused():
-    with tf.Graph().as_default(), pytest.raises(UsageError, match="2 x 2"):
+    with tf.Graph().as_default(), pytest.raises(UsageError, match='2 x 2'):
         augment(tf.zeros([3, 1, 28, 1]), 0, 0)
 
 
 def test_large_images_are_refused_before_they_take_the_memory():
     with tf.Graph().as_default():
-        with pytest.raises(UsageError, match="256x256 are too large .* give --augment_elastic=0"):
+        with pytest.raises(UsageError, match='256x256 are too large .* give --augment_elastic=0'):
             augment(tf.zeros([3, 256, 256, 1]), 0, 0)
         augment(tf.zeros([3, 256, 256, 1]), 0, 0, Augmentation(elastic_std=0.0))
-
-
-def test_first_view_is_the_identity_and_views_differ():
-    got = run(lambda i: views(i, 9), DIGITS)
-    assert got.shape == (9, 64, 28, 28, 1)
-    np.testing.assert_array_equal(got[0], DIGITS)
-    for i in range(9):
-        for j in range(i):
-            assert np.abs(got[i] - got[j]).mean() > 0.5
-
-
-def test_views_come_in_mirrored_pairs():
-    # An image equal to its own half turn: opposite shifts show half turns of each other.
-    picture = np.float32(DIGITS[:1]) + np.float32(DIGITS[:1, ::-1, ::-1])
-    got = run(lambda i: views(i, 3), picture)
-    np.testing.assert_allclose(got[1], got[2][:, ::-1, ::-1], atol=1e-2)
-
-
-@pytest.mark.parametrize("count", [0, 10])
-def test_too_few_or_many_views_are_refused(count):
-    with tf.Graph().as_default(), pytest.raises(ValueError, match="views"):
-        views(tf.zeros([1, 28, 28, 1]), count)

@@ -106,7 +106,7 @@ def test_bad_data_files(entry_point, name):
     ('--data_dir=half', 'could not be (had|downloaded)|unreachable|refused'),
     ('--data_dir=tree', 'tree: has train/ but no test/ folder'),
     ('--data_dir=npz', 'mnist.npz: is damaged or no npz archive'),
-    ('--resume --model_dir=strange', "hparams.json: has format 7, but this version reads"),
+    ('--resume --model_dir=strange', 'hparams.json: has format 7, but this version reads'),
     ('--data_dir=data --n_validation=15 --hidden_units=2 --model_dir=a_file/x', 'a_file/x: cannot be written'),
 ])
 def test_bad_data(entry_point, monkeypatch, arguments, problem):
