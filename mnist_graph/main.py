@@ -233,7 +233,7 @@ def read_image(mnist):
     from mnist_graph import data, drawn, images
 
     spec = mnist.input_spec()
-    if not FLAGS.image and not data.look_like_digits(spec, mnist.class_names):
+    if not FLAGS.image and not (mnist.reads_digits and data.look_like_digits(spec, mnist.class_names)):
         return None
     source = FLAGS.image or ('test_img.png' if os.path.exists('test_img.png') else drawn.test_picture())
     if mnist.reads_digits:

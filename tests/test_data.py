@@ -40,6 +40,18 @@ def test_split_is_the_first_training_pictures(tmp_path):
     assert dataset.input_spec().n_features == 64
 
 
+def test_pictures_that_fill_28x28_are_not_taken_for_digits(tmp_path):
+    """Fashion-MNIST has the files, the shape and the labels of MNIST, and pictures that reach the edge."""
+    arrays = tiny_arrays(shape=(28, 28))
+    assert not load('auto', str(write_idx_folder(tmp_path / 'garments', arrays)), n_validation=15).reads_digits
+    for images in arrays[0], arrays[2]:
+        inside = images[:, 1:-1, 1:-1].copy()
+        images[:] = 0
+        images[:, 1:-1, 1:-1] = inside
+    arrays[0][15:15 + 45 // 5, 14, -1] = 1  # a fifth of the training pictures, as digits now and then do
+    assert load('auto', str(write_idx_folder(tmp_path / 'digits', arrays)), n_validation=15).reads_digits
+
+
 def test_colour_pictures_keep_their_shape(tmp_path):
     dataset = load('auto', str(write_idx_folder(tmp_path, shape=(6, 5, 3))), n_validation=0)
     assert dataset.train.images.shape == (60, 6, 5, 3) and len(dataset.validation) == 0
@@ -250,6 +262,7 @@ def test_whole_epochs_use_each_picture_equally_often(n, batch_size, epochs):
 def test_mnist_itself():
     mnist = load('mnist', os.environ['MNIST_DATA_DIR'])
     assert mnist.name == 'mnist' and mnist.fingerprint == data.MNIST_FINGERPRINT and mnist.notice == ''
+    assert mnist.reads_digits
     assert [len(split) for split in (mnist.train, mnist.validation, mnist.test)] == [55_000, 5_000, 10_000]
     assert np.bincount(mnist.test.labels).tolist() == [980, 1135, 1032, 1010, 982, 892, 958, 1028, 974, 1009]
     assert mnist.validation.labels[:10].tolist() == [5, 0, 4, 1, 9, 2, 1, 3, 1, 4]

@@ -145,6 +145,12 @@ def test_without_validation_pictures(entry_point):
     assert ended.out.startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
 
 
+def test_no_digit_is_predicted_where_garments_were_learned(entry_point):
+    write_idx_folder('data', tiny_arrays(shape=(28, 28)))
+    ended = entry_point(*FLAGS, '--n_iterations=1')
+    assert ended.code == 0 and 'Accuracy on test set' in ended.out and 'Prediction' not in ended.out
+
+
 def test_own_picture_of_another_size(entry_point):
     arrays = tiny_arrays(shape=(8, 8, 3))
     write_idx_folder('data', arrays)
