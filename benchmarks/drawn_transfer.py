@@ -16,13 +16,13 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_graph import data, drawn, runtime  # noqa: E402
+from mnist_graph import data, drawn, files, runtime  # noqa: E402
 from mnist_graph.hparams import HParams  # noqa: E402
 
 
 def drawn_dataset(n_train, seed):
     """A `data.Dataset` of n_train drawn digits to train on and 10,000 to test with."""
-    images, labels, test_images, test_labels = drawn.load_or_draw(drawn.default_cache_dir(), n_train, seed=seed)
+    images, labels, test_images, test_labels = drawn.load_or_draw(files.cache_folder(), n_train, seed=seed)
     split = lambda images, labels: data.Split(images[..., np.newaxis], labels.astype(np.int32))  # noqa: E731
     return data.Dataset('drawn', split(images, labels), split(images[:0], labels[:0]),
                         split(test_images, test_labels), tuple('0123456789'), '')

@@ -19,6 +19,8 @@ from mnist_graph.errors import MnistGraphError, UsageError
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
+# What asks for help anywhere on the command line, whatever else is there.
+_HELP = [dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?')]
 # Flags defined by calls into this module belong to the entry point that makes them.
 flags.disclaim_key_flags()
 
@@ -56,7 +58,7 @@ class _PathParser(flags.ArgumentParser):
 
 def define_path(name: str, help_text: str) -> None:
     """Defines a flag for a path, None by default, for the entry point that calls this."""
-    flags.DEFINE(_PathParser(), name, None, help_text)
+    flags.DEFINE(_PathParser(), name, None, help_text, serializer=flags.ArgumentSerializer())
 
 
 def define_hparams() -> None:
@@ -133,7 +135,7 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
 
 
 def _parse_flags(argv: Sequence[str]) -> list[str]:
-    if _asks_for_help(argv):
+    if any(argument in _HELP for argument in argv[1:]):
         sys.exit(_guarded(_print_help, argv))
     try:
         return FLAGS(argv)
@@ -142,15 +144,13 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         fail(f'Unknown flag --{error.flagname}.{suggestion or " See --help."}', UsageError.exit_code)
     except (flags.Error, OSError) as error:
         fail(' '.join(str(error).split()), UsageError.exit_code)
+    except UnicodeError:
+        fail('A --flagfile is not text in UTF-8; give one with a --flag=value on each line.', UsageError.exit_code)
 
 
 def _print_help(argv: Sequence[str]) -> None:
     with contextlib.suppress(SystemExit):  # absl ends with 1 after printing the help that was asked for
-        app.parse_flags_with_usage(argv)
-
-
-def _asks_for_help(argv: Sequence[str]) -> bool:
-    return any(argument.lstrip('-').split('=')[0] in ('help', 'helpfull', 'helpshort', '?') for argument in argv[1:])
+        app.parse_flags_with_usage([argv[0], next(argument for argument in argv if argument in _HELP)])
 
 
 def _guarded(main, arguments) -> int:

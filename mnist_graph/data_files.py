@@ -19,14 +19,11 @@ import numpy as np
 
 from mnist_graph import picture_tree
 from mnist_graph.errors import DataError
-from mnist_graph.idx import read_idx
+from mnist_graph.idx import ALWAYS_ALLOWED_BYTES, MAX_EXPANSION, read_idx
 
 _IDX_NAME = re.compile(r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<what>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?')
 _NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
 _MAX_CLASSES = 1000
-# As for IDX files: what a compressed member may expand to, times its packed size.
-_MAX_EXPANSION = 40
-_ALWAYS_ALLOWED_BYTES = 1 << 20
 
 
 class RawData(NamedTuple):
@@ -68,9 +65,13 @@ def read_folder(folder: str) -> RawData | None:
     return None
 
 
-def has_some_files(folder: str) -> bool:
-    """Whether the folder holds a part of a data set of IDX files."""
-    return os.path.isdir(folder) and bool(_idx_files(folder))
+def idx_paths(folder: str) -> list[str]:
+    """The IDX files in the folder, be they a whole data set or a part of one; [] if there is no such folder.
+
+    Raises:
+      DataError: They are of several data sets.
+    """
+    return list(_idx_files(folder).values())
 
 
 def other_files(folder: str) -> list[str]:
@@ -184,7 +185,7 @@ def _check_member(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
       DataError: It packs too well to be data, or its header announces more than follows.
     """
     packed = min(member.compress_size, os.path.getsize(path))
-    if member.file_size > max(_MAX_EXPANSION * packed, _ALWAYS_ALLOWED_BYTES):
+    if member.file_size > max(MAX_EXPANSION * packed, ALWAYS_ALLOWED_BYTES):
         raise DataError(f'{path}: {member.filename} claims {member.file_size:,} bytes packed into {packed:,}; '
                         f'that is not a data set.')
     if member.filename.endswith('.npy'):

@@ -1,6 +1,7 @@
 """`hparams.json`: everything needed to rebuild a run's network, and to know what it was trained on."""
 
 import json
+import math
 import os
 from typing import Any, NamedTuple
 
@@ -77,6 +78,10 @@ def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
     if wanted.n_epochs > saved.n_epochs > 0 and saved.n_epochs * n_train % saved.batch_size:
         raise UsageError(f'The run to resume was to end with an epoch, with a short batch that a longer run would not '
                          f'have ({"; ".join(longer)}); start a new run without --resume.')
+    n_steps = math.ceil(saved.n_epochs * n_train / saved.batch_size) or saved.n_iterations
+    if longer and saved.early_stopping_patience and n_steps % saved.eval_steps:
+        raise UsageError(f'The run to resume was validated at its end, step {n_steps}, where a longer run would not be, '
+                         f'which --early_stopping_patience counts ({"; ".join(longer)}); start a new run without --resume.')
     if (wanted.n_iterations < saved.n_iterations or wanted.n_epochs < saved.n_epochs
             or bool(wanted.n_epochs) != bool(saved.n_epochs)):
         raise UsageError(f'The run to resume is longer or counted otherwise ({"; ".join(longer)}); '

@@ -15,6 +15,7 @@ import urllib.request
 from typing import NamedTuple
 
 from mnist_graph.errors import DataError
+from mnist_graph.files import sha256
 
 MIRRORS = (
     'https://storage.googleapis.com/cvdf-datasets/mnist/',
@@ -44,6 +45,12 @@ MNIST_FILES = (
     RemoteFile('t10k-labels-idx1-ubyte.gz', 4542,
                'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'),
 )
+
+
+def is_mnist_file(path: str) -> bool:
+    """Whether a file has the name and the content of one of the four."""
+    expected = {file.name: file for file in MNIST_FILES}.get(os.path.basename(path))
+    return bool(expected) and os.path.getsize(path) == expected.size and sha256(path) == expected.sha256
 
 
 def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progress: bool = False) -> None:

@@ -4,15 +4,15 @@
 balanced, repeatable sets of them and keeps the usual one in a cache file.
 """
 
+import contextlib
 import hashlib
 import os
-import tempfile
 from collections.abc import Callable, Iterable
 from concurrent.futures import ThreadPoolExecutor
 
 import numpy as np
 
-from mnist_graph import pen, strokes
+from mnist_graph import files, pen, strokes
 from mnist_graph.errors import UsageError
 from mnist_graph.runtime import usable_cores
 
@@ -97,12 +97,6 @@ def load_or_draw(cache_dir: str | None, n_train: int = 60000, n_test: int = 1000
     return arrays
 
 
-def default_cache_dir() -> str:
-    """The folder `mnist_graph` in XDG_CACHE_HOME or, where that is not set, in ~/.cache."""
-    base = os.environ.get('XDG_CACHE_HOME') or os.path.join(os.path.expanduser('~'), '.cache')
-    return os.path.join(base, 'mnist_graph')
-
-
 def _draw_sets(sizes_and_seeds: list[tuple[int, int]], n_threads: int | None,
                progress: Progress | None) -> list[tuple[np.ndarray, np.ndarray]]:
     """Draws one (images, labels) for each (n, seed), as `draw_digits` returns them."""
@@ -157,19 +151,6 @@ def _read_cache(path: str, key: bytes, size: int) -> bytes | None:
 
 def _write_cache(path: str, key: bytes, content: bytes) -> None:
     """Writes a cache file: SHA-256 of key and content, then the content. Does nothing where that is impossible."""
-    temporary = None
-    try:
+    with contextlib.suppress(OSError):  # the digits are there all the same; they will be drawn again next time
         os.makedirs(os.path.dirname(path), exist_ok=True)
-        # A whole file appears under its name at once, even with several writers.
-        with tempfile.NamedTemporaryFile(dir=os.path.dirname(path), prefix='drawn-', suffix='.tmp',
-                                         delete=False) as file:
-            temporary = file.name
-            file.write(hashlib.sha256(key + content).digest())
-            file.write(content)
-        os.replace(temporary, path)
-        temporary = None
-    except OSError:
-        pass  # the digits are there all the same; they will be drawn again next time
-    finally:
-        if temporary:
-            os.unlink(temporary)
+        files.write_atomically(path, hashlib.sha256(key + content).digest() + content)

@@ -9,6 +9,11 @@ from typing import Any
 _CHUNK_BYTES = 1 << 20
 
 
+def cache_folder() -> str:
+    """Where data that was downloaded or drawn is kept: mnist_graph in XDG_CACHE_HOME, or where that is not set in ~/.cache."""
+    return os.path.join(os.environ.get('XDG_CACHE_HOME') or os.path.join(os.path.expanduser('~'), '.cache'), 'mnist_graph')
+
+
 def write_atomically(path: str, content: bytes | str) -> None:
     """Replaces the file at `path`; on any failure (OSError) the old one stays."""
     content = content.encode() if isinstance(content, str) else content

@@ -96,15 +96,10 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
       UsageError: n_steps is needed, as the length of n_epochs depends on the
         data; there is a teacher without a temperature or the reverse; or the
         pictures are too small for what is asked of them.
+      ValueError: n_towers is more than 1 with batch_norm.
     """
-    if training and hparams.n_epochs and n_steps is None:
-        raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
-                         f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
-    if training and bool(hparams.distillation_temperature) != bool(teacher):
-        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a '
-                         f'teacher, and a teacher it; give graph.build teacher=distillation.load(...).logits.')
-    if hparams.batch_norm and n_towers > 1:
-        raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
+    if training:
+        _check_training(hparams, n_steps, n_towers, teacher)
     n_steps = n_steps or hparams.n_iterations
     graph = tf.Graph()
     with graph.as_default():
@@ -154,6 +149,17 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
 
         return Network(**parts, initializer=tf.global_variables_initializer(),
                        learning_rate=optimizer.learning_rate(step), train_step=train_step, loop=loop)
+
+
+def _check_training(hparams: HParams, n_steps: int | None, n_towers: int, teacher: Callable | None) -> None:
+    if hparams.n_epochs and n_steps is None:
+        raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
+                         f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
+    if bool(hparams.distillation_temperature) != bool(teacher):
+        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a '
+                         f'teacher, and a teacher it; give graph.build teacher=distillation.load(...).logits.')
+    if hparams.batch_norm and n_towers > 1:
+        raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
 
 
 def make_variables(hparams: HParams, spec: InputSpec) -> tuple[dict[str, tf.Variable], dict[str, tf.Variable]]:

@@ -11,7 +11,7 @@ one new field here and its use in the library.
 import dataclasses
 import difflib
 import json
-from typing import Any
+from typing import Any, Collection
 
 from mnist_graph.errors import UsageError
 from mnist_graph.hparam_spec import Spec
@@ -116,13 +116,13 @@ class HParams:
     weight_decay: float = _float(
         0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100)
     input_dropout: float = _float(
-        0.0, 'Fraction of input pixels set to zero while training; the others grow by as much.', 0, 1, open_upper=True)
+        0.0, 'Fraction of input pixels set to zero while training; the others are divided by the fraction kept.', 0, 1, open_upper=True)
     learning_rate_schedule: str = _enum(
         'constant', 'The learning rate after its warm-up: constant, or linear or cosine, which fall to about 0 at the '
         'last step.', SCHEDULES)
     warmup_steps: int = _int(0, 'Steps over which the learning rate first rises linearly to its peak.', 0, 100_000_000)
     ema_decay: float = _float(
-        0.0, 'Decay of the exponential moving average of the weights, which then is what is tested and saved; 0 is off.',
+        0.0, 'Decay of the exponential moving average of the weights, which then is what is tested and used; 0 is off.',
         0, 1, open_upper=True)
     early_stopping_patience: int = _int(
         0, 'Stop after this many validations in a row without a new best accuracy; 0 never stops early.', 0, 1_000_000)
@@ -153,10 +153,15 @@ class HParams:
         except UsageError as error:
             raise UsageError(f'{where}: {error}') from None
 
-    def to_flags(self) -> list[str]:
-        """The command-line flags that differ from the defaults, in field order; not n_iterations beside n_epochs."""
+    def to_flags(self, always: Collection[str] = ()) -> list[str]:
+        """The command-line flags that make these of the defaults, in field order.
+
+        Args:
+          always: Names of those to write even where they are the default.
+        """
         return [flag_text(name, getattr(self, name)) for name in SPECS
-                if getattr(self, name) != DEFAULTS[name] and not (name == 'n_iterations' and self.n_epochs)]
+                if (name in always or getattr(self, name) != DEFAULTS[name])
+                and not (name == 'n_iterations' and self.n_epochs)]  # which main refuses, as it has no effect
 
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}

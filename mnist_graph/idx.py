@@ -7,21 +7,21 @@ C. Burges, "The MNIST database of handwritten digits".)
 """
 
 import math
-import os
 import struct
 import sys
 import zlib
 
 import numpy as np
 
+from mnist_graph import files
 from mnist_graph.errors import DataError
 
 UNSIGNED_BYTE = 8
 _MAX_DIMENSIONS = 4
 # Deflate can pack 1000:1, so a hostile file of a few kilobytes could fill the
 # memory. Pictures pack about 5:1; files that claim more than this are refused.
-_MAX_EXPANSION = 40
-_ALWAYS_ALLOWED_BYTES = 1 << 20
+MAX_EXPANSION = 40
+ALWAYS_ALLOWED_BYTES = 1 << 20
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -49,7 +49,7 @@ def read_idx(path: str) -> np.ndarray:
     shape, offset = _shape(path, header)
     n_bytes = offset + math.prod(shape)
     if gzipped:
-        if n_bytes > max(_MAX_EXPANSION * len(raw), _ALWAYS_ALLOWED_BYTES):
+        if n_bytes > max(MAX_EXPANSION * len(raw), ALWAYS_ALLOWED_BYTES):
             raise DataError(f'{path}: claims {n_bytes:,} bytes packed into {len(raw):,}; that is not a data set.')
         raw = _gunzip(path, raw, n_bytes + 1, whole=True)
     if len(raw) < n_bytes:
@@ -93,8 +93,4 @@ def write_idx(path: str, values: np.ndarray) -> None:
     """Writes a uint8 array as a plain (not gzipped) IDX file, atomically."""
     values = np.ascontiguousarray(values, np.uint8)
     header = bytes([0, 0, UNSIGNED_BYTE, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape)
-    temporary = f'{path}.{os.getpid()}.part'
-    with open(temporary, 'wb') as file:
-        file.write(header)
-        file.write(values.tobytes())
-    os.replace(temporary, path)
+    files.write_atomically(path, header + values.tobytes())

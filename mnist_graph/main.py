@@ -7,7 +7,6 @@
 """
 
 import contextlib
-import os
 import shlex
 import sys
 from typing import NamedTuple
@@ -15,7 +14,7 @@ from typing import NamedTuple
 from absl import flags
 
 from mnist_graph import cli
-from mnist_graph.errors import CheckpointError, UsageError
+from mnist_graph.errors import CheckpointError, ImageError, UsageError
 from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
@@ -145,7 +144,8 @@ def resumed_run() -> Run:
     return Run(hparams,
                FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
                FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
-               folder, given_teachers() or saved.teacher_model_dirs, FLAGS.num_threads or saved.n_threads)
+               folder, given_teachers() or saved.teacher_model_dirs,
+               cli.n_threads() if FLAGS['num_threads'].present else saved.n_threads)
 
 
 def given_teachers() -> tuple[str, ...]:
@@ -229,16 +229,24 @@ def read_image(mnist):
 
     Without --image that is test_img.png, if it is there to be read, or else the
     same picture drawn anew. None where the network reads no digits.
+
+    Raises:
+      ImageError: The picture that --image names cannot be read.
     """
     from mnist_graph import data, drawn, images
 
     spec = mnist.input_spec()
     if not FLAGS.image and not (mnist.reads_digits and data.look_like_digits(spec, mnist.class_names)):
         return None
-    source = FLAGS.image or ('test_img.png' if os.path.exists('test_img.png') else drawn.test_picture())
-    if mnist.reads_digits:
-        return images.picture_to_digit(source)[None, :, :, None]
-    return images.plain_resize(source, spec.height, spec.width, spec.channels)[None]
+    if FLAGS.image and not mnist.reads_digits:
+        return images.plain_resize(FLAGS.image, spec.height, spec.width, spec.channels)[None]
+    try:
+        digit = images.picture_to_digit(FLAGS.image or 'test_img.png')
+    except ImageError:
+        if FLAGS.image:
+            raise
+        digit = images.picture_to_digit(drawn.test_picture())
+    return digit[None, :, :, None]
 
 
 def run() -> None:

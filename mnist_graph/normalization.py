@@ -12,6 +12,8 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+from mnist_graph import schedule
+
 DECAY = 0.99  # of the moving averages: they span some hundred steps
 EPSILON = 1e-3
 
@@ -45,8 +47,7 @@ def normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.
     normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
         x=images, scale=ones, offset=tf.zeros_like(ones), mean=ones, variance=ones, epsilon=EPSILON, is_training=True)
     normalized = tf.reshape(normalized, tf.shape(layer))
-    n = tf.cast(step, tf.float32)
-    fraction = 1.0 - tf.minimum(DECAY, (1.0 + n) / (10.0 + n))
+    fraction = schedule.share_of_new(DECAY, step)
     updates = [average.assign_sub(fraction * (average.read_value() - value), read_value=False)
                for average, value in zip(moments, (mean, variance))]
     with tf.control_dependencies(updates):

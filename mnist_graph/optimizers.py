@@ -80,17 +80,11 @@ class Optimizer:
             return self.global_step.assign_add(1, read_value=False, name='count_step')
 
     def _average_after(self, update: tf.Operation, step: tf.Tensor) -> list[tf.Operation]:
-        """Moves each average toward its new weight.
-
-        The decay is min(ema_decay, (1 + n) / (10 + n)) after n updates, as in
-        tf.train.ExponentialMovingAverage with `num_updates`: the random first
-        weights are soon forgotten.
-        """
+        """Moves each average toward its new weight; see `schedule.share_of_new`."""
         if not self.averages:
             return []
         with tf.control_dependencies([update]), tf.name_scope('averages'):
-            n = tf.cast(step, tf.float32)
-            fraction = 1.0 - tf.minimum(self._hparams.ema_decay, (1.0 + n) / (10.0 + n))
+            fraction = schedule.share_of_new(self._hparams.ema_decay, step)
             return [average.assign_sub(fraction * (average.read_value() - variable.read_value()), read_value=False)
                     for variable, average in zip(self.variables, self.averages.values())]
 

@@ -23,7 +23,7 @@ _CHECKPOINTS, _BEST, _METRICS = 'checkpoints', 'best', 'metrics.jsonl'
 
 
 def check_new(folder: str) -> None:
-    """Refuses a folder that no new run can have; changes nothing.
+    """Refuses a folder that no new run can have, before it is made.
 
     Raises:
       UsageError: It holds a model already, or TensorFlow could not read one in it.
@@ -210,7 +210,7 @@ def read_metrics(folder: str) -> list[dict[str, Any]]:
             for line in file:
                 try:
                     values = json.loads(line)
-                except ValueError:
+                except (ValueError, RecursionError):
                     continue
                 if isinstance(values, dict) and isinstance(values.get('step'), int):
                     lines.append(values)

@@ -46,12 +46,14 @@ def resolve(model_dir: str | None) -> str:
     """The folder to read a model from: the one given, or the newest run.
 
     Raises:
-      CheckpointError: None was given and there is no run yet.
+      CheckpointError: None was given and there is no run yet, or the newest is gone.
     """
     if model_dir:
         folder = os.path.expanduser(model_dir)
         # Not by way of a link, as runs/latest is, which may point elsewhere by and by.
         return os.path.relpath(os.path.realpath(folder)) if os.path.islink(folder) else folder
+    if os.path.islink(LATEST) and not os.path.isdir(LATEST):
+        raise CheckpointError(f'{LATEST}: the run that it points at, {os.readlink(LATEST)}, is gone; give --model_dir.')
     if not os.path.isdir(LATEST):
         raise CheckpointError(f'{LATEST}: there is no trained model yet; train one with '
                               f'python -m mnist_graph.main, or give --model_dir.')

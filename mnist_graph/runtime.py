@@ -39,7 +39,7 @@ def import_tensorflow():
 
     The environment is left as it was found, but for two variables that the C++
     side reads later, too: TF_CPP_MIN_LOG_LEVEL defaults to 2 (errors only), and
-    TF_ENABLE_ONEDNN_OPTS to 1.
+    TF_ENABLE_ONEDNN_OPTS to 1. All objects there are then are frozen (`gc.freeze`).
     """
     if 'tensorflow' in sys.modules:
         import tensorflow.compat.v1 as tf

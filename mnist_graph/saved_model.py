@@ -1,5 +1,6 @@
 """A trained network, rebuilt from its folder alone, ready to predict."""
 
+import contextlib
 import os
 from typing import Any, NamedTuple, Sequence
 
@@ -44,14 +45,18 @@ def find(model_dirs: Sequence[str] | None, which: str = 'last') -> Found:
     for folder in folders:
         described = description.read(folder)
         first = descriptions[0] if descriptions else described
-        if (described.input_spec[:4], described.class_names) != (first.input_spec[:4], first.class_names):
-            raise CheckpointError(f'{folder}: reads pictures of another shape or other classes than '
+        if _reads(described) != _reads(first):
+            raise CheckpointError(f'{folder}: reads pictures of another shape, of other classes or in another way than '
                                   f'{folders[0]}; only like models can be averaged.')
         checkpoint, lines = run_folder.find_checkpoint(folder, which)
         descriptions.append(described)
         checkpoints.append(checkpoint)
         problems += lines
     return Found(folders, descriptions, checkpoints, problems)
+
+
+def _reads(described: Description) -> tuple:
+    return described.input_spec[:4], described.class_names, described.reads_digits
 
 
 def _split_list(entry: str) -> list[str]:
@@ -136,20 +141,22 @@ def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
         the picture itself) to 9.
 
     Raises:
-      CheckpointError: A checkpoint is of another network than its description.
+      CheckpointError: A checkpoint is of another network than its description, or has gone.
+      UsageError: The pictures are too small to be moved.
     """
     import tensorflow.compat.v1 as tf
 
     from mnist_graph import graph, runtime, views
 
-    members = []
-    for member, checkpoint in zip(found.descriptions, found.checkpoints):
-        network = graph.build(member.hparams, member.input_spec, training=False)
-        sess = runtime.open_session(network, n_threads)
-        with network.graph.as_default():
-            variables = tf.global_variables()
-            restore(sess, tf.train.Saver(variables), checkpoint, variables)
-        members.append((network, sess))
-    described = found.descriptions[0]
-    moved = views.Views(described.input_spec, n_views) if n_views > 1 else None
+    described, members = found.descriptions[0], []
+    with contextlib.ExitStack() as opened:  # closes them if a later one fails
+        for member, checkpoint in zip(found.descriptions, found.checkpoints):
+            network = graph.build(member.hparams, member.input_spec, training=False)
+            sess = opened.enter_context(contextlib.closing(runtime.open_session(network, n_threads)))
+            with network.graph.as_default():
+                variables = tf.global_variables()
+                restore(sess, tf.train.Saver(variables), checkpoint, variables)
+            members.append((network, sess))
+        moved = views.Views(described.input_spec, n_views) if n_views > 1 else None
+        opened.pop_all()
     return SavedModel(described, members, n_threads, found.problems, moved)

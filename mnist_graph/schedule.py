@@ -1,6 +1,6 @@
-"""Learning-rate schedules as graph functions of the training step.
+"""What changes with the training step, as functions of it in the graph: learning rate and averaging.
 
-Every schedule climbs linearly to its peak over the warm-up steps and then stays
+Every learning-rate schedule climbs linearly to its peak over the warm-up steps and then stays
 there (`constant`), or falls to 0 at the end of the training, on a straight line
 (`linear`) or along half a cosine wave (`cosine`; Loshchilov and Hutter, "SGDR",
 2017). The rate depends on the step alone, so that a resumed run continues
@@ -14,7 +14,7 @@ import tensorflow.compat.v1 as tf
 from mnist_graph.hparams import SCHEDULES
 
 
-def learning_rate_at(step: tf.Tensor, peak: float, schedule: str = 'cosine', warmup_steps: int = 0,
+def learning_rate_at(step: tf.Tensor, peak: float, schedule: str = 'constant', warmup_steps: int = 0,
                      total_steps: int | None = None) -> tf.Tensor:
     """The learning rate of one step, float32 of the shape of `step`.
 
@@ -46,3 +46,17 @@ def learning_rate_at(step: tf.Tensor, peak: float, schedule: str = 'cosine', war
     if warmup_steps > 0:
         factor *= tf.minimum(1.0, (step + 1.0) / warmup_steps)
     return peak * factor
+
+
+def share_of_new(decay: float, step: tf.Tensor) -> tf.Tensor:
+    """By how much a moving average goes toward its new value, float32 of the shape of `step`.
+
+    That is 1 - min(decay, (1 + n) / (10 + n)) after n updates, as in
+    tf.train.ExponentialMovingAverage with `num_updates`: the first values, of
+    random weights, are soon forgotten.
+
+    Args:
+      step: Integers: updates so far.
+    """
+    n = tf.cast(step, tf.float32)
+    return 1.0 - tf.minimum(decay, (1.0 + n) / (10.0 + n))

@@ -93,6 +93,8 @@ def from_python(space: Mapping[str, Any]) -> Space:
             made[name] = dimension(name, spec if isinstance(spec, str) else to_text(spec))
         else:
             _check_name(name)
+            if not isinstance(spec, Sequence):
+                raise UsageError(f'{name}={spec!r}: give a list of values, or a text such as "1e-5,1e-4".')
             made[name] = _choices(name, [getattr(HParams(**{name: value}), name) for value in spec], spec)
     return made
 

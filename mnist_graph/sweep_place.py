@@ -41,6 +41,7 @@ def opened(place: Place, create: bool, writable: bool = True):
 
     Raises:
       UsageError: It holds no sweep, is in use, or cannot be reached.
+      CheckpointError: Its journal is damaged, or the storage was lost while it was open.
     """
     with contextlib.ExitStack() as stack:
         if place.storage:
@@ -73,6 +74,7 @@ def with_data(place: Place) -> Place:
     with contextlib.suppress(OSError, ValueError):
         with open(os.path.join(place.sweep_dir, _DATA), encoding='utf-8') as file:
             saved = json.load(file)
+    saved = saved if isinstance(saved, dict) else {}
     # A folder that is given is looked into, whatever was used before; the sweep then refuses other data.
     dataset = place.dataset or (not place.data_dir and saved.get('dataset')) or 'auto'
     return place._replace(dataset=dataset, data_dir=place.data_dir or saved.get('data_dir'))

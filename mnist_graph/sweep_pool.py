@@ -93,10 +93,6 @@ class WorkerPool:
         """Workers with a trial."""
         return sum(worker.job is not None for worker in self._workers.values())
 
-    def process_ids(self) -> list[int]:
-        """Of all workers."""
-        return [worker.process.pid for worker in self._workers.values()]
-
     def start(self, job: Job, process_id: int | None = None) -> None:
         """Gives a trial to an idle worker, to that process if it is one."""
         idle = [one for one in self._workers.values() if one.ready and one.job is None]

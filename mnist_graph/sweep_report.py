@@ -11,7 +11,6 @@ from typing import Any, NamedTuple, Sequence
 import numpy as np
 
 from mnist_graph import files, search_space
-from mnist_graph.hparams import DEFAULTS, SPECS, flag_text
 from mnist_graph.sweep_plan import Sweep, is_lost
 from mnist_graph.sweep_storage import attempt
 
@@ -125,13 +124,9 @@ def results_csv(sweep: Sweep, ranked: Sequence[Row]) -> str:
 
 def best_flags(sweep: Sweep, best: Row, dataset_flags: Sequence[str]) -> str:
     """The flagfile with which main makes this row's weights again, to the last bit."""
-    values = sweep.hparams(best.values)
-    hparams = [flag_text(name, getattr(values, name)) for name in SPECS
-               if (name in sweep.space or getattr(values, name) != DEFAULTS[name])
-               and not (name == 'n_iterations' and values.n_epochs)]  # which main refuses, as it has no effect
     lines = [f'# Trial {best.trial} of the sweep: validation accuracy {best.accuracy:.4f} after {best.steps} steps.',
              f'# SHA-256 of its weights: {best.weights_sha256}',
-             *hparams, *dataset_flags,
+             *sweep.hparams(best.values).to_flags(always=sweep.space), *dataset_flags,
              '# The order of additions, and so the last bits, depend on the number of threads.',
              '--num_threads=1']
     return '\n'.join(lines) + '\n'

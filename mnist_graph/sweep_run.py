@@ -175,6 +175,8 @@ def _test(store: Store, pool: WorkerPool, best: Row, should_stop: Callable[[], i
     """The winner's outcome; None if it failed, or was given up (should_stop says 2, or more)."""
     job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
     while not pool.n_idle:
+        if should_stop() >= 2:
+            return None
         pool.ensure(1)
         pool.wait(1)
     pool.start(job, best.process)

@@ -7,7 +7,7 @@ import pytest
 from conftest import IDX_NAMES, tiny_arrays, write_idx_folder
 from hypothesis import given, settings, strategies as st
 
-from mnist_graph import data, data_files, download, drawn
+from mnist_graph import data, data_files, download, drawn, files
 from mnist_graph.batch_order import BatchOrder
 from mnist_graph.data import InputSpec, NoDataError, Split, load, one_hot, pixel_statistics, to_input
 from mnist_graph.errors import DataError, UsageError
@@ -48,7 +48,8 @@ def test_pictures_that_fill_28x28_are_not_taken_for_digits(tmp_path):
         inside = images[:, 1:-1, 1:-1].copy()
         images[:] = 0
         images[:, 1:-1, 1:-1] = inside
-    arrays[0][15:15 + 45 // 5, 14, -1] = 1  # a fifth of the training pictures, as digits now and then do
+    arrays[0][15:15 + 45 // 5, 14, -1] = 200  # a fifth of the training pictures, as digits now and then do
+    arrays[0][:, 0] = 9  # noise
     assert load('auto', str(write_idx_folder(tmp_path / 'digits', arrays)), n_validation=15).reads_digits
 
 
@@ -56,6 +57,11 @@ def test_colour_pictures_keep_their_shape(tmp_path):
     dataset = load('auto', str(write_idx_folder(tmp_path, shape=(6, 5, 3))), n_validation=0)
     assert dataset.train.images.shape == (60, 6, 5, 3) and len(dataset.validation) == 0
     assert dataset.input_spec() == InputSpec(6, 5, 3, 4) and dataset.input_spec().n_features == 90
+
+
+def test_a_negative_number_of_validation_pictures_is_refused(tmp_path):
+    with pytest.raises(UsageError, match='n_validation=-1: must be 0 or more'):
+        load('auto', str(write_idx_folder(tmp_path, ARRAYS)), n_validation=-1)
 
 
 @pytest.mark.parametrize('n_validation', [60, 61, 5000])
@@ -183,9 +189,20 @@ def test_drawn_asks_for_no_folder(offline):
 def test_half_a_data_set_is_an_error_rather_than_a_reason_to_draw(offline):
     folder = write_idx_folder(offline / 'half')
     (folder / IDX_NAMES[3]).unlink()
-    with pytest.raises(DataError) as caught:
+    with pytest.raises(DataError, match=f'half: holds .*{IDX_NAMES[0]}.*, but not all four IDX files') as caught:
         load('auto', str(folder))
     assert not isinstance(caught.value, NoDataError)
+
+
+def test_another_data_set_is_not_completed_with_mnists_files(offline, monkeypatch):
+    """Pictures of one and test pictures of the other would look like a data set."""
+    folder = write_idx_folder(offline / 'half')
+    for name in IDX_NAMES[2:]:
+        (folder / name).unlink()
+    monkeypatch.setattr(download, 'download_mnist', lambda folder, show_progress: write_idx_folder(folder))
+    with pytest.raises(DataError, match='give another --data_dir'):
+        load('auto', str(folder))
+    assert len(os.listdir(folder)) == 2
 
 
 def test_damaged_data_is_an_error_rather_than_a_reason_to_draw(offline):
@@ -196,11 +213,11 @@ def test_damaged_data_is_an_error_rather_than_a_reason_to_draw(offline):
 
 
 def test_default_folder_is_the_cache(offline, monkeypatch):
-    assert data.default_data_dir() == os.path.join(os.environ['XDG_CACHE_HOME'], 'mnist_graph')
-    write_idx_folder(data.default_data_dir(), ARRAYS)
+    assert files.cache_folder() == os.path.join(os.environ['XDG_CACHE_HOME'], 'mnist_graph')
+    write_idx_folder(files.cache_folder(), ARRAYS)
     assert load(n_validation=5).name == 'mnist_graph'
     monkeypatch.delenv('XDG_CACHE_HOME')
-    assert data.default_data_dir() == os.path.expanduser('~/.cache/mnist_graph')
+    assert files.cache_folder() == os.path.expanduser('~/.cache/mnist_graph')
 
 
 def test_what_is_downloaded_is_then_read(fresh_folder, monkeypatch):

@@ -11,7 +11,7 @@ from conftest import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from PIL import Image
 
 from mnist_graph.data import load
-from mnist_graph.data_files import has_some_files, read_folder
+from mnist_graph.data_files import idx_paths, read_folder
 from mnist_graph.errors import DataError, ImageError
 from mnist_graph.pen import draw_block
 
@@ -57,10 +57,10 @@ def test_two_data_sets_in_one_folder(tmp_path):
 
 def test_incomplete_folders_hold_nothing(tmp_path):
     assert read_folder(str(tmp_path / 'gone')) is None
-    assert read_folder(str(tmp_path)) is None and not has_some_files(str(tmp_path))
+    assert read_folder(str(tmp_path)) is None and not idx_paths(str(tmp_path))
     write_idx_folder(tmp_path)
     (tmp_path / IDX_NAMES[2]).unlink()
-    assert read_folder(str(tmp_path)) is None and has_some_files(str(tmp_path))
+    assert read_folder(str(tmp_path)) is None and idx_paths(str(tmp_path))
 
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()

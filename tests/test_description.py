@@ -119,6 +119,7 @@ def test_no_file(tmp_path):
 @pytest.mark.parametrize('saved, wanted', [
     ({}, {}), ({'n_iterations': 10}, {'n_iterations': 11}), ({'n_epochs': 2}, {'n_epochs': 2}),
     ({'n_epochs': 2, 'batch_size': 400}, {'n_epochs': 4, 'batch_size': 400}),  # 2 x 1000 pictures are 5 whole batches
+    ({'early_stopping_patience': 2, 'eval_steps': 500}, {'early_stopping_patience': 2, 'eval_steps': 500, 'n_iterations': 2000}),
     ({'learning_rate_schedule': 'cosine'}, {'learning_rate_schedule': 'cosine'})])
 def test_runs_that_may_be_resumed(saved, wanted):
     description.check_resumable(HParams(**saved), HParams(**wanted), 1000)
@@ -129,7 +130,9 @@ def test_runs_that_may_be_resumed(saved, wanted):
     ({'n_iterations': 10}, {'n_iterations': 9}, 'can only grow'), ({'n_epochs': 1}, {}, 'can only grow'),
     ({}, {'n_epochs': 1}, 'can only grow'), ({'n_epochs': 1}, {'n_epochs': 2}, 'short batch'),
     ({'learning_rate_schedule': 'cosine'}, {'learning_rate_schedule': 'cosine', 'n_iterations': 2000}, 'cannot move'),
-    ({'augment_taper': 0.1}, {'augment_taper': 0.1, 'n_iterations': 2000}, 'cannot move')])
+    ({'augment_taper': 0.1}, {'augment_taper': 0.1, 'n_iterations': 2000}, 'cannot move'),
+    ({'early_stopping_patience': 2, 'eval_steps': 300}, {'early_stopping_patience': 2, 'eval_steps': 300, 'n_iterations': 2000},
+     'was validated at its end, step 1000, where a longer run would not be')])
 def test_runs_that_may_not_be_resumed(saved, wanted, problem):
     with pytest.raises(UsageError, match=problem):
         description.check_resumable(HParams(**saved), HParams(**wanted), 1000)

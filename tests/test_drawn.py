@@ -254,11 +254,3 @@ def test_failed_write_leaves_no_temporary_file(tmp_path, monkeypatch):
     monkeypatch.setattr(os, 'replace', full_disk)
     drawn.load_or_draw(str(tmp_path), **SMALL)
     assert list(tmp_path.iterdir()) == []
-
-
-def test_default_cache_dir(monkeypatch):
-    monkeypatch.setenv('XDG_CACHE_HOME', '/somewhere')
-    assert drawn.default_cache_dir() == os.path.join('/somewhere', 'mnist_graph')
-    monkeypatch.delenv('XDG_CACHE_HOME')
-    monkeypatch.setenv('HOME', '/home/someone')
-    assert drawn.default_cache_dir() == '/home/someone/.cache/mnist_graph'

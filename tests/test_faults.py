@@ -15,6 +15,7 @@ import time
 
 import pytest
 from conftest import environment, write_idx_folder
+from PIL import Image
 
 from mnist_graph.folder_lock import FolderLock
 from mnist_graph.run_folder import find_checkpoint, read_metrics
@@ -81,6 +82,14 @@ def test_signal_saves_says_how_to_go_on_and_loses_nothing(entry_point, whole, at
     resumed = entry_point(*shlex.split(stopped.err)[-5:])
     assert resumed.code == 0 and resumed.err == ''
     assert_as_if_never_stopped('model', whole, stopped.out, resumed.out)
+
+
+def test_how_to_go_on_names_the_picture(entry_point, at_step):
+    write_idx_folder('data')
+    Image.new('L', (8, 8)).save('my picture.png')
+    at_step(20, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    stopped = entry_point(*FLAGS, '--model_dir=model', '--image=my picture.png')
+    assert stopped.code == 143 and stopped.err.endswith(" '--image=my picture.png'\n") and stopped.err.count('\n') == 1
 
 
 def test_second_ctrl_c_stops_at_once_with_a_whole_checkpoint(entry_point, whole, at_step):

@@ -161,6 +161,7 @@ def test_to_flags_names_only_what_differs():
         '--learning_rate=0.0003', '--n_epochs=2', '--hidden_units=9,8', '--augment']
     assert HParams(n_iterations=7).to_flags() == ['--n_iterations=7']
     assert HParams(n_iterations=7, n_epochs=2).to_flags() == ['--n_epochs=2']  # n_iterations has no effect
+    assert HParams().to_flags(always=('seed', 'activation')) == ['--activation=relu', '--seed=0']
 
 
 def test_from_dict_refuses_unknown_names_and_says_where():

@@ -151,6 +151,19 @@ def test_no_digit_is_predicted_where_garments_were_learned(entry_point):
     assert ended.code == 0 and 'Accuracy on test set' in ended.out and 'Prediction' not in ended.out
 
 
+def test_a_test_img_png_that_is_none_stops_nothing(entry_point):
+    arrays = tiny_arrays(shape=(28, 28), n_classes=10)
+    for images in arrays[0], arrays[2]:
+        images[:, [0, -1]] = images[:, :, [0, -1]] = 0
+    write_idx_folder('data', arrays)
+    with open('test_img.png', 'w') as file:
+        file.write('junk')
+    ended = entry_point(*FLAGS, '--n_iterations=1')
+    assert ended.code == 0 and 'Prediction for test image (data): ' in ended.out
+    ended = entry_point(*FLAGS, '--n_iterations=1', '--image=test_img.png')
+    assert ended.code == 1 and ended.err.startswith('mnist_graph: test_img.png: ')
+
+
 def test_own_picture_of_another_size(entry_point):
     arrays = tiny_arrays(shape=(8, 8, 3))
     write_idx_folder('data', arrays)

@@ -257,6 +257,32 @@ def test_models_of_different_pictures_are_not_averaged():
         saved_model.find([digits_model().model, patterns_model().model])
 
 
+def test_models_that_see_pictures_otherwise_are_not_averaged(tmp_path):
+    """One that gets digits made of them, and one that gets them as they are: which comes first would decide."""
+    shutil.copytree(digits_model().model, tmp_path / 'other')
+    path = tmp_path / 'other' / 'hparams.json'
+    values = json.loads(path.read_text())
+    path.write_text(json.dumps({**values, 'reads_digits': not values['reads_digits']}))
+    with pytest.raises(CheckpointError, match='in another way than .*; only like models'):
+        saved_model.find([digits_model().model, str(tmp_path / 'other')])
+
+
+def test_sessions_are_closed_where_a_later_model_fails(tmp_path, monkeypatch):
+    from mnist_graph import runtime
+
+    shutil.copytree(digits_model().model, tmp_path / 'other')
+    found = saved_model.find([digits_model().model, str(tmp_path / 'other')])
+    shutil.rmtree(tmp_path / 'other' / 'checkpoints')
+    opened, open_session = [], runtime.open_session
+    monkeypatch.setattr(runtime, 'open_session', lambda *given: opened.append(open_session(*given)) or opened[-1])
+    with pytest.raises(CheckpointError):
+        saved_model.rebuild(found)
+    assert len(opened) == 2
+    for sess in opened:
+        with pytest.raises(RuntimeError, match='closed Session'):
+            sess.run([])
+
+
 def test_views_are_averaged():
     batch = np.random.default_rng(3).integers(0, 256, (5, 28, 28, 1), np.uint8)
     with saved_model.load([digits_model().model]) as plain, \

@@ -1,6 +1,7 @@
 """The folder runs/: names of new runs, and which one is the latest."""
 
 import os
+import shutil
 
 import pytest
 from small_training import described
@@ -41,6 +42,14 @@ def test_latest_points_at_the_newest_run():
     RunFolder.create('elsewhere', described()).__exit__(None, None, None)
     assert resolve(None) == 'runs/b' and resolve('elsewhere') == 'elsewhere'
     assert os.listdir('runs') and not [name for name in os.listdir('runs') if name.endswith('.part')]
+
+
+def test_a_newest_run_that_is_gone_is_named():
+    for name in ('runs/a', 'runs/b'):
+        RunFolder.create(name, described()).__exit__(None, None, None)
+    shutil.rmtree('runs/b')
+    with pytest.raises(CheckpointError, match='the run that it points at, b, is gone; give --model_dir'):
+        resolve(None)
 
 
 def test_a_slash_at_the_end_of_a_new_folder():

@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_graph.schedule import learning_rate_at
+from mnist_graph.schedule import learning_rate_at, share_of_new
 
 
 def rates(steps, **options):
@@ -55,3 +55,14 @@ def test_scalar_step_gives_a_scalar():
 def test_bad_options_are_named(options, word):
     with pytest.raises(ValueError, match=word):
         learning_rate_at(0, 0.1, **options)
+
+
+def test_default_is_the_rate_itself():
+    with tf.Graph().as_default(), tf.compat.v1.Session() as sess:
+        assert sess.run(learning_rate_at(7, 0.25)) == 0.25
+
+
+def test_share_of_new_by_hand():
+    with tf.Graph().as_default(), tf.compat.v1.Session() as sess:
+        shares = sess.run(share_of_new(0.99, tf.constant([0, 80, 10_000])))
+    np.testing.assert_allclose(shares, [1 - 1 / 10, 1 - 81 / 90, 1 - 0.99], rtol=1e-5)

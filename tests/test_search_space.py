@@ -64,6 +64,8 @@ def test_spaces_from_python():
         search_space.from_python({'batch_size': [0]})
     with pytest.raises(UsageError, match='no value to try'):
         search_space.from_python({'batch_size': []})
+    with pytest.raises(UsageError, match='learning_rate=0.1: give a list of values'):
+        search_space.from_python({'learning_rate': 0.1})
 
 
 def test_a_grid_goes_through_all_points_the_last_fastest():
