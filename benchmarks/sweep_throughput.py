@@ -23,16 +23,20 @@ def learning_rates(n):
 
 
 def loop(n_trials, n_iterations, data_dir):
-    """Trains all in this process: a fresh graph and session each, TensorFlow's own number of threads."""
-    from mnist_graph import data, graph, runtime, train
+    """Trains all in this process, a fresh graph and session each, as a sweep's worker does, but on all cores."""
+    from mnist_graph import data, runtime
     from mnist_graph.hparams import HParams
 
-    tf = runtime.import_tensorflow()
+    runtime.import_tensorflow()
+    from mnist_graph import graph, train
+
+    n_threads = runtime.usable_cores()
     dataset = data.load('auto', data_dir)
     for rate in learning_rates(n_trials):
         hparams = HParams(learning_rate=rate, n_iterations=n_iterations)
-        network = graph.build(hparams, dataset.input_spec())
-        with tf.Session(graph=network.graph) as sess:
+        n_towers = runtime.share_cores(n_threads, hparams)
+        network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers, fed_step=False)
+        with runtime.open_session(network, n_threads, n_towers) as sess:
             sess.run(network.initializer)
             train.train(network, sess, hparams, dataset, display_step=n_iterations, save_steps=n_iterations)
     print(json.dumps({'trials': n_trials}))

@@ -103,6 +103,12 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'data_dir',
         'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
         'by default the cache folder that MNIST is downloaded into.'),
+    'trained_dataset': lambda: flags.DEFINE_enum(
+        'dataset', 'auto', ['auto', 'mnist', 'drawn'],
+        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), or auto: '
+        'what is in --data_dir.'),
+    'trained_data_dir': lambda: define_path(
+        'data_dir', 'Folder of the data set to read, by default of the one the model was trained on.'),
     'model_dir': lambda: define_path(
         'model_dir', 'Folder of the run: by default a new one under runs/.'),
     'trained_model_dir': lambda: flags.DEFINE_multi_string(

@@ -19,7 +19,7 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Which model is measured, on what, and where the pictures of the result go."""
-    cli.define('trained_model_dir', 'checkpoint', 'dataset', 'data_dir', 'num_threads')
+    cli.define('trained_model_dir', 'checkpoint', 'trained_dataset', 'trained_data_dir', 'num_threads')
     flags.DEFINE_enum('split', 'test', ['validation', 'test'], 'Which part of the data set to measure on.')
     flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
                          lower_bound=1, upper_bound=9)
