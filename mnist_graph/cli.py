@@ -6,6 +6,7 @@ only a defect shows a traceback.
 
 import atexit
 import contextlib
+import errno
 import gc
 import os
 import signal
@@ -20,7 +21,7 @@ from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
 # What asks for help anywhere on the command line, whatever else is there.
-_HELP = [dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?')]
+_HELP = ['-h', *(dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?'))]
 # Flags defined by calls into this module belong to the entry point that makes them.
 flags.disclaim_key_flags()
 
@@ -98,7 +99,7 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     'dataset': lambda: flags.DEFINE_enum(
         'dataset', 'auto', ['auto', 'mnist', 'drawn'],
         'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
-        'else drawn.'),
+        'else, without --data_dir, drawn.'),
     'data_dir': lambda: define_path(
         'data_dir',
         'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
@@ -149,14 +150,15 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
         suggestion = hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --')
         fail(f'Unknown flag --{error.flagname}.{suggestion or " See --help."}', UsageError.exit_code)
     except (flags.Error, OSError) as error:
-        fail(' '.join(str(error).split()), UsageError.exit_code)
+        fail(' '.join(str(error).removeprefix('ERROR:: ').split()), UsageError.exit_code)
     except UnicodeError:
         fail('A --flagfile is not text in UTF-8; give one with a --flag=value on each line.', UsageError.exit_code)
 
 
 def _print_help(argv: Sequence[str]) -> None:
     with contextlib.suppress(SystemExit):  # absl ends with 1 after printing the help that was asked for
-        app.parse_flags_with_usage([argv[0], next(argument for argument in argv if argument in _HELP)])
+        asked = next(argument for argument in argv if argument in _HELP)
+        app.parse_flags_with_usage([argv[0], '--help' if asked == '-h' else asked])
 
 
 def _guarded(main, arguments) -> int:
@@ -167,11 +169,21 @@ def _guarded(main, arguments) -> int:
     except MnistGraphError as error:
         fail(str(error), error.exit_code)
     except BrokenPipeError:  # standard output was closed, as `| head` does
-        os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
+        _discard_output()
         return 128 + signal.SIGPIPE
+    except OSError as error:
+        if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
+            raise
+        _discard_output()
+        fail(f'The output cannot be written ({error.strerror}); free some space, or write it elsewhere.')
     except KeyboardInterrupt:
         sys.stderr.write('\nStopped.\n')
         return 128 + signal.SIGINT
+
+
+def _discard_output() -> None:
+    """Lets what is still to be written to standard output go nowhere."""
+    os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
 def fail(message: str, exit_code: int = 1) -> None:
@@ -205,7 +217,7 @@ def no_arguments(arguments: Sequence[str]) -> None:
 
 
 class StopRequest:
-    """Notes the first Ctrl-C or SIGTERM; the second stops at once.
+    """Notes the first Ctrl-C, SIGTERM or SIGHUP (the terminal is closed); the second stops at once.
 
     Attributes:
       signal: The signal's number, or 0 while there was none.
@@ -224,7 +236,9 @@ class StopRequest:
     @contextlib.contextmanager
     def listening(self):
         """While active, signals are noted instead of ending the program."""
-        numbers = (signal.SIGINT, signal.SIGTERM)
+        numbers = [signal.SIGINT, signal.SIGTERM]
+        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for
+            numbers.append(signal.SIGHUP)
         previous = [signal.signal(number, self._handle) for number in numbers]
         try:
             yield self

@@ -118,7 +118,7 @@ def load(dataset: str = 'auto', data_dir: str | None = None, n_validation: int =
     Args:
       dataset: 'mnist' (from `data_dir`, else downloaded into it), 'drawn' (the
         built-in digits), or 'auto': whatever `data_dir` holds, else MNIST, and
-        else the built-in digits, which `notice` then says.
+        else, without a `data_dir`, the built-in digits, which `notice` then says.
       data_dir: Folder of the four IDX files, of `mnist.npz`, or of
         train/LABEL/*.png and test/LABEL/*.png; None is `files.cache_folder()`.
       n_validation: The first so many training pictures are held out, as
@@ -140,8 +140,9 @@ def load(dataset: str = 'auto', data_dir: str | None = None, n_validation: int =
         try:
             raw = _read_or_download(folder, show_progress)
         except NoDataError as error:
-            if dataset == 'mnist':
-                raise
+            if dataset == 'mnist' or data_dir:  # what was asked for by name is not replaced
+                missing = '' if os.path.isdir(folder) else f'{folder}: there is no such folder to read, and '
+                raise NoDataError(f'{missing}{error} Or use --dataset=drawn, the built-in digits.') from None
             notice = f'MNIST could not be had, so this uses the built-in drawn digits instead: {error}'
             raw = _drawn(show_progress)
     fingerprint = _fingerprint(raw)

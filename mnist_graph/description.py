@@ -110,12 +110,14 @@ def read(folder: str) -> Description:
     except FileNotFoundError:
         raise CheckpointError(f'{folder}: holds no model ({FILENAME} is missing); train one with '
                               f'python -m mnist_graph.main, or give its --model_dir.') from None
+    except NotADirectoryError:
+        raise CheckpointError(f'{folder}: is a file; --model_dir must be a folder.') from None
     except OSError as error:
-        raise CheckpointError(f'{path}: cannot be read ({error.strerror}).') from None
+        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); give another --model_dir.') from None
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise CheckpointError(f'{path}: is damaged: it is not JSON.') from None
+        raise CheckpointError(f'{path}: is damaged: it is not JSON; give another --model_dir.') from None
     if not isinstance(values, dict) or values.get('format') != FORMAT:
         found = values.get('format') if isinstance(values, dict) else None
         raise CheckpointError(f'{path}: has format {found!r}, but this version reads {FORMAT}; '

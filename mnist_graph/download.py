@@ -87,7 +87,7 @@ def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progres
                 with contextlib.suppress(OSError):
                     os.rmdir(folder)  # a mistyped --data_dir leaves nothing behind
             raise DataError(f'{file.name} could not be downloaded ({"; ".join(failures)}). '
-                            f'Place {names} in {folder} by hand, or use --dataset=drawn.')
+                            f'Place {names} in {folder} by hand.')
 
 
 class _FetchError(Exception):

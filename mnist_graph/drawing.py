@@ -33,8 +33,10 @@ def check_can_write(path: str) -> None:
         raise UsageError("Drawing pictures needs matplotlib; install it with pip install 'mnist-graph[plots]'.")
     if os.path.splitext(path)[1].lower() not in _ENDINGS:
         raise UsageError(f'{path}: has no ending of a picture; use one of {", ".join(_ENDINGS)}.')
-    if os.path.isdir(path) or not os.path.isdir(os.path.dirname(path) or '.'):
-        problem = 'is a folder' if os.path.isdir(path) else 'its folder does not exist'
+    folder = os.path.dirname(path) or '.'
+    problem = ('is a folder' if os.path.isdir(path) else 'its folder does not exist' if not os.path.isdir(folder)
+               else 'its folder cannot be written' if not os.access(folder, os.W_OK) else '')
+    if problem:
         raise UsageError(f'{path}: {problem}; give the path of a new picture file.')
 
 
@@ -42,6 +44,8 @@ def check_can_write_into(folder: str) -> None:
     """Makes the folder; see `check_can_write`."""
     try:
         os.makedirs(folder, exist_ok=True)
+    except FileExistsError:
+        raise UsageError(f'{folder}: is a file; give the path of a folder.') from None
     except OSError as error:
         raise UsageError(f'{folder}: cannot be made ({error.strerror}); give another folder.') from None
     check_can_write(os.path.join(folder, 'figure.png'))

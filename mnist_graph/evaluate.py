@@ -37,7 +37,7 @@ def main(arguments) -> int:
     described = found.descriptions[0]
     for problem in found.problems:
         cli.note(f'{problem}; using the checkpoint before it.')
-    dataset, split = load_data(found.descriptions)
+    dataset, split = load_data(found)
 
     from mnist_graph import runtime
     runtime.import_tensorflow()
@@ -57,11 +57,11 @@ def main(arguments) -> int:
     print(f'Calibration error: {result.calibration_error:.4f}')
     print(f'\n{report.class_table(result)}\n\n{report.confusion_table(result)}')
     if FLAGS.report_dir:
-        draw(result, probabilities, split, first_layer, found.folders[0])
+        draw(result, probabilities, split, first_layer, found.folders)
     return 0
 
 
-def load_data(descriptions):
+def load_data(found):
     """The data set and its asked-for split.
 
     Without flags that is what the (first) model was trained on. A data set
@@ -74,7 +74,7 @@ def load_data(descriptions):
     """
     from mnist_graph import data
 
-    described = descriptions[0]
+    descriptions, described = found.descriptions, found.descriptions[0]
     is_given = FLAGS['dataset'].present or FLAGS.data_dir
     dataset_flag = FLAGS.dataset if is_given else described.dataset_flag
     same_data = dataset_flag in (described.dataset_flag, described.dataset)
@@ -97,12 +97,12 @@ def load_data(descriptions):
                      f'than this ({dataset.name}, {dataset.fingerprint}).')
     if FLAGS.split == 'test':
         return dataset, dataset.test
-    n_validation = min(each.hparams.n_validation for each in descriptions)
+    n_validation, folder = min((each.hparams.n_validation, folder) for each, folder in zip(descriptions, found.folders))
     if n_validation == 0:
-        raise UsageError('--split=validation: the model was trained with --n_validation=0, so that is empty; '
-                         'use --split=test.')
+        raise UsageError(f'--split=validation: {folder} was trained with --n_validation=0, so that is empty; '
+                         f'use --split=test.')
     if n_validation > len(dataset.train):
-        raise UsageError(f'--split=validation: the model was trained with --n_validation={n_validation}, but '
+        raise UsageError(f'--split=validation: {folder} was trained with --n_validation={n_validation}, but '
                          f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.')
     return dataset, dataset.train[:n_validation]
 
@@ -122,8 +122,8 @@ def progress(batches, total):
     return tqdm(batches, total=total, unit=' batches', leave=False, disable=not sys.stderr.isatty())
 
 
-def draw(result, probabilities, split, first_layer, folder: str) -> None:
-    """Writes the pictures of the report."""
+def draw(result, probabilities, split, first_layer, folders) -> None:
+    """Writes the pictures of the report; those of one model are of the first, and say so if there are several."""
     from mnist_graph import figures, report, run_folder
 
     where = f'{FLAGS.split} set'
@@ -133,10 +133,11 @@ def draw(result, probabilities, split, first_layer, folder: str) -> None:
     if len(worst):
         figures.worst_mistakes(split[worst], probabilities[worst], result.class_names, where,
                                path('worst_mistakes.png'))
-    figures.first_layer(first_layer, path('first_layer.png'))
-    metrics = run_folder.read_metrics(folder)
+    model = folders[0] if len(folders) > 1 else ''
+    figures.first_layer(first_layer, path('first_layer.png'), model)
+    metrics = run_folder.read_metrics(folders[0])
     if metrics:
-        figures.training_curves(metrics, path('training_curves.png'))
+        figures.training_curves(metrics, path('training_curves.png'), model)
     print(f'\nThe pictures are in {FLAGS.report_dir}')
 
 

@@ -138,12 +138,13 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
             axes.set_title(f'{was} →{chr(10) if is_long else " "}{read} ({row.max():.2f})', fontsize=14)
 
 
-def first_layer(weights: np.ndarray, path: str) -> None:
+def first_layer(weights: np.ndarray, path: str, model: str = '') -> None:
     """Draws what the first layer looks for, the units with the clearest shapes first.
 
     Args:
       weights: float [height, width, channels, units]; channels are averaged.
       path: Picture file to write.
+      model: Whose they are, for the title, if that is to be said.
     """
     weights, total = weights.mean(axis=2), weights.shape[3]
     order = np.argsort(-_smooth_energy(weights), kind='stable')[:_MOST_UNITS]
@@ -161,7 +162,8 @@ def first_layer(weights: np.ndarray, path: str) -> None:
         bar = figure.colorbar(image, ax=grid, shrink=0.8, aspect=30, pad=0.02, label='Weight')
         bar.outline.set_visible(False)
         which = f'the {n} clearest of {total} units' if n < total else f'all {total} units'
-        figure.suptitle(f'First layer, {which}: purple looks for ink, orange for none', fontsize=18)
+        whose = f' of {model}' * bool(model)
+        figure.suptitle(f'First layer{whose}, {which}: purple looks for ink, orange for none', fontsize=18)
 
 
 def _smooth_energy(weights: np.ndarray) -> np.ndarray:
@@ -175,14 +177,17 @@ def _smooth_energy(weights: np.ndarray) -> np.ndarray:
     return np.square(mean).sum(axis=(0, 1))
 
 
-def training_curves(metrics: Sequence[dict[str, Any]], path: str) -> None:
+def training_curves(metrics: Sequence[dict[str, Any]], path: str, model: str = '') -> None:
     """Draws loss and accuracy over the steps of a training.
 
     Args:
       metrics: Lines of `metrics.jsonl`, as `run_folder.read_metrics` returns them; at least one.
       path: Picture file to write.
+      model: Whose they are, for the title, if that is to be said.
     """
     with Drawing(path, 13.3, 5.6) as figure:
+        if model:
+            figure.suptitle(f'Training of {model}')
         for axes, name, title in zip(figure.subplots(1, 2), ('loss', 'accuracy'), ('Loss', 'Accuracy')):
             for key, label, style in ((name, 'training (one mini-batch)', {'color': ORANGE, 'linewidth': 1.5}),
                                       (f'validation_{name}', 'validation set',

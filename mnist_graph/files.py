@@ -1,5 +1,6 @@
 """Writing small files so that a reader sees the old content or the new, never a part."""
 
+import errno
 import hashlib
 import json
 import os
@@ -34,6 +35,11 @@ def write_atomically(path: str, content: bytes | str) -> None:
 def write_json(path: str, value: Any) -> None:
     """Writes `value` as readable JSON, atomically."""
     write_atomically(path, json.dumps(value, indent=2) + '\n')
+
+
+def how_to_mend(error: OSError) -> str:
+    """What to do about a file that cannot be written."""
+    return 'free some space' if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG) else 'see to its permissions'
 
 
 def sha256(path: str) -> str:

@@ -23,6 +23,8 @@ class FolderLock:
         try:
             os.makedirs(folder, exist_ok=True)
             self._file = open(path, 'a+')
+        except FileExistsError:
+            raise CheckpointError(f'{folder}: is a file; give the path of a folder.') from None
         except OSError as error:
             raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
         try:

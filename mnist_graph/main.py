@@ -68,15 +68,18 @@ def main(arguments) -> int:
             cli.note(f'{problem}; going on from step {progress.step}.')
         with contextlib.ExitStack() as stack:
             stop = stack.enter_context(cli.StopRequest().listening())
-            monitors = [folder, stack.enter_context(Printer(progress.step, n_steps))]
+            printer = stack.enter_context(Printer(progress.step, n_steps))
+            monitors = [folder, printer]
             if FLAGS.tensorboard:
                 monitors.append(stack.enter_context(EventFiles(folder.path, network, sess, hparams, progress.step)))
             result = train.train(
                 network, sess, hparams, mnist, start=progress, monitors=monitors, display_step=FLAGS.display_step,
-                save_steps=FLAGS.save_steps, should_stop=lambda: bool(stop), n_threads=run.n_threads)
+                save_steps=FLAGS.save_steps, should_stop=lambda: stop or printer.error, n_threads=run.n_threads)
         if not result.finished:
             cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
                      f'{resume_command(folder.path)}')
+            if printer.error:
+                raise printer.error
             return 128 + stop.signal
         if result.stopped_early:
             print(f'Stopped early after step {result.progress.step}: the best validation accuracy was '

@@ -34,7 +34,8 @@ def list_pictures(paths):
         sorted order, hidden ones left out.
 
     Raises:
-      ImageError: a path does not exist, or a folder holds no picture.
+      ImageError: a path does not exist, or a folder holds no picture or
+        cannot be read.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
@@ -51,8 +52,11 @@ def list_pictures(paths):
 
 
 def _pictures_below(folder):
+    def refuse(error):
+        raise ImageError(f'{error.filename}: cannot be read ({error.strerror}); see to its permissions.')
+
     found = []
-    for parent, folders, names in os.walk(folder):
+    for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if name[0] != '.')
         found.extend(
             os.path.join(parent, name) for name in names

@@ -7,6 +7,7 @@ describes itself, so no flag says how it was built.
 """
 
 import contextlib
+import os
 import sys
 
 from absl import flags
@@ -40,6 +41,8 @@ def main(arguments) -> int:
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
     from mnist_graph import picture_paths
     paths, errors = picture_paths.find_files(arguments[1:])
+    if FLAGS.save_view and os.path.realpath(FLAGS.save_view) in map(os.path.realpath, paths):
+        raise UsageError(f'--save_view={FLAGS.save_view}: is a picture to be read, and would be lost; give another path.')
     output = Output(FLAGS.format, len(paths))
     output.report(errors)
     if not paths:

@@ -11,6 +11,7 @@
 import contextlib
 import json
 import os
+import shlex
 from typing import Any
 
 from mnist_graph import checkpoint, description, files, runs
@@ -26,10 +27,12 @@ def check_new(folder: str) -> None:
     """Refuses a folder that no new run can have, before it is made.
 
     Raises:
-      UsageError: It holds a model already, or TensorFlow could not read one in it.
+      UsageError: It holds a model already, is a file, or TensorFlow could not read a model in it.
       CheckpointError: The run that made it is still going on.
     """
     _check_name(folder)
+    if os.path.exists(folder) and not os.path.isdir(folder):
+        raise UsageError(f'{folder}: is a file; --model_dir must be a folder.')
     if os.path.exists(os.path.join(folder, description.FILENAME)):
         FolderLock(folder).release()
     _check_free(folder)
@@ -109,7 +112,7 @@ class RunFolder(Monitor):
                 description.write(folder, described)
         except OSError as error:
             lock.release()
-            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); free some space.') from None
+            raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); {files.how_to_mend(error)}.') from None
         except MnistGraphError:
             lock.release()
             raise
@@ -199,7 +202,7 @@ class RunFolder(Monitor):
 
 
 def _cannot_write(path: str, error: OSError) -> CheckpointError:
-    return CheckpointError(f'{path}: cannot be written ({error.strerror}); free some space, then --resume.')
+    return CheckpointError(f'{path}: cannot be written ({error.strerror}); {files.how_to_mend(error)}, then --resume.')
 
 
 def read_metrics(folder: str) -> list[dict[str, Any]]:
@@ -229,5 +232,6 @@ def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, lis
     found, problems = checkpoint.find(os.path.join(folder, subfolder))
     if found is None:
         reason = problems[0] if problems else 'none was saved yet'
-        raise CheckpointError(f'{folder}: has no whole checkpoint to load ({reason}).')
+        raise CheckpointError(f'{folder}: has no whole checkpoint to load ({reason}); train on with python -m '
+                              f'mnist_graph.main --resume --model_dir={shlex.quote(folder)}, or give another --model_dir.')
     return found, problems

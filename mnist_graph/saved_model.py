@@ -28,17 +28,19 @@ class Found(NamedTuple):
     problems: list[str]
 
 
-def find(model_dirs: Sequence[str] | None, which: str = 'last') -> Found:
+def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last') -> Found:
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
-      model_dirs: Folders of runs, or comma-separated lists of them; None is the newest run.
+      model_dirs: A folder of a run, a comma-separated list of some, or several of these; None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
 
     Raises:
       CheckpointError: A folder holds no whole model, or they read different
         kinds of pictures.
     """
+    if isinstance(model_dirs, (str, os.PathLike)):
+        model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
     folders = folders or [runs.resolve(None)]
     descriptions, checkpoints, problems = [], [], []
@@ -126,7 +128,7 @@ class SavedModel(NamedTuple):
         return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
 
 
-def load(model_dirs: list[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1) -> SavedModel:
+def load(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1) -> SavedModel:
     """Finds and rebuilds models; see `find` and `rebuild`."""
     return rebuild(find(model_dirs, which), n_threads, n_views)
 

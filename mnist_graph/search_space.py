@@ -130,7 +130,7 @@ def _value(name: str, text: str) -> Any:
     text = text.strip()
     if SPECS[name].kind != 'ints':
         return hparams.parse(name, text)
-    if not text:
+    if not all(text.split('x')):
         raise UsageError(f'search={name}: there is an empty value; write {_NO_UNITS} for a list of none.')
     return hparams.parse(name, '' if text == _NO_UNITS else text.replace('x', ','))
 

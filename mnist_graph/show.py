@@ -57,6 +57,8 @@ def chosen(split):
     Raises:
       UsageError: There are not so many.
     """
+    if not len(split):
+        raise UsageError(f'--split={FLAGS.split}: is empty, with --n_validation={FLAGS.n_validation}.')
     end = FLAGS.index + FLAGS.n
     if end > len(split):
         asked = f'--index={FLAGS.index}' + f' --n={FLAGS.n}' * (FLAGS.n > 1)

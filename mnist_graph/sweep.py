@@ -142,8 +142,9 @@ def show(found) -> None:
     """Prints what a sweep has found."""
     from mnist_graph import sweep_pictures, sweep_report
 
-    print()
-    print(sweep_report.table(found.sweep, found.rows))
+    where = '' if found.sweep.dataset == 'mnist' else f' ({found.sweep.dataset})'
+    if found.n_ended:
+        print(f'\n{sweep_report.table(found.sweep, found.rows)}')
     if found.importances:
         print('\nShare of the variance of accuracy that each explains alone: '
               + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items()))
@@ -157,10 +158,10 @@ def show(found) -> None:
         print(f'Every trial so far failed; {sweep_report.RESULTS} in {found.folder} says why.' if all_failed
               else 'No trial is complete yet.')
         return
-    print(f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy {found.best.accuracy:.4f} '
+    print(f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy{where} {found.best.accuracy:.4f} '
           f'(trial {found.best.trial})')
     if found.test:
-        print(f'Its accuracy on the test set, read for it alone: {found.test["test_accuracy"]:.4f}')
+        print(f'Its accuracy on the test set{where}, read for it alone: {found.test["test_accuracy"]:.4f}')
     flagfile = os.path.join(found.folder, sweep_report.BEST)
     if os.path.exists(flagfile):
         print(f'Train it with\npython -m mnist_graph.main --flagfile={shlex.quote(flagfile)}')

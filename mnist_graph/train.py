@@ -7,7 +7,7 @@ after any step and go on later from a checkpoint, bit for bit.
 
 import math
 import time
-from typing import Callable, NamedTuple, Sequence
+from typing import Any, Callable, NamedTuple, Sequence
 
 import numpy as np
 
@@ -101,7 +101,7 @@ def total_steps(hparams: HParams, n_train: int) -> int:
 
 def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress = Progress(),
           monitors: Sequence[Monitor] = (), display_step: int = 100, save_steps: int = 1000,
-          should_stop: Callable[[], bool] = lambda: False, n_threads: int = 1) -> Result:
+          should_stop: Callable[[], Any] = lambda: False, n_threads: int = 1) -> Result:
     """Trains the network from `start` to the end of its training.
 
     Args:
@@ -112,7 +112,7 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
       start: Where to begin; the variables must be those of that step.
       monitors: Told of everything that happens.
       display_step, save_steps: Steps between two calls of on_display, on_save.
-      should_stop: Asked several times a second; True stops after a save.
+      should_stop: Asked several times a second; what is true stops after a save.
       n_threads: Threads for evaluation.
 
     Raises:

@@ -13,6 +13,7 @@ from absl import flags
 from conftest import IDX_NAMES, REPOSITORY, environment, run_python, tiny_arrays, write_idx_folder
 from hypothesis import HealthCheck, given, settings
 from test_hparams import ANY_HPARAMS
+from test_package import ENTRY_POINTS
 
 from mnist_graph import cli
 from mnist_graph.hparams import SPECS, HParams
@@ -65,6 +66,7 @@ def assert_fails_in_one_line(ended, code, problem):
      'warmup_steps=9: the whole training has only 9 steps; give a smaller --warmup_steps'),
     ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best needs pictures to choose by'),
     ('--data_dir=data --n_validation=0 --early_stopping_patience=3', '--early_stopping_patience=3 needs pictures'),
+    ('--data_dir=data --n_validation=15 --model_dir=bad.flags', 'bad.flags: is a file; --model_dir must be a folder'),
     ('--data_dir=data --n_validation=15 --model_dir=taken', 'taken: holds a model already; continue it with --resume'),
 ])
 def test_bad_flags(entry_point, arguments, problem):
@@ -167,6 +169,7 @@ def test_help_of_the_console_command(fresh_folder):
 
 
 @pytest.mark.parametrize('arguments', [['-m', 'mnist_graph.main', '--help'],
+                                       ['-u', '-m', 'mnist_graph.main', '-h'],
                                        ['-m', 'mnist_graph.show', '--dataset=drawn', '--n=2']])
 def test_output_that_nobody_reads_any_more_is_no_error(fresh_folder, arguments):
     program = shlex.join([sys.executable, *arguments])
@@ -174,6 +177,20 @@ def test_output_that_nobody_reads_any_more_is_no_error(fresh_folder, arguments):
                           env=environment(fresh_folder), capture_output=True, text=True, timeout=120)
     assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where the pipe took all before head had ended
     assert done.stderr == '' and done.stdout.count('\n') == 1
+
+
+def test_the_package_itself_names_its_programs(fresh_folder):
+    ended = run_python('-m', 'mnist_graph', folder=fresh_folder)
+    assert ended.code == 0 and ended.err == ''
+    assert set(re.findall(r'python -m mnist_graph\.(\w+)', ended.out)) == ENTRY_POINTS
+
+
+@pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
+def test_a_full_disk_for_the_output_gets_one_line(fresh_folder):
+    done = subprocess.run(['bash', '-c', f'{sys.executable} -m mnist_graph.show --dataset=drawn >/dev/full'], cwd=fresh_folder,
+                          env=environment(fresh_folder), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 1 and done.stderr.count('\n') == 1
+    assert done.stderr.startswith('mnist_graph: The output cannot be written (No space left on device)')
 
 
 @settings(max_examples=50, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])

@@ -142,9 +142,16 @@ def test_fingerprint_tells_labels_beyond_a_byte_apart():
 
 
 def test_auto_without_data_or_network_says_so_and_draws(offline):
-    dataset = load('auto', str(offline / 'empty'), n_validation=10)
+    dataset = load('auto', n_validation=10)
     assert dataset.name == 'drawn' and dataset.class_names == tuple('0123456789')
     assert 'MNIST could not be had' in dataset.notice and '(no network)' in dataset.notice and '\n' not in dataset.notice
+
+
+def test_a_folder_that_was_named_is_not_replaced_by_drawn_digits(offline):
+    (offline / 'empty').mkdir()
+    for folder, problem in ('mistyped', 'mistyped: there is no such folder to read, and .*'), ('empty', ''):
+        with pytest.raises(NoDataError, match=f'{problem}could not be downloaded.*[Uu]se --dataset=drawn'):
+            load('auto', str(offline / folder))
 
 
 def test_mnist_never_falls_back(offline):
@@ -178,7 +185,8 @@ def test_a_half_downloaded_data_set_is_no_obstacle(offline):
     (offline / 'new').mkdir()
     for name in (IDX_NAMES[0] + '.gz.x1y2.part', '.hidden'):
         (offline / 'new' / name).write_text('')
-    assert load('auto', str(offline / 'new'), n_validation=5).name == 'drawn'
+    with pytest.raises(NoDataError, match='could not be downloaded'):  # which was tried
+        load('auto', str(offline / 'new'))
 
 
 def test_drawn_asks_for_no_folder(offline):

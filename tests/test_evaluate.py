@@ -160,7 +160,7 @@ def test_other_data_may_be_smaller_than_what_the_model_held_out(evaluate):
     assert ended.code == 0 and 'Accuracy on test set (blank): 0.3333' in ended.out
     refused = evaluate('--data_dir=blank', '--split=validation')
     assert refused.code == 2 and refused.out == ''
-    assert refused.err.endswith('the model was trained with --n_validation=15, but blank has only 9 such pictures; '
+    assert refused.err.endswith('model was trained with --n_validation=15, but blank has only 9 such pictures; '
                                 'use --split=test.\n')
 
 

@@ -69,7 +69,7 @@ def at_step(monkeypatch):
     return arrange
 
 
-@pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143)])
+@pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
 @pytest.mark.parametrize('step', [20, 30])
 def test_signal_saves_says_how_to_go_on_and_loses_nothing(entry_point, whole, at_step, number, code, step):
     at_step(step, lambda: os.kill(os.getpid(), number))
@@ -90,6 +90,16 @@ def test_how_to_go_on_names_the_picture(entry_point, at_step):
     at_step(20, lambda: os.kill(os.getpid(), signal.SIGTERM))
     stopped = entry_point(*FLAGS, '--model_dir=model', '--image=my picture.png')
     assert stopped.code == 143 and stopped.err.endswith(" '--image=my picture.png'\n") and stopped.err.count('\n') == 1
+
+
+def test_what_can_no_longer_be_printed_saves_and_says_how_to_go_on(whole, fresh_folder):
+    """As where `| head` has seen enough."""
+    program = shlex.join([sys.executable, '-u', '-m', 'mnist_graph.main', *FLAGS, '--model_dir=model', '--display_step=1'])
+    done = subprocess.run(['bash', '-c', f'{program} | head -n 2; exit ${{PIPESTATUS[0]}}'], cwd=fresh_folder,
+                          env=environment(fresh_folder), capture_output=True, text=True, timeout=120)
+    assert done.returncode == 128 + signal.SIGPIPE and done.stdout.count('\n') == 2
+    stopped = re.fullmatch(r'Stopped after step (\d+), which is saved; go on with .* --resume --model_dir=model .*\n', done.stderr)
+    assert stopped and find_checkpoint('model', 'last')[0].step == int(stopped[1]) < 60
 
 
 def test_second_ctrl_c_stops_at_once_with_a_whole_checkpoint(entry_point, whole, at_step):

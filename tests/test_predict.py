@@ -15,7 +15,7 @@ from conftest import run_python
 from PIL import Image
 from small_model import digits_model, patterns_model, picture, row_of
 
-from mnist_graph import picture_stream, reading_writer, readings, saved_model
+from mnist_graph import picture_paths, picture_stream, reading_writer, readings, saved_model
 from mnist_graph.errors import CheckpointError
 from mnist_graph.picture_stream import Wanted
 
@@ -213,6 +213,24 @@ def test_view_of_what_the_network_saw(predict):
     assert ((pixels[..., 2] > 150) & (pixels[..., 0] < 30)).sum() > 1000
 
 
+def test_the_view_does_not_replace_a_picture_that_is_read(predict):
+    save_digits(0)
+    before = pathlib.Path('0.png').read_bytes()
+    ended = predict('0.png', '--save_view=./0.png')
+    assert ended.code == 2 and 'is a picture to be read' in ended.err and ended.err.count('\n') == 1
+    assert pathlib.Path('0.png').read_bytes() == before
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def walk(folder, onerror):
+        onerror(PermissionError(13, 'Permission denied', folder))
+        return []
+
+    monkeypatch.setattr(os, 'walk', walk)
+    assert picture_paths.find_files([str(tmp_path)])[1] == [
+        f'{tmp_path}: cannot be read (Permission denied); see to its permissions.']
+
+
 def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
     find_spec = importlib.util.find_spec
     monkeypatch.setattr(importlib.util, 'find_spec',
@@ -250,6 +268,11 @@ def test_models_are_averaged():
         mean = (one.probabilities(batch) + other.probabilities(batch)) / 2
         np.testing.assert_allclose(both.probabilities(batch), mean, rtol=1e-6)
         assert np.abs(one.probabilities(batch) - mean).max() > 1e-3
+
+
+def test_one_folder_may_be_given_as_it_is(tmp_path):
+    for model_dir in digits_model().model, pathlib.Path(digits_model().model):
+        assert saved_model.find(model_dir).folders == [str(digits_model().model)]
 
 
 def test_models_of_different_pictures_are_not_averaged():

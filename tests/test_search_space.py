@@ -25,6 +25,7 @@ def test_a_spec_and_back(name, spec, expected):
 
 
 @pytest.mark.parametrize('argument, message', [
+    ('hidden_units=512x256x,128', 'there is an empty value'), ('hidden_units=x8', 'there is an empty value'),
     ('learning_rat=1e-3,1e-4', r'Unknown flag --learning_rat to search\. Did you mean --learning_rate\?$'),
     ('num_threads=1,2', r'Unknown flag --num_threads to search\.'),
     ('learning_rate', r'search=learning_rate: must be FLAG=SPEC'),
