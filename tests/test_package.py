@@ -9,7 +9,7 @@ from conftest import REPOSITORY, run_python
 MODULES = {path.stem: path for path in sorted((REPOSITORY / 'mnist_graph').glob('*.py')) if path.stem != '__init__'}
 # Those that parse flags and print; everything else is library.
 ENTRY_POINTS = {name for name, path in MODULES.items() if '\n    cli.run(' in path.read_text()}
-FRONT = ENTRY_POINTS | {'cli'}
+FRONT = ENTRY_POINTS | {'cli', '__main__'}
 WITHOUT_TENSORFLOW = ('errors', 'hparams', 'idx', 'download', 'data_files', 'data', 'images', 'picture_files', 'drawn',
                       'files', 'description', 'checkpoint', 'run_folder', 'evaluation', 'train', 'runtime')
 
