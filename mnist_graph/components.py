@@ -37,6 +37,11 @@ class Components(NamedTuple):
     def width(self):
         return self.right - self.left
 
+    def extent(self, which):
+        """(height, width) of the box around some components: bool [components] or a list of numbers."""
+        return (self.bottom[which].max() - self.top[which].min(),
+                self.right[which].max() - self.left[which].min())
+
     def mask(self, keep):
         """bool [height, width]: the components where `keep` [components]."""
         runs = keep[self.run_label]

@@ -1,38 +1,26 @@
-"""Any picture of a digit to what MNIST would have made of it.
-
-MNIST's makers scaled each digit's ink so that its box's longest side was 20
-pixels, and moved it by whole pixels so that its centre of mass came to the
-centre of a 28x28 image (Y. LeCun, C. Cortes, C. Burges, "The MNIST database of
-handwritten digits"). Measured on the training images, the centre of mass is at
-index 14.0 of both axes, counting from 0, give or take the half pixel of
-rounding. Here it is moved by fractions of a pixel, to 14.0 itself: a weak
-network may read a digit otherwise that is half a pixel off.
-"""
-
-import functools
+"""Any picture of a digit to what MNIST would have made of it: reading, ink, digits, and each as MNIST has it."""
 
 import numpy as np
 from PIL import Image
 
-from mnist_graph.components import bounding_box, ones
+from mnist_graph.centring import CENTRE, IMAGE_SIDE, INK_SIDE, centre_of_mass, normalize
+from mnist_graph.components import bounding_box
 from mnist_graph.errors import ImageError
 from mnist_graph.ink import BLANK, extract_ink
 from mnist_graph.picture_files import WORKING_SIDE, read_picture
 from mnist_graph.picture_paths import list_pictures
 from mnist_graph.segment import isolate_digit, split_digits
-from mnist_graph.stroke_width import WIDTH_SCALE, adjust_stroke_width
+from mnist_graph.sheet import find_sheet
+from mnist_graph.stroke_width import mean_stroke_width
 
 __all__ = ['list_pictures', 'read_picture', 'extract_ink', 'normalize',
            'picture_to_digit', 'picture_to_digits', 'plain_resize',
            'mnist_digit']
 
-IMAGE_SIDE = 28
-INK_SIDE = 20
-CENTRE = 14.5  # from the upper left corner: the middle of the pixel with index 14
-
-# Pixels: a digit found smaller than this is looked at again in more detail.
-SMALL_DIGIT = 16
-
+# Pixels: a digit found smaller than this, or of thinner strokes, is looked at again in more detail.
+SMALL_DIGIT, THIN_STROKE = 16, 1.6
+# So is what is so many times as wide as high, as several digits or a digit and a frame run together are.
+WIDE = 1.5
 # Pixels: the longest side of the picture in the closest look.
 CLOSEST_SIDE = 4 * WORKING_SIDE
 
@@ -72,13 +60,7 @@ def picture_to_digits(source, digits='auto'):
     if ready is not None:
         return ready[None]
     try:
-        side = WORKING_SIDE
-        parts = _find_digits(picture, digits)
-        while _is_small(parts) and max(picture.shape) == side < CLOSEST_SIDE:
-            # The picture may have been reduced: look again, closer.
-            side *= 2
-            picture = read_picture(source, longest_side=side)
-            parts = _find_digits(picture, digits) or parts
+        parts = _look(source, picture, digits)
         if not parts:
             raise ImageError(BLANK)
         return np.array([normalize(part) for part in parts])
@@ -88,6 +70,31 @@ def picture_to_digits(source, digits='auto'):
         raise ImageError(f'{source}: {error}') from None
 
 
+def _look(source, picture, digits):
+    """The ink of each digit, looked for in more and more detail where the picture was reduced and that may help.
+
+    Args:
+      source: As of `picture_to_digits`.
+      picture: What `read_picture` made of it.
+      digits: As of `picture_to_digits`.
+
+    Returns:
+      A list of float32 [height, width], empty for a blank picture.
+    """
+    side, parts = WORKING_SIDE, _find_digits(picture, digits)
+    while (why := _wants_closer_look(parts)) and max(picture.shape) == side < CLOSEST_SIDE:
+        side *= 2
+        picture = read_picture(source, longest_side=side)
+        closer = _find_digits(picture, digits)
+        if why == 'small':
+            parts = closer or parts
+        elif _is_better(closer, parts):
+            return closer
+        elif why == 'thin':
+            break  # closer still, thin strokes fall to pieces
+    return parts
+
+
 def _find_digits(picture, digits):
     """The ink of each digit in float32 [h, w, c], a list of [h', w'].
 
@@ -95,6 +102,9 @@ def _find_digits(picture, digits):
     """
     try:
         ink = extract_ink(picture)
+        sheet = find_sheet(ink)
+        if sheet:
+            ink = extract_ink(picture[sheet])
         if digits == 'one':
             return [isolate_digit(ink)]
         return split_digits(ink, plain_only=digits == 'auto')
@@ -102,9 +112,25 @@ def _find_digits(picture, digits):
         return []
 
 
-def _is_small(parts):
-    """Whether there is no digit, or one too small to keep its form."""
-    return min((max(part.shape) for part in parts), default=0) < SMALL_DIGIT
+def _wants_closer_look(parts):
+    """Why a picture should be looked at in more detail: 'small', 'wide', 'thin' or ''."""
+    if min((max(part.shape) for part in parts), default=0) < SMALL_DIGIT:
+        return 'small'
+    if _is_wide(parts):
+        return 'wide'
+    return 'thin' if min(mean_stroke_width(np.pad(part, 1)) for part in parts) < THIN_STROKE else ''
+
+
+def _is_wide(parts):
+    return any(part.shape[1] > WIDE * part.shape[0] for part in parts)
+
+
+def _is_better(closer, parts):
+    """Whether a look at twice the size found as much as before, and no lines across the page."""
+    if not closer or _is_wide(closer):
+        return False
+    growth = max(max(part.shape) for part in closer) / max(max(part.shape) for part in parts)
+    return _is_wide(parts) or len(closer) == len(parts) and 1.8 < growth < 4
 
 
 def mnist_digit(picture):
@@ -126,112 +152,10 @@ def mnist_digit(picture):
     image = picture[:, :, 0]
     if image[0, 0] > 0.5:
         image = 1 - image
-    if image.max() < 0.98 or max(abs(place - CENTRE) for place in _centre_of_mass(image)) > 0.55:
+    if image.max() < 0.98 or max(abs(place - CENTRE) for place in centre_of_mass(image)) > 0.55:
         return None
     top, bottom, left, right = bounding_box(image > 0)
     return image if max(bottom - top, right - left) in (19, INK_SIDE) else None
-
-
-def normalize(ink):
-    """Returns ink scaled, thickened or thinned, and centred as in MNIST.
-
-    Args:
-      ink: [height, width] in [0, 1] or of integers from 0 to 255, bright ink
-        on black, of one digit alone.
-
-    Returns:
-      float32 [28, 28] in [0, 1]: the ink's longest side is 20 pixels, its
-      centre of mass is index 14.0 of both axes (if it fits so).
-
-    Raises:
-      ImageError: no ink.
-    """
-    ink = np.asarray(ink)
-    if ink.ndim != 2:
-        raise ImageError(f'ink of shape {ink.shape}; it should be '
-                         '[height, width].')
-    if ink.dtype.kind in 'iu':
-        ink = ink / np.float32(255)
-    large = adjust_stroke_width(_enlarge(ink.astype(np.float32)))
-    top, bottom, left, right = _box(large, 0.5)
-    scale = max(bottom - top, right - left) / INK_SIDE
-    y, x = _centre_of_mass(large)
-    rows, columns = _averages(large.shape, (IMAGE_SIDE, IMAGE_SIDE), scale,
-                              (_window(y, top, bottom, scale), _window(x, left, right, scale)))
-    image = rows @ large @ columns.T
-    return image / max(float(image.max()), 1e-6)
-
-
-def _window(centre, start, stop, scale):
-    """Where the image begins, along an axis, for its centre to be that of the ink's mass.
-
-    A heavy end may push the other beyond the image; the ink, from start to
-    stop, stays whole.
-    """
-    return max(min(centre - CENTRE * scale, start), stop - IMAGE_SIDE * scale)
-
-
-@functools.lru_cache(maxsize=256)
-def _counted(count):
-    """float32 [count]: 0, 1, 2, ..."""
-    return np.arange(count, dtype=np.float32)
-
-
-def _box(ink, threshold):
-    """(top, bottom, left, right), half open, of the ink above a threshold."""
-    box = bounding_box(ink >= threshold)
-    if box is None:
-        raise ImageError(BLANK)
-    return box
-
-
-def _enlarge(ink):
-    """Scales ink to WIDTH_SCALE times MNIST's size, with room around it.
-
-    Returns:
-      float32 [height, width] in [0, 1], box's longest side 20 * WIDTH_SCALE.
-    """
-    top, bottom, left, right = _box(ink, 0.3 * max(float(ink.max()), 1e-6))
-    scale = max(bottom - top, right - left) / (INK_SIDE * WIDTH_SCALE)
-    # One pixel around the box comes along, as the edge fades over it.
-    ink = ink[max(0, top - 1):bottom + 1, max(0, left - 1):right + 1]
-    shape = [round((side + 2) / scale) + 4 * WIDTH_SCALE for side in (bottom - top, right - left)]
-    middle = min(top, 1) + (bottom - top) / 2, min(left, 1) + (right - left) / 2
-    starts = [at - length * scale / 2 for at, length in zip(middle, shape)]
-    rows, columns = (_interpolation if scale < 1 else _averages)(ink.shape, shape, scale, starts)
-    large = rows @ ink @ columns.T
-    # Enlarging blurs the edges, which the later reduction does once more.
-    large = large * (1.5 / max(float(large.max()), 1e-6)) - 0.25
-    return np.minimum(np.maximum(large, 0, out=large), 1, out=large)
-
-
-def _interpolation(shape, new_shape, scale, starts):
-    """As `_averages`, for a scale below 1: what interpolates linearly at the middles of these stretches."""
-    places = np.float32(starts)[:, None] + np.float32(scale) * (_counted(max(new_shape)) + np.float32(0.5))
-    weights = np.abs(places[:, :, None] - (_counted(max(shape)) + np.float32(0.5)))
-    np.maximum(np.subtract(1, weights, out=weights), 0, out=weights)
-    return weights[0, :new_shape[0], :shape[0]], weights[1, :new_shape[1], :shape[1]]
-
-
-def _averages(shape, new_shape, scale, starts):
-    """float32 [new length, length], for each axis: what averages over stretches of `scale` pixels each.
-
-    The first begins at `starts` of the axis; all around is zero. Both axes are
-    computed in one, as that is the time of either.
-    """
-    edges = np.float32(starts)[:, None] + np.float32(scale) * _counted(max(new_shape) + 1)
-    share_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
-    np.minimum(np.maximum(share_before, 0, out=share_before), 1, out=share_before)
-    weights = (share_before[:, 1:] - share_before[:, :-1]) * np.float32(1 / scale)
-    return weights[0, :new_shape[0], :shape[0]], weights[1, :new_shape[1], :shape[1]]
-
-
-def _centre_of_mass(image):
-    """(y, x), in pixels from the upper left corner, of float32 [height, width]."""
-    height, width = image.shape
-    rows, columns = image @ ones(width), ones(height) @ image
-    total = float(rows @ ones(height))
-    return float(rows @ _counted(height)) / total + 0.5, float(columns @ _counted(width)) / total + 0.5
 
 
 def plain_resize(source, height, width, channels):

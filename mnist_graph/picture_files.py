@@ -207,6 +207,11 @@ def _fill_transparent(colour, alpha):
     else:
         ink = float(shown.sum()) / shown.size / cover
         paper = np.float32(1.0 if ink < 0.5 else 0.0)
+        if cover > 0.4 and np.ptp(opaque, axis=0).max(initial=0) <= 0.1:
+            # A figure of one colour, cut out: the paper is around it, too.
+            margin = max(2, max(alpha.shape) // 12)
+            around = ((margin, margin), (margin, margin), (0, 0))
+            shown, alpha = np.pad(shown, around), np.pad(alpha, around)
     return shown + paper * (1 - alpha)
 
 

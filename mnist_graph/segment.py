@@ -8,13 +8,16 @@ import numpy as np
 
 from mnist_graph.components import find_components
 from mnist_graph.errors import ImageError
+from mnist_graph.foreign_ink import candidates
 from mnist_graph.ink import BLANK, INK_THRESHOLD
 from mnist_graph.lines import remove_rules, remove_scribble
 
-# A part of a broken digit holds this share of the largest part's ink or more.
-LEAST_PART = 0.03
-# And it lies within this share of the largest part's longest side of it.
+# A part of a broken digit lies within this share of the largest part's longest side of it.
 FARTHEST_PART = 0.4
+# A digit is at most so many times as wide as high; from so many times on it is surely several.
+WIDEST_DIGIT, SEVERAL_DIGITS = 1.15, 2
+# Of the tallest digit's height: a gap between digits that is plain, and the least height of a digit's main part.
+PLAIN_GAP, MAIN_PART = 0.12, 0.6
 
 
 def isolate_digit(ink):
@@ -32,7 +35,7 @@ def isolate_digit(ink):
     """
     ink = remove_rules(ink)
     parts = _find_parts(ink)
-    keep = _candidates(parts, ink)
+    keep = candidates(parts, ink)
     if keep.size > 1:
         keep &= _near_main(parts, keep)
     return remove_scribble(_cut_out(ink, parts, keep))
@@ -44,7 +47,8 @@ def split_digits(ink, plain_only):
     Args:
       ink: float32 [height, width] in [0, 1].
       plain_only: split only where no single digit could look like that:
-        between groups of like height, with a clear gap.
+        between groups of like height, with a clear gap or together wider than a
+        digit is.
 
     Returns:
       A list of float32 [box height, box width], one for each digit, as from
@@ -55,12 +59,17 @@ def split_digits(ink, plain_only):
     """
     ink = remove_rules(ink)
     parts = _find_parts(ink)
-    keep = _candidates(parts, ink)
-    groups = _group_columns(parts, keep, 0.12 if plain_only else 0.0)
-    tallest = max(_extent(parts, group)[0] for group in groups)
+    keep = candidates(parts, ink)
+    height, width = parts.extent(keep & _near_main(parts, keep))
+    if plain_only and width < WIDEST_DIGIT * height:
+        groups = _group_columns(parts, keep, PLAIN_GAP)
+    else:
+        plain_only = plain_only and width < SEVERAL_DIGITS * height
+        groups = _group_figures(parts, keep)
+    tallest = max(parts.extent(group)[0] for group in groups)
     least = 0.55 if plain_only else 0.35
-    digits = [group for group in groups
-              if _extent(parts, group)[0] >= least * tallest]
+    digits = [group for group in groups if parts.extent(group)[0] >= least * tallest
+              and not _are_dots(parts, tallest)[group].all()]
     if plain_only and (len(digits) < 2 or len(digits) < len(groups)
                        and not _only_specks(parts, groups, digits)):
         return [remove_scribble(_cut_out(ink, parts, keep & _near_main(parts, keep)))]
@@ -99,61 +108,6 @@ def _cut_out(ink, parts, keep):
     return ink[inside] * wide
 
 
-def _candidates(parts, ink):
-    """bool [components]: those that may be (part of) a digit; never none."""
-    if parts.area.size == 1:
-        return np.ones(1, bool)
-    height, width = parts.shape
-    longest = np.maximum(parts.height, parts.width)
-    substantial = longest >= 0.12 * min(height, width)
-    # A line from edge to edge, or a frame along three edges or more, is not
-    # the digit if anything else could be.
-    touches = ((parts.top == 0).astype(int) + (parts.bottom == height)
-               + (parts.left == 0) + (parts.right == width))
-    hollow = parts.area < 0.35 * parts.height * parts.width
-    frame = (touches >= 3) & hollow
-    frame |= ((parts.height >= 0.8 * height) & (parts.width >= 0.8 * width)
-              & (parts.area < 0.15 * height * width) & _straight(parts))
-    line = ((parts.width >= 0.95 * width) & (parts.height < 0.08 * height)
-            | (parts.height >= 0.95 * height) & (parts.width < 0.08 * width))
-    foreign = frame | line | _faded(parts, ink)
-    if not (substantial & ~foreign).any():
-        foreign[:] = False
-    keep = ~foreign
-    return keep & (parts.area >= LEAST_PART * parts.area[keep].max())
-
-
-def _faded(parts, ink):
-    """bool [components]: shades of the background, told by weak ink.
-
-    They come in from the picture's edge and hold, on average, much less than
-    the fullest component of some size; a digit's own parts are of one pen.
-    """
-    sums = np.concatenate([[0.0], np.cumsum(ink, dtype=np.float64)])
-    amount = np.bincount(
-        parts.run_label, sums[parts.run_stop] - sums[parts.run_start])
-    mean = amount / parts.area
-    height, width = parts.shape
-    at_edge = ((parts.top == 0) | (parts.left == 0)
-               | (parts.bottom == height) | (parts.right == width))
-    full = mean[parts.area >= 0.2 * parts.area.max()].max()
-    return at_edge & (mean < 0.75 * full)
-
-
-def _straight(parts):
-    """bool [components]: most of the box's upper or lower side is ink."""
-    result = np.zeros(parts.area.size, bool)
-    row = parts.run_start // parts.shape[1]
-    length = parts.run_stop - parts.run_start
-    margin = np.maximum(2, parts.height // 12)[parts.run_label]
-    for near in (row - parts.top[parts.run_label] < margin,
-                 parts.bottom[parts.run_label] - 1 - row < margin):
-        longest = np.zeros(parts.area.size, int)
-        np.maximum.at(longest, parts.run_label[near], length[near])
-        result |= longest >= 0.7 * parts.width
-    return result
-
-
 def _near_main(parts, keep):
     """bool [components]: the largest that is kept, and what lies near it.
 
@@ -179,10 +133,15 @@ def _near_main(parts, keep):
     return near
 
 
-def _extent(parts, group):
-    """(height, width) of the box around some components."""
-    return (parts.bottom[group].max() - parts.top[group].min(),
-            parts.right[group].max() - parts.left[group].min())
+def _are_dots(parts, tallest):
+    """bool [components]: dots or dashes beside digits, the tallest of which has that height."""
+    return np.maximum(parts.height, parts.width) < 0.25 * tallest
+
+
+def _from_left(parts, keep):
+    """int64 [kept]: the numbers of kept components, by where they begin."""
+    order = np.flatnonzero(keep)
+    return order[np.argsort(parts.left[order], kind='stable')]
 
 
 def _group_columns(parts, keep, gap):
@@ -190,22 +149,51 @@ def _group_columns(parts, keep, gap):
 
     Args:
       gap: groups lie at least this share of the tallest component's height
-        apart.
+        apart, unless one is a dot or a dash, which bridges no gap.
 
     Returns:
       A list of lists of component numbers, left to right.
     """
-    order = np.flatnonzero(keep)
-    order = order[np.argsort(parts.left[order], kind='stable')]
-    least = gap * parts.height[order].max()
+    order = _from_left(parts, keep)
+    tallest = parts.height[order].max()
+    dots = _are_dots(parts, tallest)
     groups, reach = [], -np.inf
     for number in order.tolist():
+        least = 0 if dots[number] or groups and dots[groups[-1]].all() else gap * tallest
         if groups and parts.left[number] - reach < max(1, least):
             groups[-1].append(number)
         else:
             groups.append([number])
         reach = max(reach, parts.right[number])
     return groups
+
+
+def _group_figures(parts, keep):
+    """Groups kept components into digits, whose columns may overlap a little, as those of slanted writing do.
+
+    A high component begins a digit, unless half of it lies over or under one
+    before. Lower ones go to the digit whose columns they share most, or stay by
+    themselves.
+
+    Returns:
+      A list of lists of component numbers, left to right.
+    """
+    order = _from_left(parts, keep)
+    is_high = parts.height >= MAIN_PART * parts.height[order].max()
+    groups = []
+    for number in sorted(order.tolist(), key=lambda number: not is_high[number]):
+        overlaps = [min(parts.right[number], parts.right[group].max()) - max(parts.left[number], parts.left[group].min())
+                    for group in groups]
+        best = int(np.argmax(overlaps)) if groups else None
+        if groups and is_high[number]:
+            least = 0.5 * min(parts.width[number], parts.extent(groups[best])[1])
+        else:
+            least = 0
+        if groups and overlaps[best] > least:
+            groups[best].append(number)
+        else:
+            groups.append([number])
+    return sorted(groups, key=lambda group: parts.left[group].min() + parts.right[group].max())
 
 
 def _only_specks(parts, groups, digits):
