@@ -3,9 +3,10 @@
     python benchmarks/robustness.py --data_dir=MNIST --model_dir=runs/plain --model_dir=runs/augmented
 
 Each digit is shifted by so many pixels in both directions (up or down, left or right, by chance), scaled or
-turned about the point where MNIST puts a digit's centre of mass, half a pixel from the middle of its 28x28 image. The table has, for each model, the accuracy on these images as they
-are, and on what `images.picture_to_digit` makes of them: where a digit lies and how large it is should not matter
-then, and a turn is left to the network.
+turned about the point where MNIST puts a digit's centre of mass, half a pixel from the middle of its 28x28 image.
+The table has, for each model, the accuracy on these images as they are, and on what `images.picture_to_digit` makes
+of them: where a digit lies and how large it is should not matter then, and a turn is left to the network. A
+comma-separated list of folders is one model, their average.
 """
 
 import argparse

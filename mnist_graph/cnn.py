@@ -2,9 +2,10 @@
 
 Three convolutions in the TensorFlow 1 way, with their filters in the same
 `weights` and `biases` dictionaries: one without padding (unless its filters are
-larger than the pictures), 2x2 max-pooling, two with padding, 2x2 max-pooling. The number of filters of each is --filters, their
-sides are --kernel_sizes (by default 5x5, 3x3, 3x3). What batch normalization sees
-of the first and the last is what pooling leaves.
+larger than the pictures), 2x2 max-pooling, two with padding, 2x2 max-pooling.
+The number of filters of each is --filters, their sides are --kernel_sizes (by
+default 5x5, 3x3, 3x3). What batch normalization sees of the first and the last
+is what pooling leaves.
 """
 
 from typing import Callable

@@ -116,7 +116,8 @@ class HParams:
     weight_decay: float = _float(
         0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100)
     input_dropout: float = _float(
-        0.0, 'Fraction of input pixels set to zero while training; the others are divided by the fraction kept.', 0, 1, open_upper=True)
+        0.0, 'Fraction of input pixels set to zero while training; the others are divided by the fraction kept.', 0, 1,
+        open_upper=True)
     learning_rate_schedule: str = _enum(
         'constant', 'The learning rate after its warm-up: constant, or linear or cosine, which fall to about 0 at the '
         'last step.', SCHEDULES)

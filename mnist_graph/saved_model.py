@@ -128,7 +128,8 @@ class SavedModel(NamedTuple):
         return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
 
 
-def load(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1) -> SavedModel:
+def load(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1,
+         n_views: int = 1) -> SavedModel:
     """Finds and rebuilds models; see `find` and `rebuild`."""
     return rebuild(find(model_dirs, which), n_threads, n_views)
 
