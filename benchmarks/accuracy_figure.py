@@ -1,6 +1,7 @@
-"""Draws accuracy against minutes: the recipes in flags/ and the Keras programs that some of them restate.
+"""Draws accuracy against minutes: the recipes in flags/, the Keras programs that some of them restate, and examples.
 
     python benchmarks/recipes.py --data_dir=mnist --results=docs/recipes.jsonl
+    python benchmarks/convnets.py --data_dir=mnist --results=docs/recipes.jsonl
     python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
 """
 
@@ -14,9 +15,10 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_graph.drawing import BLUE, GREY, ORANGE, Drawing  # noqa: E402
+from mnist_graph.drawing import BLUE, GREY, ORANGE, VERMILION, Drawing  # noqa: E402
 
-PROGRAMS = {'ours': ('mnist_graph', BLUE, 'o'), 'other': ('the Keras program', ORANGE, 's')}
+PROGRAMS = {'ours': ('mnist_graph', BLUE, 'o'), 'other': ('the Keras program', ORANGE, 's'),
+            'example': ("Keras's and PyTorch's convolutional examples", VERMILION, '^')}
 TICKS = (97, 98, 99, 99.4, 99.6, 99.7)  # percent
 LEAST = 96.5
 
@@ -42,6 +44,8 @@ def draw(points, path):
             if program == 'other' and ours:
                 axes.plot([ours[0], minutes], [ours[1], accuracy], color=GREY, linewidth=1, zorder=1)
             axes.scatter(minutes, accuracy, s=110, color=colour, marker=marker, zorder=2)
+            if program == 'example':
+                axes.annotate(recipe, (minutes, accuracy), xytext=(0, -22), textcoords='offset points', ha='center')
             if program == 'ours':
                 # Above, where the label would cover a neighbour that is a little lower; else below, where
                 # the label of a neighbour a little higher would be in the way.
