@@ -44,7 +44,8 @@ def main():
         for name, (run,) in measure.in_turn(runners, 1).items():
             runs[name].append(run)
             if name in EXAMPLES:
-                note(arguments.results, {'recipe': name, 'program': 'example', 'seed': seed, **run})
+                rounded = {field: round(value, 4) for field, value in run.items()}
+                note(arguments.results, {'recipe': name, 'program': 'example', 'seed': seed, **rounded})
     rows = []
     for name, some in runs.items():
         if some:

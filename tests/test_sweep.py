@@ -125,7 +125,7 @@ def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir
     lines = results(folder)
     assert lines['0']['state'] == 'complete' and lines['0']['rank'] == '1'
     assert lines['1']['state'] == 'failed' and 'The loss became' in lines['1']['reason']
-    assert 'failed: The loss became' in ended.out and re.search(r'test set, read for it alone: [01]\.\d{4}', ended.out)
+    assert 'failed: The loss became' in ended.out and re.search(r'test set \(data\), read for it alone: [01]\.\d{4}', ended.out)
     assert ended.out.endswith('python -m mnist_graph.main --flagfile=lr/best.flags\n')
     assert len(list((folder / 'tensorboard').glob('trial-*/events.*'))) == 2
     # It is reported again without a worker; so it is when the same command finds nothing left to do.
