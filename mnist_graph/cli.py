@@ -8,6 +8,7 @@ import atexit
 import contextlib
 import errno
 import gc
+import logging
 import os
 import signal
 import sys
@@ -136,6 +137,7 @@ def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], 
     # this module's name under `python -m`, but not under an installed command.
     for flag in FLAGS.get_key_flags_for_module(main.__module__):
         FLAGS.register_key_flag_for_module(sys.argv[0], flag)
+    logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it tells of its font cache at the first picture
     # Before it ends Python would look for garbage among TensorFlow's objects, for a second.
     atexit.register(gc.freeze)
     app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
