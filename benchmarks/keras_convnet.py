@@ -6,12 +6,10 @@ in batches of 128. Its page says about 99% on the test set.
     python benchmarks/keras_convnet.py --data_dir=mnist --seed=0
 """
 
-import argparse
-
 import keras
 from keras import layers
 
-from peers.common import load_digits, print_json
+from peers.common import load_digits, parse_example, print_json
 
 BATCH_SIZE = 128
 EPOCHS = 15
@@ -36,11 +34,7 @@ def build_model():
 
 def main():
     """Trains it and prints its test accuracy, in one line of JSON at the end."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--epochs', type=int, default=EPOCHS)
-    arguments = parser.parse_args()
+    arguments = parse_example(__doc__, EPOCHS)
     keras.utils.set_random_seed(arguments.seed)
     digits = load_digits(arguments.data_dir)
     model = build_model()

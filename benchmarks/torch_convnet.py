@@ -8,9 +8,7 @@ digits here lie ready in one tensor, which is faster.
     python benchmarks/torch_convnet.py --data_dir=mnist --seed=0
 """
 
-import argparse
-
-from peers.common import load_digits, print_json
+from peers.common import load_digits, parse_example, print_json
 
 import torch
 from torch import nn
@@ -44,11 +42,7 @@ def test_accuracy(network, digits):
 
 def main():
     """Trains it, tests it after each pass as the example does, and ends with one line of JSON."""
-    parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
-    parser.add_argument('--seed', type=int, default=0)
-    parser.add_argument('--epochs', type=int, default=EPOCHS)
-    arguments = parser.parse_args()
+    arguments = parse_example(__doc__, EPOCHS)
     torch.manual_seed(arguments.seed)
     digits = load_digits(arguments.data_dir)
     images, labels = to_images(digits.train_images), torch.from_numpy(digits.train_labels)

@@ -144,6 +144,15 @@ def parse_settings(variants, description):
     return Settings(**vars(parser.parse_args()))
 
 
+def parse_example(description, epochs):
+    """Reads data_dir, seed and epochs from the command line of a program that restates a published example."""
+    parser = argparse.ArgumentParser(description=description.split('\n\n')[0])
+    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument('--seed', type=int, default=0)
+    parser.add_argument('--epochs', type=int, default=epochs)
+    return parser.parse_args()
+
+
 def parse_widths(text):
     """'512,256,128' to (512, 256, 128)."""
     return tuple(int(width) for width in text.split(','))
