@@ -3,17 +3,31 @@
 import pathlib
 import re
 
-from setuptools import setup
+from setuptools import find_packages, setup
 
 HERE = pathlib.Path(__file__).parent
 VERSION = re.search(r"^__version__ = '(.+)'$", (HERE / 'mnist_graph/__init__.py').read_text(), re.M)[1]
-REQUIREMENTS = [line for line in (HERE / 'requirements.txt').read_text().splitlines()
-                if line and not line.startswith('#')]
+REQUIREMENTS = [
+    line for line in (HERE / 'requirements.txt').read_text().splitlines() if line and not line.startswith('#')
+]
 PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<6']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
-TEST = ['pytest>=8,<10', 'pytest-xdist>=3.6,<4', 'hypothesis>=6,<7', *PLOTS, *SWEEP, *POSTGRESQL, *TENSORBOARD]
+TEST = [
+    'import-linter>=2.1,<3',
+    'mypy>=1.15,<3',
+    'nbclient>=0.10,<1',
+    'ipykernel>=6.29,<8',
+    'pytest>=8,<10',
+    'pytest-xdist>=3.6,<4',
+    'hypothesis>=6,<7',
+    'ruff>=0.12,<1',
+    *PLOTS,
+    *SWEEP,
+    *POSTGRESQL,
+    *TENSORBOARD,
+]
 
 setup(
     name='mnist_graph',
@@ -21,16 +35,18 @@ setup(
     description="A TensorFlow-1-style graph that learns to read handwritten digits, on today's TensorFlow.",
     long_description=(HERE / 'README.md').read_text(),
     long_description_content_type='text/markdown',
-    packages=['mnist_graph'],
+    packages=find_packages(include=['mnist_graph', 'mnist_graph.*']),
+    package_data={'mnist_graph': ['py.typed']},
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
-    extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD,
-                    'test': TEST},
-    entry_points={'console_scripts': [
-        'mnist-graph = mnist_graph.main:run',
-        'mnist-graph-predict = mnist_graph.predict:run',
-        'mnist-graph-evaluate = mnist_graph.evaluate:run',
-        'mnist-graph-show = mnist_graph.show:run',
-        'mnist-graph-sweep = mnist_graph.sweep:run_command',
-    ]},
+    extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD, 'test': TEST},
+    entry_points={
+        'console_scripts': [
+            'mnist-graph = mnist_graph.main:run',
+            'mnist-graph-predict = mnist_graph.predict:run',
+            'mnist-graph-evaluate = mnist_graph.evaluate:run',
+            'mnist-graph-show = mnist_graph.show:run',
+            'mnist-graph-sweep = mnist_graph.sweep:run_command',
+        ]
+    },
 )

@@ -1,8 +1,8 @@
 """Draws accuracy against minutes: the recipes in flags/, the Keras programs that some of them restate, and examples.
 
-    python benchmarks/recipes.py --data_dir=mnist --results=docs/recipes.jsonl
-    python benchmarks/convnets.py --data_dir=mnist --results=docs/recipes.jsonl
-    python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
+python benchmarks/recipes.py --data_dir=mnist --results=docs/recipes.jsonl
+python benchmarks/convnets.py --data_dir=mnist --results=docs/recipes.jsonl
+python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
 """
 
 import argparse
@@ -15,10 +15,13 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_graph.drawing import BLUE, GREY, ORANGE, VERMILION, Drawing  # noqa: E402
+from mnist_graph.plots.canvas import BLUE, GREY, ORANGE, VERMILION, Drawing
 
-PROGRAMS = {'ours': ('mnist_graph', BLUE, 'o'), 'other': ('the Keras program', ORANGE, 's'),
-            'example': ("Keras's and PyTorch's convolutional examples", VERMILION, '^')}
+PROGRAMS = {
+    'ours': ('mnist_graph', BLUE, 'o'),
+    'other': ('the Keras program', ORANGE, 's'),
+    'example': ("Keras's and PyTorch's convolutional examples", VERMILION, '^'),
+}
 TICKS = (97, 98, 99, 99.4, 99.6, 99.7)  # percent
 LEAST = 96.5
 
@@ -30,8 +33,13 @@ def read(path):
         for line in file:
             run = json.loads(line)
             runs.setdefault((run['recipe'], run['program']), []).append(run)
-    return {key: (statistics.median(run['seconds'] for run in some) / 60,
-                  100 * statistics.mean(run['test_accuracy'] for run in some)) for key, some in runs.items()}
+    return {
+        key: (
+            statistics.median(run['seconds'] for run in some) / 60,
+            100 * statistics.mean(run['test_accuracy'] for run in some),
+        )
+        for key, some in runs.items()
+    }
 
 
 def draw(points, path):
@@ -52,14 +60,20 @@ def draw(points, path):
                 others = [point for (_, kind), point in points.items() if kind == 'ours']
                 is_above = any(0 < other[1] - accuracy < 0.3 and other[0] < 2 * minutes for other in others)
                 is_below = any(0 < accuracy - other[1] < 0.3 and other[0] < minutes for other in others)
-                axes.annotate(recipe, (minutes, accuracy), xytext=(-10, 8 if is_below else -22 if is_above else -5),
-                              textcoords='offset points', ha='right')
-        for program, (name, colour, marker) in PROGRAMS.items():
+                axes.annotate(
+                    recipe,
+                    (minutes, accuracy),
+                    xytext=(-10, 8 if is_below else -22 if is_above else -5),
+                    textcoords='offset points',
+                    ha='right',
+                )
+        for name, colour, marker in PROGRAMS.values():
             axes.scatter([], [], s=110, color=colour, marker=marker, label=name)
         axes.legend(loc='lower right', frameon=False)
         # Each halving of the errors takes the same height.
-        axes.set_yscale('function', functions=(lambda y: -np.log2(np.maximum(100 - y, 1e-3)),
-                                               lambda y: 100 - np.exp2(-y)))
+        axes.set_yscale(
+            'function', functions=(lambda y: -np.log2(np.maximum(100 - y, 1e-3)), lambda y: 100 - np.exp2(-y))
+        )
         axes.set_yticks(TICKS, [f'{tick:g}%' for tick in TICKS])
         axes.set_ylim(LEAST, 99.78)
         axes.set_xscale('log')

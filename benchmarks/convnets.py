@@ -24,8 +24,10 @@ OURS = {'mlp_99_4': ['mlp_99_4'], 'cnn_99_6, 6 epochs': ['cnn_99_6', '--n_epochs
 def commands(data_dir):
     """Returns dict of name to the list of strings that runs it, but for its seed."""
     data = f'--data_dir={os.path.abspath(data_dir)}'
-    ours = {name: ['-m', 'mnist_graph.main', f'--flagfile={os.path.join(FLAGS_DIR, flagfile)}.flags', *flags]
-            for name, (flagfile, *flags) in OURS.items()}
+    ours = {
+        name: ['-m', 'mnist_graph.main', f'--flagfile={os.path.join(FLAGS_DIR, flagfile)}.flags', *flags]
+        for name, (flagfile, *flags) in OURS.items()
+    }
     examples = {name: [os.path.join(measure.BENCHMARKS, f'{name}.py')] for name in EXAMPLES}
     return {name: [sys.executable, *command, data] for name, command in {**examples, **ours}.items()}
 
@@ -39,8 +41,10 @@ def main():
     arguments = parser.parse_args()
     runs = {name: [] for name in commands(arguments.data_dir)}
     for seed in range(arguments.rounds):
-        runners = {name: lambda command=command: run_once([*command, f'--seed={seed}'])
-                   for name, command in commands(arguments.data_dir).items()}
+        runners = {
+            name: lambda command=command: run_once([*command, f'--seed={seed}'])
+            for name, command in commands(arguments.data_dir).items()
+        }
         for name, (run,) in measure.in_turn(runners, 1).items():
             runs[name].append(run)
             if name in EXAMPLES:
@@ -50,9 +54,15 @@ def main():
     for name, some in runs.items():
         if some:
             accuracies = [100 * run['test_accuracy'] for run in some]
-            rows.append([name, f'{statistics.mean(accuracies):.2f}', ', '.join(f'{value:.2f}' for value in accuracies),
-                         measure.spread(measure.values_of(some, 'seconds'), 0),
-                         f'{measure.median_of(some, "peak_rss_mb"):.0f}'])
+            rows.append(
+                [
+                    name,
+                    f'{statistics.mean(accuracies):.2f}',
+                    ', '.join(f'{value:.2f}' for value in accuracies),
+                    measure.spread(measure.values_of(some, 'seconds'), 0),
+                    f'{measure.median_of(some, "peak_rss_mb"):.0f}',
+                ]
+            )
     print(f'{measure.machine()}; {arguments.rounds} rounds; seconds of the whole process: median (lowest-highest).\n')
     print(measure.markdown_table(['program', 'test accuracy, %', 'each', 'seconds', 'peak MiB'], rows))
 

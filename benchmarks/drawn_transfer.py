@@ -16,27 +16,36 @@ import numpy as np
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-from mnist_graph import data, drawn, files, runtime  # noqa: E402
-from mnist_graph.hparams import HParams  # noqa: E402
+from mnist_graph import data, drawn
+from mnist_graph.base import files, tensorflow
+from mnist_graph.hparams import HParams
+from mnist_graph.training import cores
 
 
 def drawn_dataset(n_train, seed):
     """A `data.Dataset` of n_train drawn digits to train on and 10,000 to test with."""
     images, labels, test_images, test_labels = drawn.load_or_draw(files.cache_folder(), n_train, seed=seed)
-    split = lambda images, labels: data.Split(images[..., np.newaxis], labels.astype(np.int32))  # noqa: E731
-    return data.Dataset('drawn', split(images, labels), split(images[:0], labels[:0]),
-                        split(test_images, test_labels), tuple('0123456789'), '')
+    split = lambda images, labels: data.Split(images[..., np.newaxis], labels.astype(np.int32))
+    return data.Dataset(
+        'drawn',
+        split(images, labels),
+        split(images[:0], labels[:0]),
+        split(test_images, test_labels),
+        tuple('0123456789'),
+        '',
+    )
 
 
 def train_and_read(hparams, digits, pictures):
     """Trains on `digits` (a Dataset); returns the accuracy on its test split and the logits of `pictures`."""
-    runtime.import_tensorflow()
-    from mnist_graph import evaluation, graph, train
+    tensorflow.import_tensorflow()
+    from mnist_graph import graph, train
+    from mnist_graph.training import evaluation
 
-    n_threads = runtime.usable_cores()
-    n_towers = runtime.share_cores(n_threads, hparams)
+    n_threads = tensorflow.usable_cores()
+    n_towers = cores.share_cores(n_threads, hparams)
     network = graph.build(hparams, digits.input_spec(), train.total_steps(hparams, len(digits.train)), n_towers)
-    with runtime.open_session(network, n_threads, n_towers) as sess:
+    with cores.open_session(network, n_threads, n_towers) as sess:
         sess.run(network.initializer)
         train.train(network, sess, hparams, digits, n_threads=n_threads)
         on_drawn = evaluation.evaluate(network, sess, digits.test, n_threads).accuracy
@@ -58,8 +67,12 @@ def main():
     """Runs the benchmark for each seed."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--data_dir', required=True, help="folder of MNIST's four files")
-    parser.add_argument('--split', choices=('test', 'validation'), default='test',
-                        help='what to read: the test set, or the first 5,000 training images')
+    parser.add_argument(
+        '--split',
+        choices=('test', 'validation'),
+        default='test',
+        help='what to read: the test set, or the first 5,000 training images',
+    )
     parser.add_argument('--seeds', type=int, default=1, help='how many runs')
     parser.add_argument('--epochs', type=int, default=5)
     parser.add_argument('--n_train', type=int, default=60000, help='drawn digits to train on')
@@ -68,12 +81,19 @@ def main():
     digits = drawn_dataset(arguments.n_train, drawn.DEFAULT_SEED)
     accuracies = []
     for seed in range(arguments.seeds):
-        hparams = HParams(learning_rate=1e-3, learning_rate_schedule='cosine', n_epochs=arguments.epochs, dropout=0.0,
-                          initializer='he_normal', seed=seed)
+        hparams = HParams(
+            learning_rate=1e-3,
+            learning_rate_schedule='cosine',
+            n_epochs=arguments.epochs,
+            dropout=0.0,
+            initializer='he_normal',
+            seed=seed,
+        )
         on_drawn, logits = train_and_read(hparams, digits, real.images)
         accuracies.append(float(np.mean(logits.argmax(axis=1) == real.labels)))
-        print(f'seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}',
-              flush=True)
+        print(
+            f'seed {seed}: MNIST {arguments.split} {accuracies[-1]:.2%}, drawn test digits {on_drawn:.2%}', flush=True
+        )
     print(f'mean {np.mean(accuracies):.2%} of {len(real):,} images')
     print_mistakes(real.labels, logits.argmax(axis=1))
 

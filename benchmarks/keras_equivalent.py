@@ -9,11 +9,10 @@ steps of 128; then the test accuracy and the guess for one picture.
 import argparse
 
 import keras
-from keras import layers
 import numpy as np
-from PIL import Image
-
+from keras import layers
 from peers.common import load_digits, print_json
+from PIL import Image
 
 BATCH_SIZE = 128
 STEPS = 1000
@@ -51,9 +50,7 @@ def main():
     rows = np.random.default_rng().permutation(len(images))[: rest * BATCH_SIZE]
     model.fit(images[rows], labels[rows], batch_size=BATCH_SIZE, verbose=2)
 
-    _, test_accuracy = model.evaluate(
-        digits.test_images, digits.test_labels, batch_size=1000, verbose=2
-    )
+    _, test_accuracy = model.evaluate(digits.test_images, digits.test_labels, batch_size=1000, verbose=2)
     picture = 255 - np.asarray(Image.open(arguments.picture).convert('L').resize((28, 28)))
     scores = model.predict(picture.reshape(1, 784) / np.float32(255), verbose=0)
     print('Prediction for the picture:', scores.argmax())

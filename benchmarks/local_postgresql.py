@@ -64,14 +64,41 @@ def server(**settings):
         data, port = os.path.join(place, 'data'), _free_port()
         log = open(os.path.join(place, 'log'), 'w', encoding='utf-8')
         with log:
-            subprocess.run([os.path.join(folder, 'initdb'), '-D', data, '-U', USER, '-A', 'scram-sha-256', '-N',
-                            '-E', 'UTF8', '--locale=C', '--pwfile', file.name],
-                           check=True, stdout=log, stderr=log, cwd=place, **options)
+            subprocess.run(
+                [
+                    os.path.join(folder, 'initdb'),
+                    '-D',
+                    data,
+                    '-U',
+                    USER,
+                    '-A',
+                    'scram-sha-256',
+                    '-N',
+                    '-E',
+                    'UTF8',
+                    '--locale=C',
+                    '--pwfile',
+                    file.name,
+                ],
+                check=True,
+                stdout=log,
+                stderr=log,
+                cwd=place,
+                **options,
+            )
             settings = {'listen_addresses': '127.0.0.1', 'port': port, 'unix_socket_directories': place, **settings}
             process = subprocess.Popen(
-                [os.path.join(folder, 'postgres'), '-D', data,
-                 *(part for name, value in settings.items() for part in ('-c', f'{name}={value}'))],
-                stdout=log, stderr=log, cwd=place, **options)
+                [
+                    os.path.join(folder, 'postgres'),
+                    '-D',
+                    data,
+                    *(part for name, value in settings.items() for part in ('-c', f'{name}={value}')),
+                ],
+                stdout=log,
+                stderr=log,
+                cwd=place,
+                **options,
+            )
         _wait_until_up(process, port, log.name)
         secret = PASSWORD.replace(':', '%3A').replace('/', '%2F')
         yield f'postgresql://{USER}:{secret}@127.0.0.1:{port}/postgres'
@@ -85,8 +112,11 @@ def server(**settings):
 def _wait_until_up(process, port, log_path):
     program = os.path.join(programs(), 'pg_isready')
     deadline = time.monotonic() + 60
-    while subprocess.run([program, '-h', '127.0.0.1', '-p', str(port), '-U', USER, '-d', 'postgres'],
-                         stdout=subprocess.DEVNULL, check=False).returncode:
+    while subprocess.run(
+        [program, '-h', '127.0.0.1', '-p', str(port), '-U', USER, '-d', 'postgres'],
+        stdout=subprocess.DEVNULL,
+        check=False,
+    ).returncode:
         if process.poll() is not None or time.monotonic() > deadline:
             with open(log_path, encoding='utf-8', errors='replace') as file:
                 raise RuntimeError('PostgreSQL did not start: ' + ' '.join(file.read().split())[-500:])

@@ -23,11 +23,11 @@ import time
 
 sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
-import numpy as np  # noqa: E402
-from PIL import Image  # noqa: E402
+import numpy as np
+from PIL import Image
 
-from mnist_graph import images  # noqa: E402
-from mnist_graph.errors import ImageError  # noqa: E402
+from mnist_graph.base.errors import ImageError
+from mnist_graph.pictures import extract
 
 CANVAS_SIDE = 200
 DIGIT_SIDES = (30, 180)
@@ -52,13 +52,13 @@ def paste(image, random):
     share = np.zeros((CANVAS_SIDE, CANVAS_SIDE))
     top, left = random.integers(0, CANVAS_SIDE - side + 1, 2)
     large = Image.fromarray(image).resize((side, side), Image.Resampling.BILINEAR)
-    share[top:top + side, left:left + side] = np.asarray(large) / 255
+    share[top : top + side, left : left + side] = np.asarray(large) / 255
     paper, ink = random.uniform(0.75, 1), random.uniform(0, 0.3)
     if random.random() < 0.5:
         paper, ink = 1 - paper, 1 - ink
     across = np.linspace(-1, 1, CANVAS_SIDE)
     angle = random.uniform(0, 2 * np.pi)
-    light = (np.cos(angle) * across + np.sin(angle) * across[:, None]) / 2 ** 0.5
+    light = (np.cos(angle) * across + np.sin(angle) * across[:, None]) / 2**0.5
     shade = paper + (ink - paper) * share + random.uniform(0, 0.2) * light
     shade += random.normal(0, random.uniform(0, 0.08), shade.shape)
     canvas = Image.fromarray(np.uint8(255 * shade.clip(0, 1)))
@@ -67,7 +67,7 @@ def paste(image, random):
     return Image.open(io.BytesIO(file.getvalue()))
 
 
-def prepare(sources, how=images.picture_to_digit):
+def prepare(sources, how=extract.picture_to_digit):
     """float32 [n, 28, 28]: each source made a digit; black for one that cannot be."""
     digits = []
     for source in sources:
@@ -86,7 +86,7 @@ def accuracy(classifier, digits, labels):
 
 def folder_accuracies(classifier, folder):
     """(naive, ours, number of pictures) for a folder; prints each picture that is misread."""
-    paths = images.list_pictures(folder)
+    paths = extract.list_pictures(folder)
     labels = np.array([int(os.path.basename(path)[0]) for path in paths])
     digits = prepare(paths)
     read = classifier(digits).argmax(axis=1)
@@ -102,7 +102,7 @@ def round_trip(test_images):
     with tempfile.TemporaryDirectory() as folder:
         for number, image in enumerate(test_images):
             Image.fromarray(image).save(os.path.join(folder, f'{number:05}.png'))
-        return prepare(images.list_pictures(folder))
+        return prepare(extract.list_pictures(folder))
 
 
 def speeds(test_images, folder=None):
@@ -116,13 +116,13 @@ def speeds(test_images, folder=None):
     kinds = {
         'MNIST 28x28': [Image.fromarray(image) for image in some],
         'drawn 28x28': [Image.fromarray(np.roll(255 - image, 2, axis=0)) for image in some],
-        'drawn 280x280': [Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BILINEAR)
-                          for image in some],
+        'drawn 280x280': [Image.fromarray(255 - image).resize((280, 280), Image.Resampling.BILINEAR) for image in some],
         'photo 200x200': pasted,
-        'colour photo 200x200': [image.convert('RGB') for image in pasted]}
+        'colour photo 200x200': [image.convert('RGB') for image in pasted],
+    }
     kinds = {kind: [_as_file(picture) for picture in pictures] for kind, pictures in kinds.items()}
     if folder:
-        kinds = {"the folder's pictures": list(map(_read, images.list_pictures(folder))), **kinds}
+        kinds = {"the folder's pictures": list(map(_read, extract.list_pictures(folder))), **kinds}
     result = []
     for kind, files in kinds.items():
         times = []
@@ -130,7 +130,7 @@ def speeds(test_images, folder=None):
             start = time.process_time()
             for file in files:
                 file.seek(0)
-                images.picture_to_digit(Image.open(file))
+                extract.picture_to_digit(Image.open(file))
             times.append(time.process_time() - start)
         result.append((kind, len(files) / min(times)))
     return result
@@ -149,9 +149,10 @@ def _as_file(picture):
 
 def package_classifier(model_dirs):
     """float32 [n, 28, 28] to probabilities [n, 10], by trained runs of this package."""
-    from mnist_graph import runtime, saved_model
+    from mnist_graph.base import tensorflow
+    from mnist_graph.models import saved_model
 
-    runtime.import_tensorflow()
+    tensorflow.import_tensorflow()
     model = saved_model.load(model_dirs)
     return lambda digits: model.probabilities(np.asarray(digits, np.float32)[..., np.newaxis])
 
@@ -177,9 +178,8 @@ def main():
     options = parser.parse_args()
     from mnist_graph import data
 
-    classifier = (keras_classifier(options.keras_model) if options.keras_model
-                  else package_classifier(options.model_dir))
-    split = getattr(data.load('mnist', options.data_dir), options.split)[:options.n_digits]
+    classifier = keras_classifier(options.keras_model) if options.keras_model else package_classifier(options.model_dir)
+    split = getattr(data.load('mnist', options.data_dir), options.split)[: options.n_digits]
     originals, labels = split.images[:, :, :, 0], split.labels
     goals = []
     if options.pictures_dir:
@@ -189,7 +189,9 @@ def main():
     clean = accuracy(classifier, originals / np.float32(255), labels)
     random = np.random.default_rng(options.seed)
     pasted = accuracy(classifier, prepare(paste(image, random) for image in originals), labels)
-    print(f'{len(labels)} {options.split} digits: clean {clean:.2f}%, pasted on canvases {pasted:.2f}% ({pasted - clean:+.2f})')
+    print(
+        f'{len(labels)} {options.split} digits: clean {clean:.2f}%, pasted on canvases {pasted:.2f}% ({pasted - clean:+.2f})'
+    )
     again = accuracy(classifier, round_trip(originals), labels)
     print(f'{len(labels)} {options.split} digits: through PNG files {again:.2f}% ({again - clean:+.2f})')
     for kind, rate in speeds(originals, options.pictures_dir):

@@ -20,8 +20,8 @@ import statistics
 import sys
 import tempfile
 
-from keras_recipes import RECIPES
 import measure
+from keras_recipes import RECIPES
 from whole_job import run_once
 
 FLAGS_DIR = os.path.join(measure.ROOT, 'flags')
@@ -70,8 +70,11 @@ def run_with_teacher(name, command):
         teacher_command = [flag if part.startswith('--flagfile=') else part for part in command]
         teacher = measure.run_program([*teacher_command, f'--model_dir={folder}/teacher'])
         run = run_once([*command, f'--teacher_model_dir={folder}/teacher'])
-    return {**run, 'seconds': teacher.seconds + run['seconds'],
-            'peak_rss_mb': max(teacher.peak_rss_mb, run['peak_rss_mb'])}
+    return {
+        **run,
+        'seconds': teacher.seconds + run['seconds'],
+        'peak_rss_mb': max(teacher.peak_rss_mb, run['peak_rss_mb']),
+    }
 
 
 def run_recipe(name, path, arguments):

@@ -4,7 +4,7 @@
 
 Each digit is shifted by so many pixels in both directions (up or down, left or right, by chance), scaled or
 turned about the point where MNIST puts a digit's centre of mass, half a pixel from the middle of its 28x28 image.
-The table has, for each model, the accuracy on these images as they are, and on what `images.picture_to_digit` makes
+The table has, for each model, the accuracy on these images as they are, and on what `extract.picture_to_digit` makes
 of them: where a digit lies and how large it is should not matter then, and a turn is left to the network. A
 comma-separated list of folders is one model, their average.
 """
@@ -12,14 +12,13 @@ comma-separated list of folders is one model, their average.
 import argparse
 import math
 
+import measure
 import numpy as np
 from PIL import Image
 
-import measure
 import pictures
-
-from mnist_graph import images
-from mnist_graph.images import CENTRE
+from mnist_graph.pictures import extract
+from mnist_graph.pictures.extract import CENTRE
 
 
 def shift(image, random, pixels):
@@ -31,8 +30,9 @@ def shift(image, random, pixels):
 def resize(image, random, scale):
     """A PIL image scaled about its centre of mass."""
     offset = CENTRE * (1 - 1 / scale)
-    return image.transform(image.size, Image.Transform.AFFINE, (1 / scale, 0, offset, 0, 1 / scale, offset),
-                           Image.Resampling.BICUBIC)
+    return image.transform(
+        image.size, Image.Transform.AFFINE, (1 / scale, 0, offset, 0, 1 / scale, offset), Image.Resampling.BICUBIC
+    )
 
 
 def turn(image, random, degrees):
@@ -44,9 +44,12 @@ def turn(image, random, degrees):
 
 CHANGES = {
     'as it is': None,
-    'shifted by 2 pixels': (shift, 2), 'shifted by 4 pixels': (shift, 4),
-    'scaled by 0.75': (resize, 0.75), 'scaled by 1.25': (resize, 1.25),
-    'turned by 20 degrees': (turn, 20), 'turned by -20 degrees': (turn, -20),
+    'shifted by 2 pixels': (shift, 2),
+    'shifted by 4 pixels': (shift, 4),
+    'scaled by 0.75': (resize, 0.75),
+    'scaled by 1.25': (resize, 1.25),
+    'turned by 20 degrees': (turn, 20),
+    'turned by -20 degrees': (turn, -20),
 }
 
 
@@ -73,14 +76,20 @@ def main():
     from mnist_graph import data
 
     classifiers = [pictures.package_classifier([folder]) for folder in options.model_dir]
-    split = getattr(data.load('mnist', options.data_dir), options.split)[:options.n_digits]
+    split = getattr(data.load('mnist', options.data_dir), options.split)[: options.n_digits]
     rows = []
     for name, change in CHANGES.items():
         moved = changed(split.images[:, :, :, 0], change, options.seed)
         plain = np.stack([np.asarray(image, np.float32) / 255 for image in moved])
-        prepared = pictures.prepare(moved, images.picture_to_digit)
-        rows.append([name] + [f'{pictures.accuracy(classifier, digits, split.labels):.2f}'
-                              for classifier in classifiers for digits in (plain, prepared)])
+        prepared = pictures.prepare(moved, extract.picture_to_digit)
+        rows.append(
+            [name]
+            + [
+                f'{pictures.accuracy(classifier, digits, split.labels):.2f}'
+                for classifier in classifiers
+                for digits in (plain, prepared)
+            ]
+        )
     header = [f'{len(split.labels)} {options.split} digits']
     for folder in options.model_dir:
         header += [f'{folder}: as they are, %', 'after preprocessing, %']

@@ -80,9 +80,7 @@ def main():
     peer = compare.PEERS[arguments.peer]
 
     chosen = [one for one in settings() if arguments.only in (None, one[0])]
-    runners = {
-        one[:2]: lambda one=one: run_setting(peer, *one[2:], arguments.data_dir) for one in chosen
-    }
+    runners = {one[:2]: lambda one=one: run_setting(peer, *one[2:], arguments.data_dir) for one in chosen}
     results = measure.in_turn(runners, arguments.rounds)
     rows = []
     for what, value, batch_size, hidden_units, _ in chosen:

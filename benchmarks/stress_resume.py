@@ -26,11 +26,23 @@ import time
 import numpy as np
 
 sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
-from mnist_graph import checkpoint, drawn, idx  # noqa: E402  (found by the line above)
+from mnist_graph import drawn
+from mnist_graph.data import idx
+from mnist_graph.training import checkpoint
 
-FLAGS = ['--hidden_units=512,256,128', '--learning_rate=1e-3', '--batch_size=64', '--n_validation=500', '--eval_steps=50',
-         '--dropout_layers=all', '--ema_decay=0.99', '--weight_decay=0.01', '--learning_rate_schedule=cosine',
-         '--warmup_steps=20', '--label_smoothing=0.1']
+FLAGS = [
+    '--hidden_units=512,256,128',
+    '--learning_rate=1e-3',
+    '--batch_size=64',
+    '--n_validation=500',
+    '--eval_steps=50',
+    '--dropout_layers=all',
+    '--ema_decay=0.99',
+    '--weight_decay=0.01',
+    '--learning_rate_schedule=cosine',
+    '--warmup_steps=20',
+    '--label_smoothing=0.1',
+]
 HOW = ['--display_step=10', '--notensorboard', '--keep_checkpoints=2']
 
 
@@ -49,8 +61,10 @@ def stress(folder, arguments):
     """Runs it all in an empty folder; returns the exit code."""
     images_and_labels = drawn.load_or_draw(None, 2500, 500)
     os.mkdir(f'{folder}/data')
-    for name, array in zip(('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte',
-                            't10k-labels-idx1-ubyte'), images_and_labels):
+    for name, array in zip(
+        ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'),
+        images_and_labels,
+    ):
         idx.write_idx(f'{folder}/data/{name}', array)
     how = [*HOW, f'--save_steps={arguments.save_steps}']
     new = ['--data_dir=data', f'--n_iterations={arguments.n_iterations}', *FLAGS, *how]
@@ -74,8 +88,10 @@ def stress(folder, arguments):
         else:
             time.sleep(moments.uniform(0, 0.2))
         if process.poll() is not None:
-            print(f'kill {kill + 1}: came too late, the run had ended with {process.returncode}; if with 0, '
-                  f'give a larger --n_iterations. {process.stderr.read()}')
+            print(
+                f'kill {kill + 1}: came too late, the run had ended with {process.returncode}; if with 0, '
+                f'give a larger --n_iterations. {process.stderr.read()}'
+            )
             return 1
         process.kill()
         out, err = process.communicate()
@@ -88,8 +104,10 @@ def stress(folder, arguments):
         lost = max(0, last_line - reached)
         if lost > arguments.save_steps or damaged or 'Traceback' in err:
             problems.append(f'kill {kill + 1} lost {lost} steps {damaged} {err}')
-        print(f'kill {kill + 1:2d}: the last line was of step {last_line}, step {reached} is whole'
-              + (', a save was cut short' if was_saving else ''))
+        print(
+            f'kill {kill + 1:2d}: the last line was of step {last_line}, step {reached} is whole'
+            + (', a save was cut short' if was_saving else '')
+        )
         flags = ['--resume', '--model_dir=killed', *how] if os.path.exists(f'{folder}/killed/hparams.json') else flags
     process = start(folder, *flags)
     out, err = process.communicate()
@@ -103,8 +121,14 @@ def start(folder, *flags):
     """A running main program."""
     repository = str(pathlib.Path(__file__).resolve().parent.parent)
     environment = {**os.environ, 'PYTHONPATH': repository, 'XDG_CACHE_HOME': f'{folder}/cache', 'PYTHONUNBUFFERED': '1'}
-    return subprocess.Popen([sys.executable, '-m', 'mnist_graph.main', *flags], cwd=folder, env=environment,
-                            stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'mnist_graph.main', *flags],
+        cwd=folder,
+        env=environment,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+        text=True,
+    )
 
 
 def wait_for_step(folder, process, step):
@@ -130,9 +154,9 @@ def wait_for_a_save(folder, process):
 
 def variables_digest(folder):
     """SHA-256 of the names and values of all variables in the newest checkpoint."""
-    from mnist_graph import runtime
+    from mnist_graph.base import tensorflow
 
-    tf = runtime.import_tensorflow()
+    tf = tensorflow.import_tensorflow()
     found, _ = checkpoint.find(f'{folder}/checkpoints')
     digest = hashlib.sha256()
     for name, _ in sorted(tf.train.list_variables(found.prefix)):
@@ -149,9 +173,12 @@ def report(folder, whole_lines, printed, problems, in_progress, kills):
     # A line may be lost with the process, or printed twice, but never be another one.
     strange = [line for line in renamed if line not in whole_lines]
     results = {
-        'SHA-256 of all variables': digests[0] == digests[1], 'metrics.jsonl': metrics[0] == metrics[1],
-        'printed lines': not strange and renamed[-1] == whole_lines[-1], 'nothing else went wrong': not problems,
-        'some saves were cut short': in_progress > 0}
+        'SHA-256 of all variables': digests[0] == digests[1],
+        'metrics.jsonl': metrics[0] == metrics[1],
+        'printed lines': not strange and renamed[-1] == whole_lines[-1],
+        'nothing else went wrong': not problems,
+        'some saves were cut short': in_progress > 0,
+    }
     print(json.dumps({'uninterrupted': digests[0], 'killed': digests[1]}, indent=2))
     for line in strange + problems:
         print(line)

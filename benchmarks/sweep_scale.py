@@ -24,12 +24,12 @@ from measure import ROOT, machine, markdown_table
 
 sys.path.insert(0, ROOT)
 
-from mnist_graph import search_space, sweep_plan  # noqa: E402
-from mnist_graph.hparams import HParams  # noqa: E402
-from mnist_graph.sweep_coordinator import Coordinator, Listener  # noqa: E402
-from mnist_graph.sweep_postgresql import PostgresqlStore  # noqa: E402
-from mnist_graph.sweep_run import Recorder  # noqa: E402
-from mnist_graph.sweep_worker import Settings  # noqa: E402
+from mnist_graph.hparams import HParams
+from mnist_graph.sweeps import plan, search_space
+from mnist_graph.sweeps.coordinator import Coordinator, Listener
+from mnist_graph.sweeps.postgresql_store import PostgresqlStore
+from mnist_graph.sweeps.runner import Recorder
+from mnist_graph.sweeps.worker import Settings
 
 
 class SleepingPool:
@@ -60,8 +60,22 @@ class SleepingPool:
         self._agenda += [
             (now + seconds / 2, job, ('validation', job.key, 100, accuracy)),
             (now + seconds, job, ('validation', job.key, 200, accuracy)),
-            (now + seconds, job, ('done', job.key, {'validation_accuracy': accuracy, 'validation_loss': 1 - accuracy,
-                                                    'steps': 200, 'seconds': seconds, 'weights_sha256': '0' * 64}))]
+            (
+                now + seconds,
+                job,
+                (
+                    'done',
+                    job.key,
+                    {
+                        'validation_accuracy': accuracy,
+                        'validation_loss': 1 - accuracy,
+                        'steps': 200,
+                        'seconds': seconds,
+                        'weights_sha256': '0' * 64,
+                    },
+                ),
+            ),
+        ]
 
     def answer(self, key, go_on):
         pass
@@ -89,7 +103,7 @@ def one_machine(results, url, study, n_workers, seconds, n_trials, start, end):
             ends.append(time.time())
 
     space = search_space.parse(['learning_rate=log:1e-5:1e-2', 'dropout=0:0.6', 'batch_size=64,128'])
-    sweep = sweep_plan.make(space, HParams(), 'random', 'none', n_trials)
+    sweep = plan.make(space, HParams(), 'random', 'none', n_trials)
     with tempfile.TemporaryDirectory() as folder:
         store = PostgresqlStore(url, study, create=True)
         store.adopt(sweep)
@@ -131,7 +145,9 @@ def main():
     parser.add_argument('--machines', type=int, default=50)
     parser.add_argument('--workers', type=int, default=8, help='on each machine')
     parser.add_argument('--trial_seconds', type=float, nargs='+', default=[20, 10, 5, 2])
-    parser.add_argument('--duration', type=float, default=20, help='seconds measured for each length of trial, two trials at least')
+    parser.add_argument(
+        '--duration', type=float, default=20, help='seconds measured for each length of trial, two trials at least'
+    )
     parser.add_argument('--warmup', type=float, default=15, help='seconds before that')
     parser.add_argument('--startup', type=float, default=40, help='seconds until all processes have started')
     parser.add_argument('--url', help='a database; by default a server is started for this alone')
@@ -144,8 +160,14 @@ def main():
             reached, late = measure(url, arguments, seconds)
             rows.append([f'{seconds:g}', f'{asked:.1f}', f'{reached:.1f}', f'{reached / asked:.0%}', late])
             print(' '.join(map(str, rows[-1])), file=sys.stderr, flush=True)
-        print(f'{arguments.machines} machines x {arguments.workers} sleeping workers, and the server, on: {machine()}\n')
-        print(markdown_table(['seconds of a trial', 'asked for, trials/s', 'finished, trials/s', 'share', 'joined late'], rows))
+        print(
+            f'{arguments.machines} machines x {arguments.workers} sleeping workers, and the server, on: {machine()}\n'
+        )
+        print(
+            markdown_table(
+                ['seconds of a trial', 'asked for, trials/s', 'finished, trials/s', 'share', 'joined late'], rows
+            )
+        )
 
     if arguments.url:
         return all_lengths(arguments.url)

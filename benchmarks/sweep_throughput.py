@@ -24,19 +24,21 @@ def learning_rates(n):
 
 def loop(n_trials, n_iterations, data_dir):
     """Trains all in this process, a fresh graph and session each, as a sweep's worker does, but on all cores."""
-    from mnist_graph import data, runtime
+    from mnist_graph import data
+    from mnist_graph.base import tensorflow
     from mnist_graph.hparams import HParams
+    from mnist_graph.training import cores
 
-    runtime.import_tensorflow()
+    tensorflow.import_tensorflow()
     from mnist_graph import graph, train
 
-    n_threads = runtime.usable_cores()
+    n_threads = tensorflow.usable_cores()
     dataset = data.load('auto', data_dir)
     for rate in learning_rates(n_trials):
         hparams = HParams(learning_rate=rate, n_iterations=n_iterations)
-        n_towers = runtime.share_cores(n_threads, hparams)
+        n_towers = cores.share_cores(n_threads, hparams)
         network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers, fed_step=False)
-        with runtime.open_session(network, n_threads, n_towers) as sess:
+        with cores.open_session(network, n_threads, n_towers) as sess:
             sess.run(network.initializer)
             train.train(network, sess, hparams, dataset, display_step=n_iterations, save_steps=n_iterations)
     print(json.dumps({'trials': n_trials}))
@@ -60,13 +62,23 @@ def main():
 
     def sweep():
         with tempfile.TemporaryDirectory() as folder:
-            return run_program([sys.executable, '-m', 'mnist_graph.sweep', f'--search=learning_rate={rates}', iterations,
-                                f'--sweep_dir={folder}/sweep', *data_dir])
+            return run_program(
+                [
+                    sys.executable,
+                    '-m',
+                    'mnist_graph.sweep',
+                    f'--search=learning_rate={rates}',
+                    iterations,
+                    f'--sweep_dir={folder}/sweep',
+                    *data_dir,
+                ]
+            )
 
     def one_main():
         with tempfile.TemporaryDirectory() as folder:
-            return run_program([sys.executable, '-m', 'mnist_graph.main', iterations, f'--model_dir={folder}/run',
-                                *data_dir])
+            return run_program(
+                [sys.executable, '-m', 'mnist_graph.main', iterations, f'--model_dir={folder}/run', *data_dir]
+            )
 
     def mains():
         runs = [one_main() for _ in range(arguments.main_runs)]
@@ -74,15 +86,33 @@ def main():
         return runs[0]._replace(seconds=seconds)
 
     def one_loop():
-        return run_program([sys.executable, __file__, '--loop', f'--trials={arguments.trials}',
-                            f'--iterations={arguments.iterations}', *data_dir])
+        return run_program(
+            [
+                sys.executable,
+                __file__,
+                '--loop',
+                f'--trials={arguments.trials}',
+                f'--iterations={arguments.iterations}',
+                *data_dir,
+            ]
+        )
 
-    names = {'mnist_graph.sweep': sweep, 'one loop in one process': one_loop,
-             f'{arguments.trials} runs of main (from {arguments.main_runs})': mains}
+    names = {
+        'mnist_graph.sweep': sweep,
+        'one loop in one process': one_loop,
+        f'{arguments.trials} runs of main (from {arguments.main_runs})': mains,
+    }
     results = in_turn(names, arguments.rounds)
     base = median_of(results['mnist_graph.sweep'], 'seconds')
-    rows = [[name, spread(values_of(runs, 'seconds'), 1), f"{arguments.trials / median_of(runs, 'seconds'):.2f}",
-             f"{median_of(runs, 'seconds') / base:.2f}"] for name, runs in results.items()]
+    rows = [
+        [
+            name,
+            spread(values_of(runs, 'seconds'), 1),
+            f'{arguments.trials / median_of(runs, "seconds"):.2f}',
+            f'{median_of(runs, "seconds") / base:.2f}',
+        ]
+        for name, runs in results.items()
+    ]
     print(f'{arguments.trials} trials of {arguments.iterations} iterations, {machine()}\n')
     print(markdown_table(['', 'seconds', 'trials/s', "times the sweep's"], rows))
 

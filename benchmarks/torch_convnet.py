@@ -8,9 +8,8 @@ digits here lie ready in one tensor, which is faster.
     python benchmarks/torch_convnet.py --data_dir=mnist --seed=0
 """
 
-from peers.common import load_digits, parse_example, print_json
-
 import torch
+from peers.common import load_digits, parse_example, print_json
 from torch import nn
 from torch.nn import functional
 
@@ -23,8 +22,18 @@ RATE, RATE_FACTOR = 1.0, 0.7
 def build_network():
     """Images float32 [batch, 1, 28, 28] to logits [batch, 10]."""
     return nn.Sequential(
-        nn.Conv2d(1, 32, 3), nn.ReLU(), nn.Conv2d(32, 64, 3), nn.ReLU(), nn.MaxPool2d(2), nn.Dropout(0.25),
-        nn.Flatten(), nn.Linear(64 * 12 * 12, 128), nn.ReLU(), nn.Dropout(0.5), nn.Linear(128, 10))
+        nn.Conv2d(1, 32, 3),
+        nn.ReLU(),
+        nn.Conv2d(32, 64, 3),
+        nn.ReLU(),
+        nn.MaxPool2d(2),
+        nn.Dropout(0.25),
+        nn.Flatten(),
+        nn.Linear(64 * 12 * 12, 128),
+        nn.ReLU(),
+        nn.Dropout(0.5),
+        nn.Linear(128, 10),
+    )
 
 
 def to_images(pixels):

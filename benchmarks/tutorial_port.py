@@ -12,10 +12,9 @@ are kept, because this is the program people would otherwise have.
 import argparse
 
 import numpy as np
-from PIL import Image
 import tensorflow.compat.v1 as tf
-
 from peers.common import load_digits, print_json, shuffled_batches
+from PIL import Image
 
 N_INPUT, N_HIDDEN, N_OUTPUT = 784, (512, 256, 128), 10
 LEARNING_RATE = 1e-4
@@ -40,9 +39,7 @@ def build_graph():
     weights = tf.Variable(tf.truncated_normal([widths[-2], N_OUTPUT], stddev=0.1))
     logits = tf.matmul(layer, weights) + tf.Variable(tf.constant(0.1, shape=[N_OUTPUT]))
 
-    cross_entropy = tf.reduce_mean(
-        tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits)
-    )
+    cross_entropy = tf.reduce_mean(tf.nn.softmax_cross_entropy_with_logits(labels=labels, logits=logits))
     train_step = tf.train.AdamOptimizer(LEARNING_RATE).minimize(cross_entropy)
     guess = tf.argmax(logits, 1)
     accuracy = tf.reduce_mean(tf.cast(tf.equal(guess, tf.argmax(labels, 1)), tf.float32))
@@ -73,9 +70,7 @@ def main():
         feed = {images: train_images[indices], labels: train_labels[indices]}
         session.run(train_step, feed_dict={**feed, keep_prob: DROPOUT})
         if number % 100 == 0:
-            loss, batch_accuracy = session.run(
-                [cross_entropy, accuracy], feed_dict={**feed, keep_prob: 1.0}
-            )
+            loss, batch_accuracy = session.run([cross_entropy, accuracy], feed_dict={**feed, keep_prob: 1.0})
             print(f'Iteration {number}\t| Loss = {loss}\t| Accuracy = {batch_accuracy}')
 
     test_feed = {images: digits.test_images, labels: one_hot[digits.test_labels], keep_prob: 1.0}

@@ -54,11 +54,7 @@ def run_once(command):
     with tempfile.TemporaryDirectory() as folder:
         saves = 'mnist_graph.main' in command
         run = measure.run_program(command + [f'--model_dir={folder}/model'] * saves)
-    return {
-        'seconds': run.seconds,
-        'peak_rss_mb': run.peak_rss_mb,
-        'test_accuracy': test_accuracy(run.output),
-    }
+    return {'seconds': run.seconds, 'peak_rss_mb': run.peak_rss_mb, 'test_accuracy': test_accuracy(run.output)}
 
 
 def main():
@@ -70,10 +66,7 @@ def main():
     parser.add_argument('--python', default=sys.executable, help='interpreter they all run in')
     arguments = parser.parse_args()
 
-    runners = {
-        name: lambda command=command: run_once(command)
-        for name, command in commands(arguments).items()
-    }
+    runners = {name: lambda command=command: run_once(command) for name, command in commands(arguments).items()}
     results = measure.in_turn(runners, arguments.rounds)
     if OURS not in results:
         raise SystemExit('python -m mnist_graph.main could not run, so there is nothing to compare')

@@ -12,13 +12,8 @@ import importlib
 
 __version__ = '1.0.0'
 
-_HOMES = {
-    'HParams': 'hparams',
-    'load': 'data',
-    'build': 'graph',
-    'MnistGraphError': 'errors',
-}
-__all__ = ['__version__', *_HOMES]
+_HOMES = {'HParams': 'hparams', 'load': 'data', 'build': 'graph', 'MnistGraphError': 'base.errors'}
+__all__ = ['__version__', 'HParams', 'MnistGraphError', 'build', 'load']
 
 
 def __getattr__(name: str):

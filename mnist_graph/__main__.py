@@ -5,7 +5,8 @@ PROGRAMS = {
     'predict': 'reads the digits in pictures',
     'evaluate': 'measures how good a trained model is',
     'show': 'looks at the data',
-    'sweep': 'searches hyperparameters'}
+    'sweep': 'searches hyperparameters',
+}
 
 if __name__ == '__main__':
     print('Give the name of one of the programs; --help after it lists its flags.\n')

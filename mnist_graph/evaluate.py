@@ -11,48 +11,60 @@ import sys
 
 from absl import flags
 
-from mnist_graph import cli
-from mnist_graph.errors import DataError, UsageError
+from mnist_graph.base.errors import DataError, UsageError
+from mnist_graph.cli import common_flags, process
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
     """Which model is measured, on what, and where the pictures of the result go."""
-    cli.define('trained_model_dir', 'checkpoint', 'trained_dataset', 'trained_data_dir', 'num_threads')
+    common_flags.define('trained_model_dir', 'checkpoint', 'trained_dataset', 'trained_data_dir', 'num_threads')
     flags.DEFINE_enum('split', 'test', ['validation', 'test'], 'Which part of the data set to measure on.')
-    flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
-                         lower_bound=1, upper_bound=9)
-    cli.define_path('report_dir', 'Folder to write pictures of the result into (needs matplotlib).')
+    flags.DEFINE_integer(
+        'tta',
+        1,
+        'Slightly moved views of each picture to average over; 1 is the picture alone.',
+        lower_bound=1,
+        upper_bound=9,
+    )
+    common_flags.define_path('report_dir', 'Folder to write pictures of the result into (needs matplotlib).')
 
 
 def main(arguments) -> int:
     """Prints how good the model is; returns the exit code."""
-    cli.no_arguments(arguments)
-    from mnist_graph import report, saved_model
+    process.no_arguments(arguments)
+    from mnist_graph.models import report, saved_model
+
     if FLAGS.report_dir:
-        from mnist_graph import drawing
-        drawing.check_can_write_into(FLAGS.report_dir)
+        from mnist_graph.plots import canvas
+
+        canvas.check_can_write_into(FLAGS.report_dir)
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
     described = found.descriptions[0]
     for problem in found.problems:
-        cli.note(f'{problem}; using the checkpoint before it.')
+        process.note(f'{problem}; using the checkpoint before it.')
     dataset, split = load_data(found)
 
-    from mnist_graph import runtime
-    runtime.import_tensorflow()
-    runtime.share_cores(cli.n_threads())
-    with saved_model.rebuild(found, cli.n_threads(), FLAGS.tta) as model:
+    from mnist_graph.base import tensorflow
+    from mnist_graph.training import cores
+
+    tensorflow.import_tensorflow()
+    cores.share_cores(common_flags.n_threads())
+    with saved_model.rebuild(found, common_flags.n_threads(), FLAGS.tta) as model:
         probabilities = model.probabilities(split.images, progress)
         first_layer = model.first_layer() if FLAGS.report_dir else None
     result = report.make(probabilities, split.labels, described.class_names)
 
     where = '' if dataset.name == 'mnist' else f' ({dataset.name})'
-    steps = ', '.join(f'{folder} at step {checkpoint.step}'
-                      for folder, checkpoint in zip(found.folders, found.checkpoints))
+    steps = ', '.join(
+        f'{folder} at step {checkpoint.step}' for folder, checkpoint in zip(found.folders, found.checkpoints)
+    )
     print(f'Model: {steps}')
-    print(f'Accuracy on {FLAGS.split} set{where}: {result.accuracy:.4f} '
-          f'(95% interval {result.interval[0]:.4f} to {result.interval[1]:.4f}, {result.n} pictures)')
+    print(
+        f'Accuracy on {FLAGS.split} set{where}: {result.accuracy:.4f} '
+        f'(95% interval {result.interval[0]:.4f} to {result.interval[1]:.4f}, {result.n} pictures)'
+    )
     print(f'Loss: {result.loss:.4f}')
     print(f'Calibration error: {result.calibration_error:.4f}')
     print(f'\n{report.class_table(result)}\n\n{report.confusion_table(result)}')
@@ -83,27 +95,36 @@ def load_data(found):
         raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
     dataset = data.load(dataset_flag, folder, n_validation=0, show_progress=sys.stderr.isatty())
     if dataset.notice:
-        cli.note(dataset.notice)
+        process.note(dataset.notice)
     wanted, given = described.input_spec[:4], dataset.input_spec()[:4]
     if wanted != given:
-        raise DataError(f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(wanted)}; '
-                        f'give another --data_dir or --model_dir.')
+        raise DataError(
+            f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(wanted)}; '
+            f'give another --data_dir or --model_dir.'
+        )
     if dataset.class_names != described.class_names:
-        raise DataError(f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
-                        f'{_listed(described.class_names)}; give another --data_dir or --model_dir.')
+        raise DataError(
+            f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
+            f'{_listed(described.class_names)}; give another --data_dir or --model_dir.'
+        )
     for each in descriptions:
         if dataset.fingerprint != each.fingerprint:
-            cli.note(f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
-                     f'than this ({dataset.name}, {dataset.fingerprint}).')
+            process.note(
+                f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
+                f'than this ({dataset.name}, {dataset.fingerprint}).'
+            )
     if FLAGS.split == 'test':
         return dataset, dataset.test
     n_validation, folder = min((each.hparams.n_validation, folder) for each, folder in zip(descriptions, found.folders))
     if n_validation == 0:
-        raise UsageError(f'--split=validation: {folder} was trained with --n_validation=0, so that is empty; '
-                         f'use --split=test.')
+        raise UsageError(
+            f'--split=validation: {folder} was trained with --n_validation=0, so that is empty; use --split=test.'
+        )
     if n_validation > len(dataset.train):
-        raise UsageError(f'--split=validation: {folder} was trained with --n_validation={n_validation}, but '
-                         f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.')
+        raise UsageError(
+            f'--split=validation: {folder} was trained with --n_validation={n_validation}, but '
+            f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.'
+        )
     return dataset, dataset.train[:n_validation]
 
 
@@ -124,15 +145,18 @@ def progress(batches, total):
 
 def draw(result, probabilities, split, first_layer, folders) -> None:
     """Writes the pictures of the report; those of one model are of the first, and say so if there are several."""
-    from mnist_graph import figures, report, run_folder
+    from mnist_graph.models import report
+    from mnist_graph.plots import figures
+    from mnist_graph.training import run_folder
 
     where = f'{FLAGS.split} set'
     path = functools.partial(os.path.join, FLAGS.report_dir)
     figures.confusion_matrix(result, where, path('confusion_matrix.png'))
     worst = report.worst_mistakes(probabilities, split.labels, figures.MOST_MISTAKES)
     if len(worst):
-        figures.worst_mistakes(split[worst], probabilities[worst], result.class_names, where,
-                               path('worst_mistakes.png'))
+        figures.worst_mistakes(
+            split[worst], probabilities[worst], result.class_names, where, path('worst_mistakes.png')
+        )
     model = folders[0] if len(folders) > 1 else ''
     figures.first_layer(first_layer, path('first_layer.png'), model)
     metrics = run_folder.read_metrics(folders[0])
@@ -143,7 +167,7 @@ def draw(result, probabilities, split, first_layer, folders) -> None:
 
 def run() -> None:
     """The console command `mnist-graph-evaluate`."""
-    cli.run(main, define_flags)
+    process.run(main, define_flags)
 
 
 if __name__ == '__main__':

@@ -10,17 +10,21 @@ This module only describes the computation. It opens no file and no session;
 """
 
 import math
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph import cnn, normalization, random_streams
-from mnist_graph.data import InputSpec
-from mnist_graph.errors import UsageError
+from mnist_graph.base import random_streams
+from mnist_graph.base.errors import UsageError
+from mnist_graph.base.inputs import InputSpec
 from mnist_graph.hparams import HParams
-from mnist_graph.ingredients import deskewed, distort, dropout_masks
-from mnist_graph.optimizers import Optimizer
-from mnist_graph.training_loop import StepFunctions, TrainingLoop, add_training_loop
+from mnist_graph.network import batch_norm, cnn
+from mnist_graph.network.deskew import deskewed
+from mnist_graph.network.distortion import distort
+from mnist_graph.network.dropout import dropout_masks
+from mnist_graph.network.loop import StepFunctions, TrainingLoop, add_training_loop
+from mnist_graph.network.optimizers import Optimizer
 
 
 class Network(NamedTuple):
@@ -33,7 +37,7 @@ class Network(NamedTuple):
       keep_prob: Placeholder, float32 []: chance that dropout keeps a unit; 1.0 to test.
       weights, biases: Trained variables by name: 'w1', 'w2', ..., 'out' and 'b1', ..., 'out'.
       averages: Their moving averages by variable name; empty without ema_decay.
-      moments: `normalization.Moments` of each hidden layer; empty without batch_norm.
+      moments: `batch_norm.Moments` of each hidden layer; empty without batch_norm.
       output_layer: float32 [batch, classes]: logits.
       probabilities: float32 [batch, classes]: softmax of the logits.
       cross_entropy: float32 []: mean loss over the batch.
@@ -43,7 +47,7 @@ class Network(NamedTuple):
       initializer: Operation that gives every variable its first value.
       learning_rate: float32 []: the rate of the next update.
       train_step: Operation: one update of weights, biases and global_step.
-      loop: Many train_steps in one run; see `training_loop.py`.
+      loop: Many train_steps in one run; see `network/loop.py``.
     """
 
     graph: tf.Graph
@@ -53,7 +57,7 @@ class Network(NamedTuple):
     weights: dict[str, tf.Variable]
     biases: dict[str, tf.Variable]
     averages: dict[str, tf.Variable]
-    moments: dict[str, normalization.Moments]
+    moments: dict[str, batch_norm.Moments]
     output_layer: tf.Tensor
     probabilities: tf.Tensor
     cross_entropy: tf.Tensor
@@ -73,9 +77,15 @@ class Network(NamedTuple):
 ACTIVATIONS = {'linear': tf.identity, 'relu': tf.nn.relu, 'sigmoid': tf.nn.sigmoid, 'tanh': tf.nn.tanh}
 
 
-def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_towers: int = 1,
-          training: bool = True, fed_step: bool = True,
-          teacher: Callable[[tf.Tensor], tf.Tensor] | None = None) -> Network:
+def build(
+    hparams: HParams,
+    spec: InputSpec,
+    n_steps: int | None = None,
+    n_towers: int = 1,
+    training: bool = True,
+    fed_step: bool = True,
+    teacher: Callable[[tf.Tensor], tf.Tensor] | None = None,
+) -> Network:
     """Builds the whole graph.
 
     Args:
@@ -107,7 +117,7 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
         Y = tf.placeholder(tf.float32, [None, spec.n_classes], name='Y')
         keep_prob = tf.placeholder(tf.float32, [], name='keep_prob')
         weights, biases = make_variables(hparams, spec)
-        moments = normalization.make_moments(weights) if hparams.batch_norm else {}
+        moments = batch_norm.make_moments(weights) if hparams.batch_norm else {}
 
         global_step = tf.train.get_or_create_global_step()
         step = tf.identity(global_step)
@@ -121,9 +131,21 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
         accuracy = tf.reduce_mean(tf.cast(correct_pred, tf.float32), name='accuracy')
 
         parts = dict(
-            graph=graph, X=X, Y=Y, keep_prob=keep_prob, weights=weights, biases=biases, averages=optimizer.averages,
-            moments=moments, output_layer=output_layer, probabilities=probabilities, cross_entropy=cross_entropy,
-            correct_pred=correct_pred, accuracy=accuracy, global_step=global_step)
+            graph=graph,
+            X=X,
+            Y=Y,
+            keep_prob=keep_prob,
+            weights=weights,
+            biases=biases,
+            averages=optimizer.averages,
+            moments=moments,
+            output_layer=output_layer,
+            probabilities=probabilities,
+            cross_entropy=cross_entropy,
+            correct_pred=correct_pred,
+            accuracy=accuracy,
+            global_step=global_step,
+        )
         if not training:
             return Network(**parts, initializer=tf.global_variables_initializer())
 
@@ -142,22 +164,38 @@ def build(hparams: HParams, spec: InputSpec, n_steps: int | None = None, n_tower
 
         # train_step again, for many batches in one Session.run.
         with tf.name_scope('loop'):
-            loop = add_training_loop(spec, hparams.batch_size, optimizer, n_towers, StepFunctions(
-                distort=lambda X, step: distort(hparams, spec, X, step, n_steps),
-                draw_masks=lambda n_rows, step: dropout_masks(hparams, n_rows, keep_prob, step),
-                loss=training_loss))
+            loop = add_training_loop(
+                spec,
+                hparams.batch_size,
+                optimizer,
+                n_towers,
+                StepFunctions(
+                    distort=lambda X, step: distort(hparams, spec, X, step, n_steps),
+                    draw_masks=lambda n_rows, step: dropout_masks(hparams, n_rows, keep_prob, step),
+                    loss=training_loss,
+                ),
+            )
 
-        return Network(**parts, initializer=tf.global_variables_initializer(),
-                       learning_rate=optimizer.learning_rate(step), train_step=train_step, loop=loop)
+        return Network(
+            **parts,
+            initializer=tf.global_variables_initializer(),
+            learning_rate=optimizer.learning_rate(step),
+            train_step=train_step,
+            loop=loop,
+        )
 
 
 def _check_training(hparams: HParams, n_steps: int | None, n_towers: int, teacher: Callable | None) -> None:
     if hparams.n_epochs and n_steps is None:
-        raise UsageError(f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
-                         f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).')
+        raise UsageError(
+            f'n_epochs={hparams.n_epochs} is as many steps as the data set makes it; '
+            f'give graph.build n_steps=train.total_steps(hparams, len(dataset.train)).'
+        )
     if bool(hparams.distillation_temperature) != bool(teacher):
-        raise UsageError(f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a '
-                         f'teacher, and a teacher it; give graph.build teacher=distillation.load(...).logits.')
+        raise UsageError(
+            f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a '
+            f'teacher, and a teacher it; give graph.build teacher=distillation.load(...).logits.'
+        )
     if hparams.batch_norm and n_towers > 1:
         raise ValueError(f'n_towers is {n_towers}: batch_norm needs the batch whole')
 
@@ -204,15 +242,22 @@ def initial_weights(hparams: HParams, shape: list[int], index: int) -> tf.Tensor
     return tf.random.stateless_truncated_normal(shape, keys, stddev=stddev)
 
 
-def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, tf.Variable],
-           biases: dict[str, tf.Variable], moments: dict[str, normalization.Moments],
-           masks: dict[str, tf.Tensor], step: tf.Tensor | None = None) -> tf.Tensor:
+def layers(
+    hparams: HParams,
+    spec: InputSpec,
+    X: tf.Tensor,
+    weights: dict[str, tf.Variable],
+    biases: dict[str, tf.Variable],
+    moments: dict[str, batch_norm.Moments],
+    masks: dict[str, tf.Tensor],
+    step: tf.Tensor | None = None,
+) -> tf.Tensor:
     """The network from pictures to logits.
 
     Args:
       X: float32 [batch, features] in [0, 1], or as `distort` leaves them.
       weights, biases: As `make_variables` makes them.
-      moments: As `normalization.make_moments` makes them, or {}.
+      moments: As `batch_norm.make_moments` makes them, or {}.
       masks: What dropout multiplies a layer by, as `dropout_masks` draws it.
       step: int64 []: updates so far, to train; None to test.
 
@@ -231,7 +276,7 @@ def layers(hparams: HParams, spec: InputSpec, X: tf.Tensor, weights: dict[str, t
         with tf.name_scope(f'layer_{number}'):
             layer = tf.matmul(layer, weights[f'w{number}'])
             if moments:
-                layer = normalization.normalize(layer, moments[f'w{number}'], step)
+                layer = batch_norm.normalize(layer, moments[f'w{number}'], step)
             layer = activation(tf.nn.bias_add(layer, biases[f'b{number}']))
             if f'layer_{number}' in masks:
                 layer = tf.multiply(layer, masks[f'layer_{number}'], name='layer_drop')

@@ -13,8 +13,8 @@ from typing import NamedTuple
 
 from absl import flags
 
-from mnist_graph import cli
-from mnist_graph.errors import CheckpointError, ImageError, UsageError
+from mnist_graph.base.errors import CheckpointError, ImageError, UsageError
+from mnist_graph.cli import common_flags, process
 from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
@@ -22,11 +22,14 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """The hyperparameters, and how this run is to be done."""
-    cli.define_hparams()
-    cli.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
-    cli.define_path('teacher_model_dir', 'Folder of the trained model that --distillation_temperature learns from, by '
-                    'its last checkpoint; of several, separated by commas, their mean.')
-    cli.define_path('image', 'Picture to predict at the end; by default test_img.png.')
+    common_flags.define_hparams()
+    common_flags.define('dataset', 'data_dir', 'model_dir', 'checkpoint', 'num_threads')
+    common_flags.define_path(
+        'teacher_model_dir',
+        'Folder of the trained model that --distillation_temperature learns from, by '
+        'its last checkpoint; of several, separated by commas, their mean.',
+    )
+    common_flags.define_path('image', 'Picture to predict at the end; by default test_img.png.')
     flags.DEFINE_integer('display_step', 100, 'Iterations from one printed line to the next.', lower_bound=1)
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
     flags.DEFINE_integer('save_steps', 1000, 'Iterations from one checkpoint to the next.', lower_bound=1)
@@ -36,54 +39,72 @@ def define_flags() -> None:
 
 def main(arguments) -> int:
     """Runs the job that the flags describe; returns the exit code."""
-    cli.no_arguments(arguments)
+    process.no_arguments(arguments)
     run = new_run() if not FLAGS.resume else resumed_run()
     hparams = run.hparams
     check_effects(hparams)
     check_teacher(run)
 
     # The data set, and the picture to read at the end.
-    from mnist_graph import data, description, train
+    from mnist_graph import data, train
+    from mnist_graph.training import description
+
     mnist = data.load(run.dataset, run.data_dir, hparams.n_validation, show_progress=sys.stderr.isatty())
     if mnist.notice:
-        cli.note(mnist.notice)
+        process.note(mnist.notice)
     n_steps = train.total_steps(hparams, len(mnist.train))
     image = read_image(mnist)
 
     # The graph. TensorFlow takes seconds to import, so not before it is needed.
-    from mnist_graph import runtime
-    tf = runtime.import_tensorflow()
-    from mnist_graph import evaluation, graph
-    from mnist_graph.event_files import EventFiles
-    from mnist_graph.printer import Printer
-    n_towers = runtime.share_cores(run.n_threads, hparams)
+    from mnist_graph.base import tensorflow
+    from mnist_graph.training import cores
+
+    tf = tensorflow.import_tensorflow()
+    from mnist_graph import graph
+    from mnist_graph.cli.printer import Printer
+    from mnist_graph.training import evaluation
+    from mnist_graph.training.event_files import EventFiles
+
+    n_towers = cores.share_cores(run.n_threads, hparams)
     teacher = load_teacher(run, mnist)
     described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__, teacher)
     network = graph.build(hparams, described.input_spec, n_steps, n_towers, teacher=teacher and teacher.logits)
 
-    with open_folder(run, described) as folder, runtime.open_session(network, run.n_threads, n_towers) as sess:
+    with open_folder(run, described) as folder, cores.open_session(network, run.n_threads, n_towers) as sess:
         # Training.
         progress, problems = folder.attach(network, sess)
         for problem in problems:
-            cli.note(f'{problem}; going on from step {progress.step}.')
+            process.note(f'{problem}; going on from step {progress.step}.')
         with contextlib.ExitStack() as stack:
-            stop = stack.enter_context(cli.StopRequest().listening())
+            stop = stack.enter_context(process.StopRequest().listening())
             printer = stack.enter_context(Printer(progress.step, n_steps))
             monitors = [folder, printer]
             if FLAGS.tensorboard:
                 monitors.append(stack.enter_context(EventFiles(folder.path, network, sess, hparams, progress.step)))
             result = train.train(
-                network, sess, hparams, mnist, start=progress, monitors=monitors, display_step=FLAGS.display_step,
-                save_steps=FLAGS.save_steps, should_stop=lambda: stop or printer.error, n_threads=run.n_threads)
+                network,
+                sess,
+                hparams,
+                mnist,
+                start=progress,
+                monitors=monitors,
+                display_step=FLAGS.display_step,
+                save_steps=FLAGS.save_steps,
+                should_stop=lambda: stop or printer.error,
+                n_threads=run.n_threads,
+            )
         if not result.finished:
-            cli.note(f'Stopped after step {result.progress.step}, which is saved; go on with '
-                     f'{resume_command(folder.path)}')
+            process.note(
+                f'Stopped after step {result.progress.step}, which is saved; go on with {resume_command(folder.path)}'
+            )
             if printer.error:
                 raise printer.error
             return 128 + stop.signal
         if result.stopped_early:
-            print(f'Stopped early after step {result.progress.step}: the best validation accuracy was '
-                  f'{result.progress.best_accuracy:.4f} at step {result.progress.best_step}.')
+            print(
+                f'Stopped early after step {result.progress.step}: the best validation accuracy was '
+                f'{result.progress.best_accuracy:.4f} at step {result.progress.best_step}.'
+            )
 
         # Testing, over every picture.
         where = '' if mnist.name == 'mnist' else f' ({mnist.name})'
@@ -100,8 +121,9 @@ def main(arguments) -> int:
         if image is not None:
             probabilities = evaluation.softmax(evaluation.logits(network, sess, image))[0]
             digit = probabilities.argmax()
-            print(f'Prediction for test image{where}: {mnist.class_names[digit]} '
-                  f'(probability {probabilities[digit]:.3f})')
+            print(
+                f'Prediction for test image{where}: {mnist.class_names[digit]} (probability {probabilities[digit]:.3f})'
+            )
         print(f'The model is in {folder.path}')
     return 0
 
@@ -125,10 +147,17 @@ def new_run() -> Run:
       CheckpointError: The run that made it is still going on.
     """
     if FLAGS.model_dir:
-        from mnist_graph import run_folder
+        from mnist_graph.training import run_folder
+
         run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
-    return Run(cli.hparams_from_flags(), FLAGS.dataset, FLAGS.data_dir, FLAGS.model_dir, given_teachers(),
-               cli.n_threads())
+    return Run(
+        common_flags.hparams_from_flags(),
+        FLAGS.dataset,
+        FLAGS.data_dir,
+        FLAGS.model_dir,
+        given_teachers(),
+        common_flags.n_threads(),
+    )
 
 
 def resumed_run() -> Run:
@@ -138,17 +167,20 @@ def resumed_run() -> Run:
       UsageError: A hyperparameter differs, other than a larger number of steps.
       CheckpointError: There is no run to resume.
     """
-    from mnist_graph import description, runs
+    from mnist_graph.training import description, runs
 
     folder = runs.resolve(FLAGS.model_dir)
     saved = description.read(folder)
-    hparams = cli.hparams_from_flags(saved.hparams)
+    hparams = common_flags.hparams_from_flags(saved.hparams)
     description.check_resumable(saved.hparams, hparams, saved.n_train)
-    return Run(hparams,
-               FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
-               FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
-               folder, given_teachers() or saved.teacher_model_dirs,
-               cli.n_threads() if FLAGS['num_threads'].present else saved.n_threads)
+    return Run(
+        hparams,
+        FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
+        FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
+        folder,
+        given_teachers() or saved.teacher_model_dirs,
+        common_flags.n_threads() if FLAGS['num_threads'].present else saved.n_threads,
+    )
 
 
 def given_teachers() -> tuple[str, ...]:
@@ -165,11 +197,12 @@ def check_effects(hparams: HParams) -> None:
     """
     for name, idle in (('checkpoint', 'last'), ('early_stopping_patience', 0)):
         if FLAGS[name].value != idle and not hparams.n_validation:
-            raise UsageError(f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 '
-                             f'leaves none of.')
+            raise UsageError(
+                f'--{name}={FLAGS[name].value} needs pictures to choose by, which --n_validation=0 leaves none of.'
+            )
     for name in NEEDS:
         if FLAGS[name].present and (missing := missing_flag(name, hparams)):
-            cli.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {missing}.')
+            process.note(f'{flag_text(name, getattr(hparams, name))} has no effect without {missing}.')
 
 
 def check_teacher(run: Run) -> None:
@@ -181,39 +214,45 @@ def check_teacher(run: Run) -> None:
     """
     hparams = run.hparams
     if hparams.distillation_temperature and not run.teacher_model_dirs:
-        raise UsageError(f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
-                         f'learn from; give its --teacher_model_dir.')
+        raise UsageError(
+            f'{flag_text("distillation_temperature", hparams.distillation_temperature)} needs a model to '
+            f'learn from; give its --teacher_model_dir.'
+        )
     if not run.teacher_model_dirs:
         return
     if not hparams.distillation_temperature:
-        raise UsageError(f'--teacher_model_dir={",".join(run.teacher_model_dirs)} needs a --distillation_temperature '
-                         f'above 0, such as 3.')
+        raise UsageError(
+            f'--teacher_model_dir={",".join(run.teacher_model_dirs)} needs a --distillation_temperature '
+            f'above 0, such as 3.'
+        )
     if hparams.label_smoothing and FLAGS['label_smoothing'].present:
-        cli.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
-    from mnist_graph import saved_model
+        process.note(f'{flag_text("label_smoothing", hparams.label_smoothing)} has no effect beside a teacher.')
+    from mnist_graph.models import saved_model
 
     try:
         saved_model.find(run.teacher_model_dirs)
     except CheckpointError as error:
-        raise CheckpointError(f'The teacher in {str(error).replace("its --model_dir", "its --teacher_model_dir")}') from None
+        raise CheckpointError(
+            f'The teacher in {str(error).replace("its --model_dir", "its --teacher_model_dir")}'
+        ) from None
 
 
 def load_teacher(run: Run, dataset):
-    """The `distillation.Teacher` that the run learns from, or None."""
+    """The `teachers.Teacher` that the run learns from, or None."""
     if not run.teacher_model_dirs:
         return None
-    from mnist_graph import distillation
+    from mnist_graph.models import teachers
 
-    teacher = distillation.load(run.teacher_model_dirs, dataset, run.hparams.n_validation)
+    teacher = teachers.load(run.teacher_model_dirs, dataset, run.hparams.n_validation)
     for problem in teacher.problems:
-        cli.note(f'{problem}; the teacher is the checkpoint before it.')
+        process.note(f'{problem}; the teacher is the checkpoint before it.')
     return teacher
 
 
 def open_folder(run: Run, described):
     """The run's folder, locked, with its description written into it."""
-    from mnist_graph import runs
-    from mnist_graph.run_folder import RunFolder
+    from mnist_graph.training import runs
+    from mnist_graph.training.run_folder import RunFolder
 
     if FLAGS.resume:
         return RunFolder.reopen(run.model_dir, described, FLAGS.keep_checkpoints)
@@ -236,25 +275,26 @@ def read_image(mnist):
     Raises:
       ImageError: The picture that --image names cannot be read.
     """
-    from mnist_graph import data, drawn, images
+    from mnist_graph import data, drawn
+    from mnist_graph.pictures import extract
 
     spec = mnist.input_spec()
     if not FLAGS.image and not (mnist.reads_digits and data.look_like_digits(spec, mnist.class_names)):
         return None
     if FLAGS.image and not mnist.reads_digits:
-        return images.plain_resize(FLAGS.image, spec.height, spec.width, spec.channels)[None]
+        return extract.plain_resize(FLAGS.image, spec.height, spec.width, spec.channels)[None]
     try:
-        digit = images.picture_to_digit(FLAGS.image or 'test_img.png')
+        digit = extract.picture_to_digit(FLAGS.image or 'test_img.png')
     except ImageError:
         if FLAGS.image:
             raise
-        digit = images.picture_to_digit(drawn.test_picture())
+        digit = extract.picture_to_digit(drawn.test_picture())
     return digit[None, :, :, None]
 
 
 def run() -> None:
     """The console command `mnist-graph`."""
-    cli.run(main, define_flags)
+    process.run(main, define_flags)
 
 
 if __name__ == '__main__':

@@ -12,8 +12,8 @@ import sys
 
 from absl import flags
 
-from mnist_graph import cli
-from mnist_graph.errors import UsageError
+from mnist_graph.base.errors import UsageError
+from mnist_graph.cli import common_flags, process
 
 FLAGS = flags.FLAGS
 _WORTH_A_BAR = 256  # pictures
@@ -21,13 +21,22 @@ _WORTH_A_BAR = 256  # pictures
 
 def define_flags() -> None:
     """Which model reads, how, and how its readings are written."""
-    cli.define('trained_model_dir', 'checkpoint', 'num_threads')
+    common_flags.define('trained_model_dir', 'checkpoint', 'num_threads')
     flags.DEFINE_enum('format', 'text', ['text', 'json', 'csv'], 'How the readings are written to standard output.')
-    flags.DEFINE_enum('digits', 'auto', ['one', 'many', 'auto'],
-                      'How many digits a picture holds; auto reads several where that is plain.')
-    flags.DEFINE_integer('tta', 1, 'Slightly moved views of each picture to average over; 1 is the picture alone.',
-                         lower_bound=1, upper_bound=9)
-    cli.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
+    flags.DEFINE_enum(
+        'digits',
+        'auto',
+        ['one', 'many', 'auto'],
+        'How many digits a picture holds; auto reads several where that is plain.',
+    )
+    flags.DEFINE_integer(
+        'tta',
+        1,
+        'Slightly moved views of each picture to average over; 1 is the picture alone.',
+        lower_bound=1,
+        upper_bound=9,
+    )
+    common_flags.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
 
 
 def main(arguments) -> int:
@@ -35,22 +44,28 @@ def main(arguments) -> int:
     if len(arguments) < 2:
         raise UsageError('No picture to read; name some, as in python -m mnist_graph.predict test_img.png')
     if FLAGS.save_view:
-        from mnist_graph import drawing, figures
-        drawing.check_can_write(FLAGS.save_view)
+        from mnist_graph.plots import canvas, figures
+
+        canvas.check_can_write(FLAGS.save_view)
 
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
-    from mnist_graph import picture_paths
+    from mnist_graph.pictures import picture_paths
+
     paths, errors = picture_paths.find_files(arguments[1:])
     if FLAGS.save_view and os.path.realpath(FLAGS.save_view) in map(os.path.realpath, paths):
-        raise UsageError(f'--save_view={FLAGS.save_view}: is a picture to be read, and would be lost; give another path.')
+        raise UsageError(
+            f'--save_view={FLAGS.save_view}: is a picture to be read, and would be lost; give another path.'
+        )
     output = Output(FLAGS.format, len(paths))
     output.report(errors)
     if not paths:
         with output:
             return 1
-    from mnist_graph import picture_stream, saved_model
+    from mnist_graph.models import saved_model
+    from mnist_graph.pictures import stream
+
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
-    pictures = picture_stream.stream(paths, wanted_pictures(found.descriptions[0]), cli.n_threads())
+    pictures = stream.stream(paths, wanted_pictures(found.descriptions[0]), common_flags.n_threads())
 
     # The model is loaded when there is a picture for it.
     model, viewed = None, []
@@ -67,8 +82,10 @@ def main(arguments) -> int:
                 viewed += zip(good, read)
     if viewed:
         n_drawn = figures.view(viewed, FLAGS.save_view)
-        cli.note(f'What the network saw is in {FLAGS.save_view}'
-                 + f' (the first {n_drawn} digits)' * (n_drawn == figures.MOST_VIEWS))
+        process.note(
+            f'What the network saw is in {FLAGS.save_view}'
+            + f' (the first {n_drawn} digits)' * (n_drawn == figures.MOST_VIEWS)
+        )
     return 1 if output.n_errors else 0
 
 
@@ -78,7 +95,7 @@ def wanted_pictures(described):
     Raises:
       UsageError: --digits=many, and the model reads no digits.
     """
-    from mnist_graph.picture_stream import Wanted
+    from mnist_graph.pictures.stream import Wanted
 
     if FLAGS.digits == 'many' and not described.reads_digits:
         raise UsageError('--digits=many: this model reads whole pictures, not 28x28 digits; leave it out.')
@@ -87,25 +104,29 @@ def wanted_pictures(described):
 
 def load(found):
     """The model, ready to read."""
-    from mnist_graph import runtime, saved_model
+    from mnist_graph.base import tensorflow
+    from mnist_graph.models import saved_model
+    from mnist_graph.training import cores
 
     for problem in found.problems:
-        cli.note(f'{problem}; using the checkpoint before it.')
-    runtime.import_tensorflow()
-    runtime.share_cores(cli.n_threads())
-    return saved_model.rebuild(found, cli.n_threads(), FLAGS.tta)
+        process.note(f'{problem}; using the checkpoint before it.')
+    tensorflow.import_tensorflow()
+    cores.share_cores(common_flags.n_threads())
+    return saved_model.rebuild(found, common_flags.n_threads(), FLAGS.tta)
 
 
 def read_pictures(model, pictures) -> list:
     """A Reading of each Prepared picture."""
     import numpy as np
 
-    from mnist_graph.readings import reading_of
+    from mnist_graph.models.readings import reading_of
 
     probabilities = model.probabilities(np.concatenate([picture.images for picture in pictures]))
     ends = np.cumsum([len(picture.images) for picture in pictures])
-    return [reading_of(picture.path, part, model.description.class_names)
-            for picture, part in zip(pictures, np.split(probabilities, ends[:-1]))]
+    return [
+        reading_of(picture.path, part, model.description.class_names)
+        for picture, part in zip(pictures, np.split(probabilities, ends[:-1]))
+    ]
 
 
 class Output:
@@ -116,12 +137,13 @@ class Output:
     """
 
     def __init__(self, form: str, n_pictures: int):
-        from mnist_graph.reading_writer import Writer
+        from mnist_graph.cli.output import Writer
 
         self.n_errors = 0
         self._writer, self._bar = Writer(form), None
         if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
             from tqdm import tqdm
+
             self._bar = tqdm(total=n_pictures, unit=' pictures', leave=False)
 
     def __enter__(self) -> 'Output':
@@ -136,13 +158,13 @@ class Output:
 
     def report(self, errors) -> None:
         """A line for each error."""
-        from mnist_graph.reading_writer import printable
+        from mnist_graph.cli.output import printable
 
         self.n_errors += len(errors)
         if self._bar:
             self._bar.clear()
         for error in errors:
-            cli.note(printable(error))
+            process.note(printable(error))
 
     def write(self, readings, n_done: int) -> None:
         """The readings among the next `n_done` pictures."""
@@ -162,7 +184,7 @@ class Output:
 
 def run() -> None:
     """The console command `mnist-graph-predict`."""
-    cli.run(main, define_flags)
+    process.run(main, define_flags)
 
 
 if __name__ == '__main__':

@@ -11,8 +11,8 @@ import sys
 
 from absl import flags
 
-from mnist_graph import cli
-from mnist_graph.errors import UsageError
+from mnist_graph.base.errors import UsageError
+from mnist_graph.cli import common_flags, process
 from mnist_graph.hparams import DEFAULTS
 
 FLAGS = flags.FLAGS
@@ -20,24 +20,30 @@ FLAGS = flags.FLAGS
 
 def define_flags() -> None:
     """Which pictures are shown, and how."""
-    cli.define('dataset', 'data_dir')
+    common_flags.define('dataset', 'data_dir')
     flags.DEFINE_enum('split', 'train', ['train', 'validation', 'test'], 'Which part of the data set.')
     flags.DEFINE_integer('index', 0, 'Number of the first picture, counting from 0.', lower_bound=0)
     flags.DEFINE_integer('n', 1, 'How many pictures to show.', lower_bound=1)
-    flags.DEFINE_integer('n_validation', DEFAULTS['n_validation'],
-                         'Training pictures held out for validation, the first so many.', lower_bound=0)
-    cli.define_path('output', 'Picture file to write, instead of characters in the terminal.')
+    flags.DEFINE_integer(
+        'n_validation',
+        DEFAULTS['n_validation'],
+        'Training pictures held out for validation, the first so many.',
+        lower_bound=0,
+    )
+    common_flags.define_path('output', 'Picture file to write, instead of characters in the terminal.')
 
 
 def main(arguments) -> int:
     """Shows the pictures that the flags name; returns the exit code."""
-    cli.no_arguments(arguments)
-    from mnist_graph import data, grids
+    process.no_arguments(arguments)
+    from mnist_graph import data
+    from mnist_graph.plots import grids
+
     if FLAGS.output:
         grids.check_can_save(FLAGS.output)
     dataset = data.load(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation, show_progress=sys.stderr.isatty())
     if dataset.notice:
-        cli.note(dataset.notice)
+        process.note(dataset.notice)
     split = chosen(getattr(dataset, FLAGS.split))
     names = [dataset.class_names[label] for label in split.labels]
     if FLAGS.output:
@@ -63,7 +69,7 @@ def chosen(split):
     if end > len(split):
         asked = f'--index={FLAGS.index}' + f' --n={FLAGS.n}' * (FLAGS.n > 1)
         raise UsageError(f'{asked}: the {FLAGS.split} set has {len(split)} pictures, counting from 0.')
-    return split[FLAGS.index:end]
+    return split[FLAGS.index : end]
 
 
 def shows_blocks() -> bool:
@@ -77,7 +83,7 @@ def shows_blocks() -> bool:
 
 def run() -> None:
     """The console command `mnist-graph-show`."""
-    cli.run(main, define_flags)
+    process.run(main, define_flags)
 
 
 if __name__ == '__main__':

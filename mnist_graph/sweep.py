@@ -5,7 +5,7 @@
     python -m mnist_graph.sweep --sweep_dir=runs/lr --resume
     python -m mnist_graph.sweep --sweep_dir=runs/lr --report
 
-From Python: `mnist_graph.sweep.run(space, ...)`; see `sweep_run.py`.
+From Python: `mnist_graph.sweep.run(space, ...)`; see `sweeps/runner.py``.
 """
 
 import os
@@ -16,39 +16,48 @@ import time
 from absl import flags
 from tqdm import tqdm
 
-from mnist_graph import cli
-from mnist_graph.errors import UsageError
+from mnist_graph.base.errors import UsageError
+from mnist_graph.cli import common_flags, process
 from mnist_graph.hparams import SPECS, HParams
 
 FLAGS = flags.FLAGS
 
 
 def run(space, **options):
-    """Searches a space; see `sweep_run.run`, which this is."""
-    from mnist_graph import sweep_run
+    """Searches a space; see `runner.run`, which this is."""
+    from mnist_graph.sweeps import runner
 
-    return sweep_run.run(space, **options)
+    return runner.run(space, **options)
 
 
 def define_flags() -> None:
     """The hyperparameters, and how they are to be searched."""
-    from mnist_graph.sweep_plan import PRUNERS, SAMPLERS
+    from mnist_graph.sweeps.plan import PRUNERS, SAMPLERS
 
-    cli.define_hparams()
-    cli.define('dataset', 'data_dir')
+    common_flags.define_hparams()
+    common_flags.define('dataset', 'data_dir')
     flags.DEFINE_multi_string(
-        'search', [], 'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
+        'search',
+        [],
+        'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
         'int:lo:hi[:step]; in lists of numbers write x between them, as in hidden_units=512x256x128,128. Give it once '
-        'for each searched flag.')
-    flags.DEFINE_enum('sampler', 'auto', list(SAMPLERS),
-                      'How points are chosen: auto is grid for lists alone, and tpe with ranges or --n_trials.')
-    flags.DEFINE_integer('n_trials', None, 'Points to try; a grid tries all of its own.', lower_bound=1,
-                         upper_bound=1_000_000)
+        'for each searched flag.',
+    )
+    flags.DEFINE_enum(
+        'sampler',
+        'auto',
+        list(SAMPLERS),
+        'How points are chosen: auto is grid for lists alone, and tpe with ranges or --n_trials.',
+    )
+    flags.DEFINE_integer(
+        'n_trials', None, 'Points to try; a grid tries all of its own.', lower_bound=1, upper_bound=1_000_000
+    )
     flags.DEFINE_enum('pruner', 'none', list(PRUNERS), 'What ends bad trials early, by their validation accuracies.')
     flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)
-    flags.DEFINE_integer('workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0,
-                         upper_bound=1024)
-    cli.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
+    flags.DEFINE_integer(
+        'workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0, upper_bound=1024
+    )
+    common_flags.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
     flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')
     flags.DEFINE_string('study', None, 'Name of the sweep in --storage.')
     flags.DEFINE_boolean('resume', False, 'Go on with the sweep as it was begun; its flags need not be given again.')
@@ -58,24 +67,31 @@ def define_flags() -> None:
 
 def main(arguments) -> int:
     """Runs the sweep that the flags describe; returns the exit code."""
-    cli.no_arguments(arguments)
+    process.no_arguments(arguments)
     wanted = wanted_sweep()
     place = place_from_flags()
-    from mnist_graph import sweep_place, sweep_run
+    from mnist_graph.sweeps import location, runner
 
     if FLAGS.report:
-        with sweep_place.opened(place, create=False, writable=False) as store:
-            show(sweep_run.report(store, place.sweep_dir))
+        with location.opened(place, create=False, writable=False) as store:
+            show(runner.report(store, place.sweep_dir))
         return 0
     begun = time.monotonic()
-    with sweep_place.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
-        found = sweep_run.search(
-            store, wanted, place, workers=FLAGS.workers, timeout=FLAGS.timeout, tensorboard=FLAGS.tensorboard,
-            listener=printer, should_stop=lambda: stop.how(printer))
+    with location.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
+        found = runner.search(
+            store,
+            wanted,
+            place,
+            workers=FLAGS.workers,
+            timeout=FLAGS.timeout,
+            tensorboard=FLAGS.tensorboard,
+            listener=printer,
+            should_stop=lambda: stop.how(printer),
+        )
     show(found)
     left = found.sweep.n_trials - found.n_ended
     if left and (stop or FLAGS.timeout is not None and time.monotonic() - begun > FLAGS.timeout):
-        cli.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
+        process.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
     if stop:
         return 128 + stop.signal
     return 1 if not left and all(row.state == 'failed' for row in found.rows) else 0
@@ -87,26 +103,29 @@ def wanted_sweep():
     Raises:
       UsageError: The flags make no sense, whatever the storage holds.
     """
-    from mnist_graph import search_space, sweep_plan
+    from mnist_graph.sweeps import plan, search_space
 
     space = search_space.parse(FLAGS.search)
     given = [name for name in SPECS if FLAGS[name].present]
-    sweep_plan.check_free(space, given)
+    plan.check_free(space, given)
     if FLAGS.resume and FLAGS.report:
         raise UsageError('--resume goes on with a sweep and --report only shows it; give one of them.')
     if not FLAGS.resume and not FLAGS.report:
-        made = sweep_plan.make(space, cli.hparams_from_flags(), FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
+        made = plan.make(space, common_flags.hparams_from_flags(), FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
         return lambda saved: made
 
     def continued(saved):
         if saved is None:
             raise UsageError('There is no sweep to go on with; start one with --search=FLAG=SPEC.')
-        sweep_plan.check_free({**saved.space, **space}, given)
+        plan.check_free({**saved.space, **space}, given)
         n_trials = FLAGS.n_trials or (saved.n_trials if saved.sampler != 'grid' else None)
-        return sweep_plan.make(
-            space or saved.space, HParams(**{**saved.base.to_dict(), **{name: FLAGS[name].value for name in given}}),
+        return plan.make(
+            space or saved.space,
+            HParams(**{**saved.base.to_dict(), **{name: FLAGS[name].value for name in given}}),
             FLAGS.sampler if FLAGS['sampler'].present else saved.sampler,
-            FLAGS.pruner if FLAGS['pruner'].present else saved.pruner, n_trials)
+            FLAGS.pruner if FLAGS['pruner'].present else saved.pruner,
+            n_trials,
+        )
 
     return continued
 
@@ -124,49 +143,63 @@ def place_from_flags():
         folder = os.path.join('runs', FLAGS.study.replace(os.sep, '_'))
     elif not folder and (FLAGS.resume or FLAGS.report):
         raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
-    from mnist_graph.sweep_place import Place
+    from mnist_graph.sweeps.location import Place
 
-    return Place(folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'), FLAGS.storage or '', FLAGS.study or '',
-                 FLAGS.dataset if FLAGS['dataset'].present else None, FLAGS.data_dir)
+    return Place(
+        folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'),
+        FLAGS.storage or '',
+        FLAGS.study or '',
+        FLAGS.dataset if FLAGS['dataset'].present else None,
+        FLAGS.data_dir,
+    )
 
 
 def resume_command(place) -> str:
     """What to type to go on."""
     if place.storage:
-        return (f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} '
-                f'--sweep_dir={shlex.quote(place.sweep_dir)} --resume')
+        return (
+            f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} '
+            f'--sweep_dir={shlex.quote(place.sweep_dir)} --resume'
+        )
     return f'python -m mnist_graph.sweep --sweep_dir={shlex.quote(place.sweep_dir)} --resume'
 
 
 def show(found) -> None:
     """Prints what a sweep has found."""
-    from mnist_graph import sweep_pictures, sweep_report
+    from mnist_graph.sweeps import plots, summary
 
     where = '' if found.sweep.dataset == 'mnist' else f' ({found.sweep.dataset})'
     if found.n_ended:
-        print(f'\n{sweep_report.table(found.sweep, found.rows)}')
+        print(f'\n{summary.table(found.sweep, found.rows)}')
     if found.importances:
-        print('\nShare of the variance of accuracy that each explains alone: '
-              + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items()))
+        print(
+            '\nShare of the variance of accuracy that each explains alone: '
+            + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items())
+        )
     try:
-        for path in sweep_pictures.write(found):
+        for path in plots.write(found):
             print(f'Picture: {path}')
     except OSError as error:
-        cli.note(f'{found.folder}: pictures cannot be written there ({error.strerror}).')
+        process.note(f'{found.folder}: pictures cannot be written there ({error.strerror}).')
     if found.best is None:
         all_failed = found.n_ended and all(row.state == 'failed' for row in found.rows)
-        print(f'Every trial so far failed; {sweep_report.RESULTS} in {found.folder} says why.' if all_failed
-              else 'No trial is complete yet.')
+        print(
+            f'Every trial so far failed; {summary.RESULTS} in {found.folder} says why.'
+            if all_failed
+            else 'No trial is complete yet.'
+        )
         return
-    print(f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy{where} {found.best.accuracy:.4f} '
-          f'(trial {found.best.trial})')
+    print(
+        f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy{where} {found.best.accuracy:.4f} '
+        f'(trial {found.best.trial})'
+    )
     if found.test:
         print(f'Its accuracy on the test set{where}, read for it alone: {found.test["test_accuracy"]:.4f}')
-    flagfile = os.path.join(found.folder, sweep_report.BEST)
+    flagfile = os.path.join(found.folder, summary.BEST)
     if os.path.exists(flagfile):
         print(f'Train it with\npython -m mnist_graph.main --flagfile={shlex.quote(flagfile)}')
     else:
-        print(f'The flagfile that trains it, {sweep_report.BEST}, is with the machines that searched.')
+        print(f'The flagfile that trains it, {summary.BEST}, is with the machines that searched.')
 
 
 class Printer:
@@ -182,12 +215,17 @@ class Printer:
         self._bar.close()
 
     def on_end_of_trial(self, claimed, state, outcome, reason):
-        from mnist_graph.sweep_report import shown
+        from mnist_graph.sweeps.summary import shown
 
         values = '  '.join(f'{name}={shown(value)}' for name, value in claimed.values.items())
-        result = (f'validation accuracy {outcome["validation_accuracy"]:.4f}'
-                  + (f', pruned after step {outcome["steps"]}' if state == 'pruned' else
-                     f', {outcome["seconds"]:.1f} s')) if state != 'failed' else f'failed: {reason}'
+        result = (
+            (
+                f'validation accuracy {outcome["validation_accuracy"]:.4f}'
+                + (f', pruned after step {outcome["steps"]}' if state == 'pruned' else f', {outcome["seconds"]:.1f} s')
+            )
+            if state != 'failed'
+            else f'failed: {reason}'
+        )
         self._bar.write(f'Trial {claimed.number}\t| {values}\t| {result}', file=sys.stdout)
         sys.stdout.flush()
 
@@ -200,7 +238,7 @@ class Printer:
         self._bar.write(line, file=sys.stderr)
 
 
-class _Stop(cli.StopRequest):
+class _Stop(process.StopRequest):
     """The first Ctrl-C lets running trials finish, the second gives them up, the third breaks off."""
 
     _n_signals = 0
@@ -222,7 +260,7 @@ class _Stop(cli.StopRequest):
 
 def run_command() -> None:
     """The console command `mnist-graph-sweep`."""
-    cli.run(main, define_flags)
+    process.run(main, define_flags)
 
 
 if __name__ == '__main__':

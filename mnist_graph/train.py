@@ -7,43 +7,22 @@ after any step and go on later from a checkpoint, bit for bit.
 
 import math
 import time
-from typing import Any, Callable, NamedTuple, Sequence
+from collections.abc import Callable, Sequence
+from typing import Any, NamedTuple
 
-import numpy as np
-
-from mnist_graph import evaluation
-from mnist_graph.batch_order import BatchOrder
-from mnist_graph.data import Dataset, Split, one_hot, to_input
-from mnist_graph.errors import DivergedError, UsageError
+from mnist_graph.base.errors import DivergedError, UsageError
+from mnist_graph.base.inputs import one_hot, to_input
+from mnist_graph.data import Dataset, Split
 from mnist_graph.hparams import HParams
+from mnist_graph.training import evaluation
+from mnist_graph.training.batches import BatchOrder
+from mnist_graph.training.monitor import Monitor, Progress
 
 # One run of the in-graph loop should be short enough to answer Ctrl-C soon and
 # its pictures few enough to copy into the graph at no cost.
 _SECONDS_PER_RUN = 0.4
 _BYTES_PER_RUN = 16 << 20
 _FIRST_RUN_STEPS = 10
-
-
-class Progress(NamedTuple):
-    """How far a training has come; with the variables, all that resuming needs.
-
-    Attributes:
-      step: Updates done.
-      best_accuracy: Best validation accuracy so far; -1.0 before the first validation.
-      best_step: The step that reached it.
-      validations_since_best: Validations since then.
-    """
-
-    step: int = 0
-    best_accuracy: float = -1.0
-    best_step: int = 0
-    validations_since_best: int = 0
-
-    def after_validation(self, accuracy: float) -> 'Progress':
-        """With one more validation counted; only a strictly better accuracy is a new best."""
-        if accuracy > self.best_accuracy:
-            return self._replace(best_accuracy=accuracy, best_step=self.step, validations_since_best=0)
-        return self._replace(validations_since_best=self.validations_since_best + 1)
 
 
 class Result(NamedTuple):
@@ -67,25 +46,6 @@ class Result(NamedTuple):
     seconds: float
 
 
-class Monitor:
-    """What may watch a training; each method does nothing unless a subclass says otherwise."""
-
-    def on_steps(self, step: int) -> None:
-        """Called several times a second, when `step` updates are done."""
-
-    def on_display(self, step: int, loss: float, accuracy: float, learning_rate: float) -> None:
-        """Every display_step steps: loss and accuracy on the last mini-batch, without dropout."""
-
-    def on_validation(self, progress: Progress, metrics: evaluation.Metrics, is_best: bool) -> None:
-        """Every eval_steps steps and after the last, if there are validation pictures."""
-
-    def on_save(self, progress: Progress) -> None:
-        """Every save_steps steps, after the last, and when stopped."""
-
-    def on_end(self, progress: Progress, validation: Split, logits: np.ndarray) -> None:
-        """After the last step, with the final logits of all validation pictures, if there are any."""
-
-
 def total_steps(hparams: HParams, n_train: int) -> int:
     """Length of the training in steps; the last batch of n_epochs may be a short one.
 
@@ -94,14 +54,26 @@ def total_steps(hparams: HParams, n_train: int) -> int:
     """
     n_steps = math.ceil(hparams.n_epochs * n_train / hparams.batch_size) if hparams.n_epochs else hparams.n_iterations
     if hparams.learning_rate_schedule != 'constant' and hparams.warmup_steps >= n_steps:
-        raise UsageError(f'warmup_steps={hparams.warmup_steps}: the whole training has only {n_steps} steps; '
-                         f'give a smaller --warmup_steps, or train longer.')
+        raise UsageError(
+            f'warmup_steps={hparams.warmup_steps}: the whole training has only {n_steps} steps; '
+            f'give a smaller --warmup_steps, or train longer.'
+        )
     return n_steps
 
 
-def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress = Progress(),
-          monitors: Sequence[Monitor] = (), display_step: int = 100, save_steps: int = 1000,
-          should_stop: Callable[[], Any] = lambda: False, n_threads: int = 1) -> Result:
+def train(
+    network,
+    sess,
+    hparams: HParams,
+    dataset: Dataset,
+    *,
+    start: Progress = Progress(),
+    monitors: Sequence[Monitor] = (),
+    display_step: int = 100,
+    save_steps: int = 1000,
+    should_stop: Callable[[], Any] = lambda: False,
+    n_threads: int = 1,
+) -> Result:
     """Trains the network from `start` to the end of its training.
 
     Args:
@@ -130,10 +102,11 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
         if should_stop():
             loss, accuracy, _ = take_steps.measure_last_batch()
             _tell(monitors, 'on_save', progress)
-            return result._replace(progress=progress, loss=loss, accuracy=accuracy,
-                                   seconds=time.perf_counter() - began)
-        end = min(n_steps, *(_next_multiple(progress.step, interval)
-                             for interval in (display_step, save_steps, hparams.eval_steps)))
+            return result._replace(progress=progress, loss=loss, accuracy=accuracy, seconds=time.perf_counter() - began)
+        end = min(
+            n_steps,
+            *(_next_multiple(progress.step, interval) for interval in (display_step, save_steps, hparams.eval_steps)),
+        )
         progress = progress._replace(step=take_steps(progress.step, end))
         step = progress.step
         _tell(monitors, 'on_steps', step)
@@ -156,9 +129,13 @@ def train(network, sess, hparams: HParams, dataset: Dataset, *, start: Progress 
         logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
     if len(logits):
         _tell(monitors, 'on_end', progress, dataset.validation, logits)
-    return result._replace(progress=progress, validation=evaluation.metrics_of(logits, dataset.validation.labels),
-                           finished=True,
-                           stopped_early=stopped_early and progress.step < n_steps, seconds=seconds)
+    return result._replace(
+        progress=progress,
+        validation=evaluation.metrics_of(logits, dataset.validation.labels),
+        finished=True,
+        stopped_early=stopped_early and progress.step < n_steps,
+        seconds=seconds,
+    )
 
 
 def _tell(monitors: Sequence[Monitor], event: str, *what) -> None:
@@ -179,8 +156,9 @@ class _StepRunner:
         self._order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
         self._last_position = hparams.n_epochs * len(split) if hparams.n_epochs else None
         loop = network.loop
-        self._run = sess.make_callable([loop.steps_done, loop.last_loss, loop.weights_sum],
-                                       [loop.images, loop.labels, network.keep_prob])
+        self._run = sess.make_callable(
+            [loop.steps_done, loop.last_loss, loop.weights_sum], [loop.images, loop.labels, network.keep_prob]
+        )
         self._most_steps = max(1, _BYTES_PER_RUN // (self._images.shape[1] * hparams.batch_size))
         self._steps = min(_FIRST_RUN_STEPS, self._most_steps)
         self._last_rows = None
@@ -196,7 +174,7 @@ class _StepRunner:
             self._diverged(f'The weights became {weights_sum} by step {reached}')
         seconds_per_step = (time.perf_counter() - began) / n_steps
         self._steps = max(1, min(self._most_steps, 2 * self._steps, int(_SECONDS_PER_RUN / seconds_per_step)))
-        self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size:]
+        self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size :]
         return step + n_steps
 
     def _check(self, loss: float, step: int) -> None:
@@ -204,8 +182,10 @@ class _StepRunner:
             self._diverged(f'The loss became {loss} at step {step}')
 
     def _diverged(self, what: str) -> None:
-        raise DivergedError(f'{what}: lower --learning_rate={self._hparams.learning_rate:g}, '
-                            f'or change --activation, --initializer or --optimizer.')
+        raise DivergedError(
+            f'{what}: lower --learning_rate={self._hparams.learning_rate:g}, '
+            f'or change --activation, --initializer or --optimizer.'
+        )
 
     def measure_last_batch(self) -> tuple[float, float, float]:
         """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout.
@@ -221,7 +201,11 @@ class _StepRunner:
         n_classes = network.Y.shape[1]
         loss, accuracy, rate, step = self._sess.run(
             [network.cross_entropy, network.accuracy, network.learning_rate, network.global_step],
-            {network.X: to_input(self._images[self._last_rows]),
-             network.Y: one_hot(self._labels[self._last_rows], n_classes), network.keep_prob: 1.0})
+            {
+                network.X: to_input(self._images[self._last_rows]),
+                network.Y: one_hot(self._labels[self._last_rows], n_classes),
+                network.keep_prob: 1.0,
+            },
+        )
         self._check(loss, step)
         return float(loss), float(accuracy), float(rate)

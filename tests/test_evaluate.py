@@ -7,16 +7,24 @@ import shutil
 
 import numpy as np
 import pytest
-from conftest import write_idx_folder
 from PIL import Image
-from small_model import N_WRONG_LABELS, digits_model, patterns_model
 
-from mnist_graph import report, saved_model
+from helpers.data import write_idx_folder
+from helpers.small_model import N_WRONG_LABELS, digits_model, patterns_model
+from mnist_graph.models import report, saved_model
 
 #          label: 0          0          0          1          1          2
 LABELS = np.array([0, 0, 0, 1, 1, 2])
-PROBABILITIES = np.array([[0.8, 0.1, 0.1, 0.0], [0.6, 0.3, 0.1, 0.0], [0.2, 0.7, 0.1, 0.0],
-                          [0.1, 0.9, 0.0, 0.0], [0.5, 0.4, 0.1, 0.0], [0.1, 0.0, 0.9, 0.0]])
+PROBABILITIES = np.array(
+    [
+        [0.8, 0.1, 0.1, 0.0],
+        [0.6, 0.3, 0.1, 0.0],
+        [0.2, 0.7, 0.1, 0.0],
+        [0.1, 0.9, 0.0, 0.0],
+        [0.5, 0.4, 0.1, 0.0],
+        [0.1, 0.0, 0.9, 0.0],
+    ]
+)
 NAMES = ('0', '1', '2', '3')
 
 
@@ -28,11 +36,15 @@ def png_size(path):
 
 # The numbers.
 
-@pytest.mark.parametrize('n_right, n, low, high', [
-    (8, 10, 0.490162, 0.943318),  # worked examples of the Wilson score interval at 95%
-    (0, 10, 0.0, 0.277533),
-    (10, 10, 0.722467, 1.0),
-])
+
+@pytest.mark.parametrize(
+    'n_right, n, low, high',
+    [
+        (8, 10, 0.490162, 0.943318),  # worked examples of the Wilson score interval at 95%
+        (0, 10, 0.0, 0.277533),
+        (10, 10, 0.722467, 1.0),
+    ],
+)
 def test_wilson_interval(n_right, n, low, high):
     assert report.wilson_interval(n_right, n) == pytest.approx((low, high), abs=1e-6)
 
@@ -40,7 +52,7 @@ def test_wilson_interval(n_right, n, low, high):
 def test_wilson_interval_holds_the_fractions_that_are_not_rejected():
     # Its ends p are where the score test is at its limit: (f - p)^2 = z^2 p (1 - p) / n, f the observed fraction.
     for end in report.wilson_interval(9759, 10000):
-        assert (0.9759 - end) ** 2 == pytest.approx(1.959964 ** 2 * end * (1 - end) / 10000, rel=1e-5)
+        assert (0.9759 - end) ** 2 == pytest.approx(1.959964**2 * end * (1 - end) / 10000, rel=1e-5)
 
 
 def test_report_by_hand():
@@ -85,14 +97,16 @@ def test_tables():
         '0         0.6667  0.6667        3',
         '1         0.5000  0.5000        2',
         'two       1.0000  1.0000        1',
-        '3              -       -        0']
+        '3              -       -        0',
+    ]
     assert report.confusion_table(got).splitlines() == [
         '       Read as',
         'Label    0    1  two    3',
         '0        2    1    .    .',
         '1        1    1    .    .',
         'two      .    .    1    .',
-        '3        .    .    .    .']
+        '3        .    .    .    .',
+    ]
 
 
 def test_first_layer_is_what_predictions_use():
@@ -107,6 +121,7 @@ def test_first_layer_is_what_predictions_use():
 
 # The command.
 
+
 @pytest.fixture
 def evaluate(entry_point):
     """Runs evaluate with the small digits model; returns an Ended."""
@@ -120,8 +135,9 @@ def test_every_test_picture_of_the_data_trained_on_is_measured(evaluate):
     low, high = report.wilson_interval(n_right, 45)
     lines = ended.out.splitlines()
     assert lines[0].endswith('model at step 60')
-    assert lines[1] == (f'Accuracy on test set (digits): {n_right / 45:.4f} '
-                        f'(95% interval {low:.4f} to {high:.4f}, 45 pictures)')
+    assert lines[1] == (
+        f'Accuracy on test set (digits): {n_right / 45:.4f} (95% interval {low:.4f} to {high:.4f}, 45 pictures)'
+    )
     assert 'Class  Precision  Recall  Support' in lines and 'Label   0   1   2' in lines
     confusion = [line.split()[1:] for line in lines[-3:]]
     # The labels of the first pictures, a 0 and a 1, say 1 and 2.
@@ -140,8 +156,13 @@ def test_validation_pictures_are_those_that_no_model_was_trained_on(entry_point)
 
 
 def test_views_and_several_models(entry_point):
-    ended = entry_point('--tta=5', f'--model_dir={digits_model().model}', f'--model_dir={digits_model(seed=1).model}',
-                        '--split=validation', name='evaluate')
+    ended = entry_point(
+        '--tta=5',
+        f'--model_dir={digits_model().model}',
+        f'--model_dir={digits_model(seed=1).model}',
+        '--split=validation',
+        name='evaluate',
+    )
     assert ended.code == 0 and ended.out.splitlines()[0].count('at step 60') == 2
     assert 'Accuracy on validation set (digits): 1.0000' in ended.out
 
@@ -160,8 +181,9 @@ def test_other_data_may_be_smaller_than_what_the_model_held_out(evaluate):
     assert ended.code == 0 and 'Accuracy on test set (blank): 0.3333' in ended.out
     refused = evaluate('--data_dir=blank', '--split=validation')
     assert refused.code == 2 and refused.out == ''
-    assert refused.err.endswith('model was trained with --n_validation=15, but blank has only 9 such pictures; '
-                                'use --split=test.\n')
+    assert refused.err.endswith(
+        'model was trained with --n_validation=15, but blank has only 9 such pictures; use --split=test.\n'
+    )
 
 
 def test_data_that_does_not_fit_is_refused(evaluate):
@@ -190,8 +212,12 @@ def test_pictures_of_the_report(evaluate):
     pytest.importorskip('matplotlib')
     ended = evaluate('--report_dir=new/report')
     assert ended.code == 0 and ended.out.endswith('The pictures are in new/report\n')
-    assert sorted(os.listdir('new/report')) == ['confusion_matrix.png', 'first_layer.png', 'training_curves.png',
-                                                'worst_mistakes.png']
+    assert sorted(os.listdir('new/report')) == [
+        'confusion_matrix.png',
+        'first_layer.png',
+        'training_curves.png',
+        'worst_mistakes.png',
+    ]
     for name in os.listdir('new/report'):
         width, height = png_size(f'new/report/{name}')
         assert width > 500 and height > 200
@@ -200,12 +226,12 @@ def test_pictures_of_the_report(evaluate):
 @pytest.mark.parametrize('n_channels', [1, 2, 3, 4, 5])
 def test_pictures_of_any_number_of_channels_can_be_shown(fresh_folder, n_channels):
     pytest.importorskip('matplotlib')
-    from mnist_graph import drawing
+    from mnist_graph.plots import canvas
 
     picture = np.random.default_rng(1).integers(0, 256, (8, 9, n_channels), np.uint8)
-    with drawing.Drawing('shown.png', 3, 3) as figure:
+    with canvas.Drawing('shown.png', 3, 3) as figure:
         axes = figure.subplots()
-        drawing.show_picture(axes, picture)
+        canvas.show_picture(axes, picture)
     drawn = axes.images[0].get_array()
     np.testing.assert_allclose(drawn, picture if n_channels == 3 else picture.mean(axis=2))
 
@@ -221,15 +247,17 @@ def test_a_perfect_model_without_metrics_has_two_pictures_fewer(entry_point):
 
 def test_without_matplotlib_the_report_is_refused_at_once(evaluate, monkeypatch):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, 'find_spec',
-                        lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest)
+    )
     ended = evaluate('--report_dir=report')
     assert ended.code == 2 and ended.out == '' and 'mnist-graph[plots]' in ended.err and ended.err.count('\n') == 1
 
 
 def test_many_classes_and_odd_names_can_be_drawn(tmp_path):
     pytest.importorskip('matplotlib')
-    from mnist_graph import data, figures
+    from mnist_graph import data
+    from mnist_graph.plots import figures
 
     n = 25
     names = tuple(f'${number}_ë' for number in range(n))
@@ -238,8 +266,9 @@ def test_many_classes_and_odd_names_can_be_drawn(tmp_path):
     result = report.make(probabilities, labels, names)
     figures.confusion_matrix(result, 'test set', str(tmp_path / 'confusion.png'))
     images = np.zeros((5, 20, 30, 3), np.uint8)
-    figures.worst_mistakes(data.Split(images, labels[:5]), probabilities[:5], names, 'test set',
-                           str(tmp_path / 'worst.png'))
+    figures.worst_mistakes(
+        data.Split(images, labels[:5]), probabilities[:5], names, 'test set', str(tmp_path / 'worst.png')
+    )
     figures.first_layer(np.ones((5, 5, 3, 7), np.float32), str(tmp_path / 'first.png'))
     for name in ('confusion', 'worst', 'first'):
         png_size(tmp_path / f'{name}.png')

@@ -4,10 +4,10 @@ import math
 
 import numpy as np
 import pytest
-from by_hand import PAIR, P, Y, plain
 
-from mnist_graph.data import InputSpec
-from mnist_graph.errors import UsageError
+from helpers.by_hand import PAIR, P, Y, plain
+from mnist_graph.base.errors import UsageError
+from mnist_graph.base.inputs import InputSpec
 from mnist_graph.hparams import HParams
 
 MNIST = InputSpec(28, 28, 1, 10)
@@ -23,7 +23,11 @@ def test_the_tutorials_network_has_567434_parameters(tf):
     shapes = {name: variable.shape.as_list() for name, variable in network.weights.items()}
     assert shapes == {'w1': [784, 512], 'w2': [512, 256], 'w3': [256, 128], 'out': [128, 10]}
     assert {name: variable.shape.as_list() for name, variable in network.biases.items()} == {
-        'b1': [512], 'b2': [256], 'b3': [128], 'out': [10]}
+        'b1': [512],
+        'b2': [256],
+        'b3': [128],
+        'out': [10],
+    }
     variables = [*network.weights.values(), *network.biases.values()]
     assert sum(variable.shape.num_elements() for variable in variables) == 567_434
     assert network.X.shape.as_list() == [None, 784] and network.Y.shape.as_list() == [None, 10]
@@ -31,10 +35,17 @@ def test_the_tutorials_network_has_567434_parameters(tf):
     assert network.train_step is network.loop is network.learning_rate is None
 
 
-@pytest.mark.parametrize('hidden, spec, count', [
-    ((), MNIST, 7_850), ((512,), MNIST, 407_050), ((512, 512), MNIST, 669_706), ((128, 128), MNIST, 118_282),
-    ((6, 5), InputSpec(8, 8, 1, 4), 64 * 6 + 6 + 6 * 5 + 5 + 5 * 4 + 4),
-    ((10,), InputSpec(32, 32, 3, 26), 3072 * 10 + 10 + 10 * 26 + 26)])
+@pytest.mark.parametrize(
+    'hidden, spec, count',
+    [
+        ((), MNIST, 7_850),
+        ((512,), MNIST, 407_050),
+        ((512, 512), MNIST, 669_706),
+        ((128, 128), MNIST, 118_282),
+        ((6, 5), InputSpec(8, 8, 1, 4), 64 * 6 + 6 + 6 * 5 + 5 + 5 * 4 + 4),
+        ((10,), InputSpec(32, 32, 3, 26), 3072 * 10 + 10 + 10 * 26 + 26),
+    ],
+)
 def test_any_number_of_layers_of_any_size(tf, hidden, spec, count):
     from mnist_graph import graph
 
@@ -44,10 +55,20 @@ def test_any_number_of_layers_of_any_size(tf, hidden, spec, count):
     assert len(network.weights) == len(network.biases) == len(hidden) + 1
 
 
-@pytest.mark.parametrize('kernel_sizes, count', [
-    # 28x28 leave 24x24, pooled 12x12 and 6x6; without the outer 2 instead of 4 pixels 26x26, 13x13 and 7x7.
-    ((5, 3, 3), (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (6 * 6 * 64 * 256 + 256) + 2570),
-    ((3, 5, 1), (3 * 3 * 1 * 32 + 32) + (5 * 5 * 32 * 64 + 64) + (1 * 1 * 64 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + 2570)])
+@pytest.mark.parametrize(
+    'kernel_sizes, count',
+    [
+        # 28x28 leave 24x24, pooled 12x12 and 6x6; without the outer 2 instead of 4 pixels 26x26, 13x13 and 7x7.
+        (
+            (5, 3, 3),
+            (5 * 5 * 1 * 32 + 32) + (3 * 3 * 32 * 64 + 64) + (3 * 3 * 64 * 64 + 64) + (6 * 6 * 64 * 256 + 256) + 2570,
+        ),
+        (
+            (3, 5, 1),
+            (3 * 3 * 1 * 32 + 32) + (5 * 5 * 32 * 64 + 64) + (1 * 1 * 64 * 64 + 64) + (7 * 7 * 64 * 256 + 256) + 2570,
+        ),
+    ],
+)
 def test_cnn_has_the_parameters_of_its_layers(tf, kernel_sizes, count):
     from mnist_graph import graph
 
@@ -62,8 +83,21 @@ def test_names_a_reader_of_tensorboard_sees(tf):
 
     network = graph.build(plain(hidden_units=(3,)), PAIR)
     names = {operation.name for operation in network.graph.get_operations()}
-    assert {'X', 'Y', 'keep_prob', 'weights/w1', 'weights/out', 'biases/b1', 'biases/out', 'probabilities',
-            'accuracy', 'correct_pred', 'layer_1/Relu', 'layer_1/layer_drop', 'output_layer/BiasAdd'} <= names
+    assert {
+        'X',
+        'Y',
+        'keep_prob',
+        'weights/w1',
+        'weights/out',
+        'biases/b1',
+        'biases/out',
+        'probabilities',
+        'accuracy',
+        'correct_pred',
+        'layer_1/Relu',
+        'layer_1/layer_drop',
+        'output_layer/BiasAdd',
+    } <= names
 
 
 @pytest.mark.parametrize('ingredient', ['augment', 'deskew'])
@@ -107,22 +141,33 @@ def test_same_seed_same_weights_and_another_seed_others(running):
 
 def test_loss_and_prediction_by_hand(running):
     net = running(plain())
-    loss, probabilities, accuracy, logits = net.run([net.network.cross_entropy, net.network.probabilities,
-                                                     net.network.accuracy, net.network.output_layer])
+    loss, probabilities, accuracy, logits = net.run(
+        [net.network.cross_entropy, net.network.probabilities, net.network.accuracy, net.network.output_layer]
+    )
     np.testing.assert_allclose(logits, [[1, 2]])
     np.testing.assert_allclose(probabilities, [P], rtol=1e-6)
     assert loss == pytest.approx(math.log(1 + math.e), rel=1e-6) and accuracy == 0
     three = np.float32([[1, 2], [3, 1], [0, 5]])
-    loss, correct, accuracy = net.run([net.network.cross_entropy, net.network.correct_pred, net.network.accuracy],
-                                      X=three, Y=np.float32([[0, 1], [1, 0], [1, 0]]))
+    loss, correct, accuracy = net.run(
+        [net.network.cross_entropy, net.network.correct_pred, net.network.accuracy],
+        X=three,
+        Y=np.float32([[0, 1], [1, 0], [1, 0]]),
+    )
     assert correct.tolist() == [True, True, False] and accuracy == pytest.approx(2 / 3)
-    assert loss == pytest.approx(np.mean([math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2)),
-                                          math.log(1 + math.exp(5))]), rel=1e-6)
+    assert loss == pytest.approx(
+        np.mean([math.log(1 + math.exp(-1)), math.log(1 + math.exp(-2)), math.log(1 + math.exp(5))]), rel=1e-6
+    )
 
 
-@pytest.mark.parametrize('activation, function', [
-    ('linear', lambda x: x), ('relu', lambda x: np.maximum(x, 0)), ('tanh', np.tanh),
-    ('sigmoid', lambda x: 1 / (1 + np.exp(-x)))])
+@pytest.mark.parametrize(
+    'activation, function',
+    [
+        ('linear', lambda x: x),
+        ('relu', lambda x: np.maximum(x, 0)),
+        ('tanh', np.tanh),
+        ('sigmoid', lambda x: 1 / (1 + np.exp(-x))),
+    ],
+)
 def test_hidden_layer_by_hand(running, activation, function):
     net = running(plain(hidden_units=(2,), activation=activation))
     net.set(net.network.weights['w1'], [[0.5, -1], [-1, 0.25]])

@@ -1,16 +1,16 @@
 """Hyperparameters: defaults, bounds, texts, and the ways in and out of dictionaries and flags."""
 
-import dataclasses
 import json
 import math
 
 import numpy as np
 import pytest
-from hypothesis import given, settings, strategies as st
+from hypothesis import given, settings
 
+from helpers.any_hparams import ANY_HPARAMS
 from mnist_graph import hparams as hparams_module
-from mnist_graph.errors import UsageError
-from mnist_graph.hparams import DEFAULTS, SPECS, HParams, differences, did_you_mean, flag_text, parse
+from mnist_graph.base.errors import UsageError
+from mnist_graph.hparams import DEFAULTS, SPECS, HParams, did_you_mean, differences, flag_text, parse
 
 NUMBERS = [name for name, spec in SPECS.items() if spec.kind in ('int', 'float')]
 
@@ -20,8 +20,17 @@ def test_defaults_are_the_tutorials():
     assert hparams.learning_rate == 1e-4 and hparams.n_iterations == 1000 and hparams.batch_size == 128
     assert hparams.dropout == 0.5 and hparams.hidden_units == (512, 256, 128) and hparams.optimizer == 'adam'
     assert hparams.activation == 'relu' and hparams.n_validation == 5000 and hparams.dropout_layers == 'last'
-    off = ('n_epochs', 'label_smoothing', 'weight_decay', 'input_dropout', 'ema_decay', 'warmup_steps',
-           'early_stopping_patience', 'augment', 'standardize')
+    off = (
+        'n_epochs',
+        'label_smoothing',
+        'weight_decay',
+        'input_dropout',
+        'ema_decay',
+        'warmup_steps',
+        'early_stopping_patience',
+        'augment',
+        'standardize',
+    )
     assert not any(getattr(hparams, name) for name in off)
 
 
@@ -51,32 +60,44 @@ def test_bounds_hold(name):
             HParams(**{name: spec.upper + (0 if spec.open_upper else step)})
 
 
-@pytest.mark.parametrize('values, message', [
-    ({'learning_rate': 0}, 'learning_rate=0: must be a number above 0 and at most 10.'),
-    ({'learning_rate': math.nan}, 'learning_rate=nan: must be a number above 0 and at most 10.'),
-    ({'learning_rate': math.inf}, 'learning_rate=inf: must be a number above 0 and at most 10.'),
-    ({'learning_rate': '1e-4'}, 'learning_rate=1e-4: must be a number above 0 and at most 10.'),
-    ({'learning_rate': True}, 'learning_rate=True: must be a number above 0 and at most 10.'),
-    ({'learning_rate': None}, 'learning_rate=None: must be a number above 0 and at most 10.'),
-    ({'dropout': 1.0}, 'dropout=1.0: must be a number at least 0 and below 1.'),
-    ({'n_iterations': 0}, 'n_iterations=0: must be a whole number at least 1 and at most 100000000.'),
-    ({'n_iterations': 2.0}, 'n_iterations=2.0: must be a whole number at least 1 and at most 100000000.'),
-    ({'n_iterations': True}, 'n_iterations=True: must be a whole number at least 1 and at most 100000000.'),
-    ({'seed': -1}, 'seed=-1: must be a whole number at least 0 and at most 2147483647.'),
-    ({'seed': 2**31}, 'seed=2147483648: must be a whole number at least 0 and at most 2147483647.'),
-    ({'activation': 'swish'}, 'activation=swish: must be one of linear, relu, sigmoid, tanh.'),
-    ({'optimizer': ['adam']}, 'optimizer=adam: must be one of adam, rmsprop, momentum, gradient_descent.'),
-    ({'augment': 1}, 'augment=1: must be true or false.'),
-    ({'augment': 'yes'}, 'augment=yes: must be true or false.'),
-    ({'hidden_units': (5, 0)},
-     'hidden_units=5,0: must be whole numbers separated by commas, each at least 1 and at most 65536.'),
-    ({'hidden_units': 512},
-     'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.'),
-    ({'hidden_units': '512'},
-     'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.'),
-    ({'filters': ()}, 'filters=: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
-    ({'filters': (8, 8)}, 'filters=8,8: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
-])
+@pytest.mark.parametrize(
+    'values, message',
+    [
+        ({'learning_rate': 0}, 'learning_rate=0: must be a number above 0 and at most 10.'),
+        ({'learning_rate': math.nan}, 'learning_rate=nan: must be a number above 0 and at most 10.'),
+        ({'learning_rate': math.inf}, 'learning_rate=inf: must be a number above 0 and at most 10.'),
+        ({'learning_rate': '1e-4'}, 'learning_rate=1e-4: must be a number above 0 and at most 10.'),
+        ({'learning_rate': True}, 'learning_rate=True: must be a number above 0 and at most 10.'),
+        ({'learning_rate': None}, 'learning_rate=None: must be a number above 0 and at most 10.'),
+        ({'dropout': 1.0}, 'dropout=1.0: must be a number at least 0 and below 1.'),
+        ({'n_iterations': 0}, 'n_iterations=0: must be a whole number at least 1 and at most 100000000.'),
+        ({'n_iterations': 2.0}, 'n_iterations=2.0: must be a whole number at least 1 and at most 100000000.'),
+        ({'n_iterations': True}, 'n_iterations=True: must be a whole number at least 1 and at most 100000000.'),
+        ({'seed': -1}, 'seed=-1: must be a whole number at least 0 and at most 2147483647.'),
+        ({'seed': 2**31}, 'seed=2147483648: must be a whole number at least 0 and at most 2147483647.'),
+        ({'activation': 'swish'}, 'activation=swish: must be one of linear, relu, sigmoid, tanh.'),
+        ({'optimizer': ['adam']}, 'optimizer=adam: must be one of adam, rmsprop, momentum, gradient_descent.'),
+        ({'augment': 1}, 'augment=1: must be true or false.'),
+        ({'augment': 'yes'}, 'augment=yes: must be true or false.'),
+        (
+            {'hidden_units': (5, 0)},
+            'hidden_units=5,0: must be whole numbers separated by commas, each at least 1 and at most 65536.',
+        ),
+        (
+            {'hidden_units': 512},
+            'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.',
+        ),
+        (
+            {'hidden_units': '512'},
+            'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.',
+        ),
+        ({'filters': ()}, 'filters=: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
+        (
+            {'filters': (8, 8)},
+            'filters=8,8: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.',
+        ),
+    ],
+)
 def test_bad_values_are_refused_in_one_clear_line(values, message):
     with pytest.raises(UsageError) as caught:
         HParams(**values)
@@ -85,16 +106,22 @@ def test_bad_values_are_refused_in_one_clear_line(values, message):
 
 @pytest.mark.parametrize('name', SPECS)
 def test_absurd_values_are_refused_like_others(name):
-    for value in (10**400, -10**400, 'a\nb', 'x' * 5000, {}, object(), [[]], [None], np.float32('nan'), b'1'):
+    for value in (10**400, -(10**400), 'a\nb', 'x' * 5000, {}, object(), [[]], [None], np.float32('nan'), b'1'):
         with pytest.raises(UsageError) as caught:
             HParams(**{name: value})
         assert '\n' not in str(caught.value) and len(str(caught.value)) < 300
 
 
 def test_numbers_of_other_types_become_pythons_own():
-    hparams = HParams(learning_rate=1, n_iterations=np.int64(5), hidden_units=[np.int32(3), 2], dropout=np.float32(0.25))
+    hparams = HParams(
+        learning_rate=1, n_iterations=np.int64(5), hidden_units=[np.int32(3), 2], dropout=np.float32(0.25)
+    )
     assert hparams == HParams(learning_rate=1.0, n_iterations=5, hidden_units=(3, 2), dropout=0.25)
-    assert [type(getattr(hparams, name)) for name in ('learning_rate', 'n_iterations', 'dropout')] == [float, int, float]
+    assert [type(getattr(hparams, name)) for name in ('learning_rate', 'n_iterations', 'dropout')] == [
+        float,
+        int,
+        float,
+    ]
     json.dumps(hparams.to_dict())
 
 
@@ -102,44 +129,44 @@ def test_no_hidden_layer_at_all_is_allowed():
     assert HParams(hidden_units=()).hidden_units == parse('hidden_units', '') == ()
 
 
-@pytest.mark.parametrize('name, text, value', [
-    ('learning_rate', '3e-4', 3e-4), ('learning_rate', ' 1 ', 1.0), ('n_iterations', '12', 12),
-    ('hidden_units', '512,256', (512, 256)), ('hidden_units', '512, 256 ,', (512, 256)), ('hidden_units', '7', (7,)),
-    ('augment', 'True', True), ('augment', '0', False), ('activation', 'tanh', 'tanh')])
+@pytest.mark.parametrize(
+    'name, text, value',
+    [
+        ('learning_rate', '3e-4', 3e-4),
+        ('learning_rate', ' 1 ', 1.0),
+        ('n_iterations', '12', 12),
+        ('hidden_units', '512,256', (512, 256)),
+        ('hidden_units', '512, 256 ,', (512, 256)),
+        ('hidden_units', '7', (7,)),
+        ('augment', 'True', True),
+        ('augment', '0', False),
+        ('activation', 'tanh', 'tanh'),
+    ],
+)
 def test_parse(name, text, value):
     assert parse(name, text) == value and type(parse(name, text)) is type(value)
 
 
-@pytest.mark.parametrize('name, text', [
-    ('learning_rate', 'fast'), ('learning_rate', 'nan'), ('learning_rate', '-1'), ('learning_rate', ''),
-    ('n_iterations', '1e3'), ('n_iterations', '5.0'), ('n_iterations', '9' * 5000), ('hidden_units', '5;6'),
-    ('hidden_units', '5,-6'), ('augment', 'maybe'), ('activation', 'RELU'), ('activation', '')])
+@pytest.mark.parametrize(
+    'name, text',
+    [
+        ('learning_rate', 'fast'),
+        ('learning_rate', 'nan'),
+        ('learning_rate', '-1'),
+        ('learning_rate', ''),
+        ('n_iterations', '1e3'),
+        ('n_iterations', '5.0'),
+        ('n_iterations', '9' * 5000),
+        ('hidden_units', '5;6'),
+        ('hidden_units', '5,-6'),
+        ('augment', 'maybe'),
+        ('activation', 'RELU'),
+        ('activation', ''),
+    ],
+)
 def test_parse_refuses(name, text):
     with pytest.raises(UsageError, match=f'^{name}='):
         parse(name, text)
-
-
-def _values(name):
-    """A strategy for values of one hyperparameter."""
-    spec = SPECS[name]
-    if spec.kind == 'enum':
-        return st.sampled_from(spec.choices)
-    if spec.kind == 'bool':
-        return st.booleans()
-    if spec.kind == 'ints':
-        return st.lists(st.integers(spec.lower, spec.upper), min_size=spec.length or int(not spec.may_be_empty),
-                        max_size=spec.length or 5).map(tuple)
-    if spec.kind == 'int':
-        return st.integers(spec.lower, spec.upper)
-    return st.floats(spec.lower, spec.upper, exclude_min=spec.open_lower, exclude_max=spec.open_upper)
-
-
-def _without_idle(hparams):
-    """With the default of n_iterations where it has no effect, and so no flag."""
-    return dataclasses.replace(hparams, n_iterations=DEFAULTS['n_iterations']) if hparams.n_epochs else hparams
-
-
-ANY_HPARAMS = st.builds(HParams, **{name: _values(name) for name in SPECS}).map(_without_idle)
 
 
 @settings(max_examples=100, deadline=None)
@@ -158,14 +185,20 @@ def test_round_trips_through_json_and_flag_texts(hparams):
 def test_to_flags_names_only_what_differs():
     assert HParams().to_flags() == []
     assert HParams(learning_rate=3e-4, hidden_units=(9, 8), augment=True, n_epochs=2).to_flags() == [
-        '--learning_rate=0.0003', '--n_epochs=2', '--hidden_units=9,8', '--augment']
+        '--learning_rate=0.0003',
+        '--n_epochs=2',
+        '--hidden_units=9,8',
+        '--augment',
+    ]
     assert HParams(n_iterations=7).to_flags() == ['--n_iterations=7']
     assert HParams(n_iterations=7, n_epochs=2).to_flags() == ['--n_epochs=2']  # n_iterations has no effect
     assert HParams().to_flags(always=('seed', 'activation')) == ['--activation=relu', '--seed=0']
 
 
 def test_from_dict_refuses_unknown_names_and_says_where():
-    with pytest.raises(UsageError, match=r"^here: unknown hyperparameter 'learning_rat'\. Did you mean learning_rate\?$"):
+    with pytest.raises(
+        UsageError, match=r"^here: unknown hyperparameter 'learning_rat'\. Did you mean learning_rate\?$"
+    ):
         HParams.from_dict({'learning_rat': 1}, 'here')
     with pytest.raises(UsageError, match='^here: seed=-1: must be'):
         HParams.from_dict({'seed': -1}, 'here')
@@ -181,7 +214,9 @@ def test_differences():
     assert differences(HParams(), HParams()) == []
     changed = HParams(learning_rate=1e-3, hidden_units=(5,), n_iterations=7)
     assert differences(HParams(), changed, ignore=('n_iterations',)) == [
-        'learning_rate: 0.0001 -> 0.001', 'hidden_units: [512, 256, 128] -> [5]']
+        'learning_rate: 0.0001 -> 0.001',
+        'hidden_units: [512, 256, 128] -> [5]',
+    ]
 
 
 def test_hparams_cannot_be_changed_after_checking():

@@ -6,14 +6,25 @@ import re
 
 import numpy as np
 import pytest
-from conftest import REPOSITORY, run_python, tiny_arrays, write_idx_folder
 from PIL import Image
 
-from mnist_graph import description
-from mnist_graph.run_folder import find_checkpoint, read_metrics
+from helpers.data import tiny_arrays, write_idx_folder
+from helpers.programs import REPOSITORY, run_python
+from mnist_graph.training import description
+from mnist_graph.training.run_folder import find_checkpoint, read_metrics
 
-FLAGS = ('--data_dir=data', '--n_validation=15', '--n_iterations=60', '--hidden_units=6,5', '--batch_size=8',
-         '--learning_rate=0.02', '--display_step=20', '--eval_steps=30', '--save_steps=20', '--num_threads=1')
+FLAGS = (
+    '--data_dir=data',
+    '--n_validation=15',
+    '--n_iterations=60',
+    '--hidden_units=6,5',
+    '--batch_size=8',
+    '--learning_rate=0.02',
+    '--display_step=20',
+    '--eval_steps=30',
+    '--save_steps=20',
+    '--num_threads=1',
+)
 DISPLAY = r'Iteration (\d+)\t\| Loss = (\d+\.\d\d|0\.0\d{3})\t\| Accuracy = ([01]\.\d\d)'
 
 
@@ -28,7 +39,8 @@ def test_whole_job(entry_point):
     assert lines[5:] == ['The model is in model']  # and no prediction, as this network reads no digits
     metrics = read_metrics('model')
     assert lines[1] == 'Iteration 40\t| Loss = {loss:.2f}\t| Accuracy = {accuracy:.2f}'.format(
-        **next(line for line in metrics if line['step'] == 40))
+        **next(line for line in metrics if line['step'] == 40)
+    )
     # What is printed last is what was measured on all validation pictures.
     assert lines[3].endswith(f'{metrics[-1]["validation_accuracy"]:.4f}')
     assert [name for name in os.listdir('model') if 'tfevents' in name]
@@ -39,8 +51,10 @@ def test_whole_job(entry_point):
 def test_again_from_the_same_seed_and_from_another(entry_point):
     write_idx_folder('data')
     flags = [*FLAGS, '--notensorboard']
-    outs = [entry_point(*flags, f'--model_dir=model{number}', f'--seed={seed}').out.splitlines()[:-1]
-            for number, seed in enumerate((3, 3, 4))]
+    outs = [
+        entry_point(*flags, f'--model_dir=model{number}', f'--seed={seed}').out.splitlines()[:-1]
+        for number, seed in enumerate((3, 3, 4))
+    ]
     assert outs[0] == outs[1] != outs[2]
     digests = []
     for number in range(3):
@@ -72,12 +86,23 @@ def test_all_ingredients_survive_a_resume_and_being_loaded(entry_point):
     """Moments, averages and all: half a training and its other half are the whole, and predict has what was tested."""
     import tensorflow as tf
 
-    from mnist_graph import saved_model
     from mnist_graph.data import load
+    from mnist_graph.models import saved_model
 
     write_idx_folder('data')
-    cnn = (*FLAGS, '--model=cnn', '--filters=2,3,2', '--batch_norm', '--standardize', '--augment', '--deskew',
-           '--ema_decay=0.9', '--label_smoothing=0.1', '--dropout_layers=all', '--notensorboard')
+    cnn = (
+        *FLAGS,
+        '--model=cnn',
+        '--filters=2,3,2',
+        '--batch_norm',
+        '--standardize',
+        '--augment',
+        '--deskew',
+        '--ema_decay=0.9',
+        '--label_smoothing=0.1',
+        '--dropout_layers=all',
+        '--notensorboard',
+    )
     whole = entry_point(*cnn, '--model_dir=whole')
     assert whole.code == 0 and entry_point(*cnn, '--n_iterations=20', '--model_dir=halves').code == 0
     halves = entry_point('--resume', '--model_dir=halves', '--n_iterations=60', '--display_step=20', '--save_steps=20')
@@ -94,7 +119,7 @@ def test_all_ingredients_survive_a_resume_and_being_loaded(entry_point):
 
 
 def test_best_checkpoint_is_tested(entry_point, monkeypatch):
-    from mnist_graph import evaluation
+    from mnist_graph.training import evaluation
 
     write_idx_folder('data')
     real, scripted = evaluation.metrics_of, iter([0.99, 0.5])
@@ -107,7 +132,8 @@ def test_best_checkpoint_is_tested(entry_point, monkeypatch):
     ended = entry_point(*FLAGS, '--model_dir=model', '--checkpoint=best', '--dropout=0')
     assert ended.code == 0
     assert find_checkpoint('model', 'best')[0].step == 30
-    from mnist_graph import saved_model
+    from mnist_graph.models import saved_model
+
     with saved_model.load(['model'], 'best') as model:
         test = tiny_arrays()
         got = (model.probabilities(test[2][..., None]).argmax(1) == test[3]).mean()
@@ -115,7 +141,7 @@ def test_best_checkpoint_is_tested(entry_point, monkeypatch):
 
 
 def test_early_stopping_says_so(entry_point, monkeypatch):
-    from mnist_graph import evaluation
+    from mnist_graph.training import evaluation
 
     write_idx_folder('data')
     real = evaluation.metrics_of
@@ -127,20 +153,31 @@ def test_early_stopping_says_so(entry_point, monkeypatch):
 
 def test_flags_without_effect_are_named(entry_point):
     write_idx_folder('data')
-    ended = entry_point(*FLAGS, '--n_iterations=1', '--augment_shift=2.0', '--momentum=0.5', '--filters=1,2,3',
-                        '--dropout=0', '--dropout_layers=all')
+    ended = entry_point(
+        *FLAGS,
+        '--n_iterations=1',
+        '--augment_shift=2.0',
+        '--momentum=0.5',
+        '--filters=1,2,3',
+        '--dropout=0',
+        '--dropout_layers=all',
+    )
     assert ended.code == 0
-    assert ended.err == ('--momentum=0.5 has no effect without --optimizer=momentum.\n'
-                         '--filters=1,2,3 has no effect without --model=cnn.\n'
-                         '--dropout_layers=all has no effect without a --dropout above 0.\n'
-                         '--augment_shift=2.0 has no effect without --augment.\n')
+    assert ended.err == (
+        '--momentum=0.5 has no effect without --optimizer=momentum.\n'
+        '--filters=1,2,3 has no effect without --model=cnn.\n'
+        '--dropout_layers=all has no effect without a --dropout above 0.\n'
+        '--augment_shift=2.0 has no effect without --augment.\n'
+    )
     ended = entry_point(*FLAGS, '--n_iterations=1', '--augment', '--augment_shift=2.0')
     assert ended.code == 0 and ended.err == ''
 
 
 def test_without_validation_pictures(entry_point):
     write_idx_folder('data')
-    ended = entry_point(*(flag for flag in FLAGS if not flag.startswith('--n_iterations')), '--n_validation=0', '--n_epochs=2')
+    ended = entry_point(
+        *(flag for flag in FLAGS if not flag.startswith('--n_iterations')), '--n_validation=0', '--n_epochs=2'
+    )
     assert ended.code == 0 and 'validation' not in ended.out and 'Accuracy on test set' in ended.out
     assert ended.out.startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
 
@@ -174,8 +211,9 @@ def test_own_picture_of_another_size(entry_point):
 
 
 def test_built_in_digits_when_nothing_else_is_to_be_had(entry_point, monkeypatch):
-    from mnist_graph import download, drawn
-    from mnist_graph.errors import DataError
+    from mnist_graph import drawn
+    from mnist_graph.base.errors import DataError
+    from mnist_graph.data import download
 
     def unreachable(folder, show_progress=False):
         raise DataError('nothing could be downloaded (no network).')
@@ -183,8 +221,14 @@ def test_built_in_digits_when_nothing_else_is_to_be_had(entry_point, monkeypatch
     draw = drawn.load_or_draw
     monkeypatch.setattr(download, 'download_mnist', unreachable)
     monkeypatch.setattr(drawn, 'load_or_draw', lambda cache_dir, progress=None: draw(None, 600, 100))
-    ended = entry_point('--n_validation=50', '--n_iterations=120', '--hidden_units=64', '--batch_size=32',
-                        '--learning_rate=3e-3', '--notensorboard')
+    ended = entry_point(
+        '--n_validation=50',
+        '--n_iterations=120',
+        '--hidden_units=64',
+        '--batch_size=32',
+        '--learning_rate=3e-3',
+        '--notensorboard',
+    )
     assert ended.code == 0
     assert ended.err.count('\n') == 1 and 'MNIST could not be had' in ended.err and '(no network)' in ended.err
     result_lines = [line for line in ended.out.splitlines() if line.startswith(('Accuracy', 'Prediction'))]
@@ -210,8 +254,13 @@ def test_as_a_program_its_terminal_is_clean(fresh_folder):
 
 @pytest.mark.skipif(not os.environ.get('MNIST_DATA_DIR'), reason='needs MNIST_DATA_DIR')
 def test_real_digits_are_learnt(entry_point):
-    ended = entry_point(f'--data_dir={os.environ["MNIST_DATA_DIR"]}', '--n_iterations=150', '--learning_rate=1e-3',
-                        f'--image={REPOSITORY}/test_img.png', '--notensorboard')
+    ended = entry_point(
+        f'--data_dir={os.environ["MNIST_DATA_DIR"]}',
+        '--n_iterations=150',
+        '--learning_rate=1e-3',
+        f'--image={REPOSITORY}/test_img.png',
+        '--notensorboard',
+    )
     assert ended.code == 0 and ended.err == ''
     assert float(re.search(r'Accuracy on test set: (0\.\d{4})', ended.out)[1]) > 0.9
     assert 'Prediction for test image: 2 (probability' in ended.out

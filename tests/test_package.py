@@ -4,14 +4,29 @@ import ast
 import re
 
 import pytest
-from conftest import REPOSITORY, run_python
 
-MODULES = {path.stem: path for path in sorted((REPOSITORY / 'mnist_graph').glob('*.py')) if path.stem != '__init__'}
+from helpers.programs import ENTRY_POINTS, REPOSITORY, run_python
+
+PACKAGE = REPOSITORY / 'mnist_graph'
+# {dotted name below mnist_graph: file}; a package's own name stands for its __init__.
+MODULES = {
+    '.'.join(path.relative_to(PACKAGE).with_suffix('').parts).removesuffix('.__init__'): path
+    for path in sorted(PACKAGE.rglob('*.py'))
+    if path != PACKAGE / '__init__.py'
+}
 # Those that parse flags and print; everything else is library.
-ENTRY_POINTS = {name for name, path in MODULES.items() if '\n    cli.run(' in path.read_text()}
-FRONT = ENTRY_POINTS | {'cli', '__main__'}
-WITHOUT_TENSORFLOW = ('errors', 'hparams', 'idx', 'download', 'data_files', 'data', 'images', 'picture_files', 'drawn',
-                      'files', 'description', 'checkpoint', 'run_folder', 'evaluation', 'train', 'runtime')
+FRONT = {*ENTRY_POINTS, '__main__', *(name for name in MODULES if name.split('.')[0] == 'cli')}
+WITHOUT_TENSORFLOW = (
+    'hparams',
+    'data',
+    'drawn',
+    'pictures.extract',
+    'train',
+    'base.tensorflow',
+    'training.checkpoint',
+    'training.run_folder',
+    'training.evaluation',
+)
 
 
 def imported(path, top_level_only=False):
@@ -26,33 +41,34 @@ def imported(path, top_level_only=False):
     return names
 
 
-def test_there_are_entry_points():
-    assert {'main', 'predict', 'evaluate'} <= ENTRY_POINTS and len(MODULES) > 25
+def test_every_command_is_an_entry_point():
+    found = {name for name, path in MODULES.items() if '\n    process.run(' in path.read_text()}
+    assert found == set(ENTRY_POINTS)
+
+
+def test_import_contracts():
+    """pyproject.toml says who may import whom; nobody imports upward."""
+    from importlinter.cli import EXIT_STATUS_SUCCESS, lint_imports
+
+    assert lint_imports(config_filename=str(REPOSITORY / 'pyproject.toml'), no_cache=True) == EXIT_STATUS_SUCCESS
+
+
+def test_rooms_are_small():
+    """At most 16 files at the doorstep and 14 in a package, so that a list of them can be read."""
+    for folder in [PACKAGE, *(path for path in PACKAGE.iterdir() if (path / '__init__.py').exists())]:
+        assert len(list(folder.glob('*.py'))) <= (16 if folder == PACKAGE else 15), folder
 
 
 @pytest.mark.parametrize('name', sorted(set(MODULES) - FRONT))
 def test_the_library_knows_no_flags_and_prints_nothing(name):
     names = imported(MODULES[name])
     assert not any(each.split('.')[0] == 'absl' for each in names)
-    above = {f'mnist_graph.{front}' for front in FRONT}
-    assert not names & above, f'{name} imports upward'
-    calls = {node.func.id for node in ast.walk(ast.parse(MODULES[name].read_text()))
-             if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)}
+    calls = {
+        node.func.id
+        for node in ast.walk(ast.parse(MODULES[name].read_text()))
+        if isinstance(node, ast.Call) and isinstance(node.func, ast.Name)
+    }
     assert 'print' not in calls
-
-
-def test_no_two_modules_import_each_other_when_loaded():
-    needs = {name: {each.split('.')[1] for each in imported(path, top_level_only=True)
-                    if each.startswith('mnist_graph.') and each.split('.')[1] in MODULES}
-             for name, path in MODULES.items()}
-    for name in needs:
-        seen, waiting = set(), list(needs[name])
-        while waiting:
-            each = waiting.pop()
-            if each not in seen:
-                seen.add(each)
-                waiting += needs[each]
-        assert name not in seen, f'{name} needs itself by way of others'
 
 
 @pytest.mark.parametrize('name', sorted(MODULES))
@@ -60,6 +76,7 @@ def test_only_what_is_required_is_imported(name):
     allowed = {'tensorflow', 'numpy', 'PIL', 'absl', 'tqdm', 'mnist_graph'}
     optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard'}
     import sys
+
     for each in imported(MODULES[name], top_level_only=True):
         root = each.split('.')[0]
         assert root in allowed or root in sys.stdlib_module_names or root in optional, f'{name} imports {root}'
@@ -71,7 +88,7 @@ def test_data_pictures_and_training_logic_load_without_tensorflow(fresh_folder):
     assert (ended.code, ended.out, ended.err) == (0, 'False\n', '')
 
 
-GUEST = '''
+GUEST = """
 import logging, os, random, signal, sys, warnings
 import numpy as np
 
@@ -81,8 +98,8 @@ def state():
             logging.root.level, list(logging.root.handlers))
 
 before = state()
-from mnist_graph import runtime
-tf = runtime.import_tensorflow()
+from mnist_graph.base.tensorflow import import_tensorflow
+tf = import_tensorflow()
 import tensorflow as tf2
 middle = state()
 filters = list(warnings.filters)
@@ -98,49 +115,36 @@ assert filters == list(warnings.filters)
 assert tf2.executing_eagerly() and tf.get_default_graph().get_operations() == []
 assert tf.control_flow_v2_enabled() and tf.resource_variables_enabled()
 from mnist_graph import graph
-from mnist_graph.data import InputSpec
+from mnist_graph.base.inputs import InputSpec
 from mnist_graph.hparams import HParams
 network = graph.build(HParams(hidden_units=(3,)), InputSpec(2, 2, 1, 2))
 assert tf2.executing_eagerly() and tf.get_default_graph().get_operations() == []
 assert network.graph.seed is None
 assert float(tf2.constant(2.0) * 3) == 6.0
-'''
+"""
 
 
 def test_importing_and_building_changes_nothing_global(fresh_folder):
-    (fresh_folder / 'guest.py').write_text(GUEST.replace('MODULES', repr(sorted(set(MODULES) - {'show', 'figures'}))))
+    (fresh_folder / 'guest.py').write_text(
+        GUEST.replace('MODULES', repr(sorted(set(MODULES) - {'show', 'plots.figures'})))
+    )
     ended = run_python('guest.py', folder=fresh_folder)
     assert (ended.code, ended.out, ended.err) == (0, '', '')
 
 
-def test_nobody_imports_upward():
-    """README's table of modules is in the order of who may import whom."""
-    text = (REPOSITORY / 'README.md').read_text()
-    rows = [line for line in text[text.index('## How the source is laid out'):].splitlines() if line.startswith('| ')]
-    row_of = {name: number for number, row in enumerate(rows) for name in re.findall(r'`(\w+)`', row)}
-    for path in (REPOSITORY / 'mnist_graph').glob('[!_]*.py'):
-        for node in ast.walk(ast.parse(path.read_text())):
-            imported = []
-            if isinstance(node, ast.ImportFrom) and node.module == 'mnist_graph':
-                imported = [alias.name for alias in node.names]
-            elif isinstance(node, ast.ImportFrom) and (node.module or '').startswith('mnist_graph.'):
-                imported = [node.module.removeprefix('mnist_graph.')]
-            for name in imported:
-                assert row_of.get(name, len(rows)) >= row_of[path.stem], f'{path.stem} imports {name}'
-
-
 def test_the_names_of_the_package_itself():
     import mnist_graph
-    from mnist_graph import data, errors, graph, hparams
+    from mnist_graph import data, graph, hparams
+    from mnist_graph.base import errors
 
     assert mnist_graph.HParams is hparams.HParams and mnist_graph.load is data.load
     assert mnist_graph.build is graph.build and mnist_graph.MnistGraphError is errors.MnistGraphError
     with pytest.raises(AttributeError, match="no attribute 'biuld'"):
-        mnist_graph.biuld
+        _ = mnist_graph.biuld
 
 
 def test_every_error_has_an_exit_code():
-    from mnist_graph import errors
+    from mnist_graph.base import errors
 
     classes = [each for each in vars(errors).values() if isinstance(each, type)]
     assert len(classes) > 4 and all(issubclass(each, errors.MnistGraphError) and each.exit_code > 0 for each in classes)
@@ -151,14 +155,18 @@ def test_commands_in_readme_exist():
     text = (REPOSITORY / 'README.md').read_text()
     assert '<!-- main -->' in text and '<!-- tests -->' in text
     commands = set(re.findall(r'-m mnist_graph\.(\w+)', text))
-    assert 'main' in commands and commands <= ENTRY_POINTS
+    assert 'main' in commands and commands <= set(ENTRY_POINTS)
     for path in re.findall(r'(?:flags|benchmarks|tests)/[\w/]+\.(?:flags|py)', text):
         assert (REPOSITORY / path).exists(), path
     from mnist_graph.hparams import SPECS
-    sources = ''.join(path.read_text() for path in [*(MODULES[name] for name in FRONT),
-                                                    *(REPOSITORY / 'benchmarks').rglob('*.py')])
+
+    sources = ''.join(
+        path.read_text() for path in [*(MODULES[name] for name in FRONT), *(REPOSITORY / 'benchmarks').rglob('*.py')]
+    )
     for flag in set(re.findall(r'(?<![\w-])--([a-z_]+)(?==|\b)', re.sub(r'```.*?```', '', text, flags=re.S))):
-        assert flag in SPECS or re.search(rf'[\'"](--)?{flag}[\'"]', sources) or flag in ('help', 'flagfile', 'logdir'), flag
+        assert (
+            flag in SPECS or re.search(rf'[\'"](--)?{flag}[\'"]', sources) or flag in ('help', 'flagfile', 'logdir')
+        ), flag
 
 
 @pytest.mark.parametrize('name', sorted(ENTRY_POINTS))
@@ -183,7 +191,7 @@ def test_readmes_program_runs(monkeypatch, capsys):
     split = data.Split(random.integers(0, 256, (400, 28, 28, 1), dtype=np.uint8), np.arange(400, dtype=np.int32) % 10)
     few = data.Dataset('few', split, split[:0], split[:50], tuple('0123456789'), '0123456789abcdef')
     monkeypatch.setattr(data, 'load', lambda: few)
-    program, = re.findall(r'```python\n(from mnist_graph .*?)```', (REPOSITORY / 'README.md').read_text(), re.S)
+    (program,) = re.findall(r'```python\n(from mnist_graph .*?)```', (REPOSITORY / 'README.md').read_text(), re.S)
     assert 'range(100)' in program
     exec(program.replace('range(100)', 'range(3)'), {})
     assert 0 <= float(capsys.readouterr().out) <= 1
@@ -192,5 +200,7 @@ def test_readmes_program_runs(monkeypatch, capsys):
 def test_setup_installs_what_is_tested():
     text = (REPOSITORY / 'setup.py').read_text()
     assert 'mnist-graph = mnist_graph.main:run' in text
-    requirements = [line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')]
-    assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 5
+    requirements = [
+        line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')
+    ]
+    assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 7

@@ -11,12 +11,14 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import run_python
 from PIL import Image
-from small_model import digits_model, patterns_model, picture, row_of
 
-from mnist_graph import picture_paths, picture_stream, reading_writer, readings
-from mnist_graph.picture_stream import Wanted
+from helpers.programs import run_python
+from helpers.small_model import digits_model, patterns_model, picture, row_of
+from mnist_graph.cli import output
+from mnist_graph.models import readings
+from mnist_graph.pictures import picture_paths, stream
+from mnist_graph.pictures.stream import Wanted
 
 DIGITS = Wanted(True, 'auto', 28, 28, 1)
 
@@ -38,6 +40,7 @@ def save_digits(*digits, folder='.'):
 
 # What was read.
 
+
 def test_reading_of_one_digit():
     got = readings.reading_of('a.png', np.array([[0.1, 0.2, 0.7]]), 'xyz')
     assert (got.text, got.probability, got.second) == ('z', 0.7, 'y')
@@ -55,7 +58,7 @@ def test_reading_of_several_digits_changes_the_least_sure_one_for_the_second_gue
 def test_reading_with_one_class_has_no_second_guess():
     got = readings.reading_of('a.png', np.array([[1.0]]), ('cat',))
     assert (got.text, got.second, got.second_probability) == ('cat', '', 0.0)
-    assert reading_writer.Writer('text').lines([got]) == 'a.png: cat (probability 1.000)\n'
+    assert output.Writer('text').lines([got]) == 'a.png: cat (probability 1.000)\n'
 
 
 def test_formats():
@@ -63,21 +66,34 @@ def test_formats():
     two = readings.reading_of('b.png', np.array([[0.5, 0.5], [1.0, 0.0]]), ('a', 'b'))
 
     def written(form):
-        writer = reading_writer.Writer(form)
+        writer = output.Writer(form)
         return writer.begin() + writer.lines([one]) + writer.lines([two]) + writer.end()
 
-    assert written('text') == ('odd, "name"\\n.png: b (probability 0.750; second guess a 0.250)\n'
-                               'b.png: aa (probability 0.500; second guess ba 0.500)\n')
+    assert written('text') == (
+        'odd, "name"\\n.png: b (probability 0.750; second guess a 0.250)\n'
+        'b.png: aa (probability 0.500; second guess ba 0.500)\n'
+    )
     assert list(csv.DictReader(io.StringIO(written('csv'))))[0] == {
-        'path': 'odd, "name"\n.png', 'digit': 'b', 'probability': '0.750000', 'second_guess': 'a',
-        'second_probability': '0.250000'}
+        'path': 'odd, "name"\n.png',
+        'digit': 'b',
+        'probability': '0.750000',
+        'second_guess': 'a',
+        'second_probability': '0.250000',
+    }
     first, second = json.loads(written('json'))
-    assert first == {'path': 'odd, "name"\n.png', 'digit': 'b', 'probability': 0.75, 'second_guess': 'a',
-                     'second_probability': 0.25, 'probabilities': [{'a': 0.25, 'b': 0.75}]}
+    assert first == {
+        'path': 'odd, "name"\n.png',
+        'digit': 'b',
+        'probability': 0.75,
+        'second_guess': 'a',
+        'second_probability': 0.25,
+        'probabilities': [{'a': 0.25, 'b': 0.75}],
+    }
     assert second['probabilities'][1] == {'a': 1.0, 'b': 0.0}
 
 
 # From files to the network.
+
 
 def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
     good, other = save_digits(0, 2, folder=tmp_path)
@@ -86,7 +102,7 @@ def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
     paths = [good, str(bad), other, good] * 105
 
     def flat(n_workers):
-        return [picture for chunk in picture_stream.stream(paths, DIGITS, n_workers) for picture in chunk]
+        return [picture for chunk in stream.stream(paths, DIGITS, n_workers) for picture in chunk]
 
     alone, together = flat(1), flat(2)
     assert [picture.path for picture in together] == paths
@@ -98,26 +114,31 @@ def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
 
 
 def test_pictures_come_in_bounded_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(picture_stream, 'CHUNK_SIZE', 4)
-    good, = save_digits(1, folder=tmp_path)
-    assert [len(chunk) for chunk in picture_stream.stream([good] * 10, DIGITS)] == [4, 4, 2]
+    monkeypatch.setattr(stream, 'CHUNK_SIZE', 4)
+    (good,) = save_digits(1, folder=tmp_path)
+    assert [len(chunk) for chunk in stream.stream([good] * 10, DIGITS)] == [4, 4, 2]
 
 
 # The command.
 
+
 def test_reads_pictures_and_folders(predict):
     save_digits(0, 1, 2, folder='several')
-    one, = save_digits(1)
+    (one,) = save_digits(1)
     ended = predict(one, 'several')
     assert ended.code == 0 and ended.err == ''
     lines = ended.out.splitlines()
     assert [line.partition(' (')[0] for line in lines] == [
-        './1.png: 1', 'several/0.png: 0', 'several/1.png: 1', 'several/2.png: 2']
+        './1.png: 1',
+        'several/0.png: 0',
+        'several/1.png: 1',
+        'several/2.png: 2',
+    ]
     assert '; second guess ' in lines[0]
 
 
 def test_a_folder_in_the_home_folder(entry_point, monkeypatch):
-    one, = save_digits(1)
+    (one,) = save_digits(1)
     monkeypatch.setenv('HOME', os.path.dirname(digits_model().model))
     ended = entry_point(one, '--model_dir=~/model', name='predict')
     assert ended.code == 0 and ended.out.startswith('./1.png: 1'), ended.err
@@ -164,7 +185,7 @@ def test_nothing_readable_still_gives_whole_json(predict):
 def test_several_digits_in_a_row(predict):
     row_of(2, 0, 1).save('row.png')
     assert predict('row.png', '--digits=many').out.startswith('row.png: 201 (')
-    found, = json.loads(predict('row.png', '--format=json').out)
+    (found,) = json.loads(predict('row.png', '--format=json').out)
     assert found['digit'] == '201' and len(found['probabilities']) == 3
 
 
@@ -176,13 +197,16 @@ def test_the_newest_run_is_the_default(entry_point):
     assert entry_point('1.png', name='predict').out.startswith('1.png: 1 ')
 
 
-@pytest.mark.parametrize('flags, code, words', [
-    ([], 2, 'No picture to read'),
-    (['1.png', '--tta=10'], 2, 'tta'),
-    (['1.png', '--save_view=view.xyz'], 2, 'view.xyz'),
-    (['1.png', '--save_view=no/folder/view.png'], 2, 'no/folder/view.png'),
-    (['1.png', '--format=xml'], 2, 'format'),
-])
+@pytest.mark.parametrize(
+    'flags, code, words',
+    [
+        ([], 2, 'No picture to read'),
+        (['1.png', '--tta=10'], 2, 'tta'),
+        (['1.png', '--save_view=view.xyz'], 2, 'view.xyz'),
+        (['1.png', '--save_view=no/folder/view.png'], 2, 'no/folder/view.png'),
+        (['1.png', '--format=xml'], 2, 'format'),
+    ],
+)
 def test_mistakes_get_one_line(predict, flags, code, words):
     save_digits(1)
     ended = predict(*flags)
@@ -193,7 +217,7 @@ def test_a_model_of_other_pictures_gets_them_resized(entry_point):
     Image.fromarray(np.random.default_rng(2).integers(0, 256, (20, 30, 3), np.uint8)).save('noise.png')
     model = f'--model_dir={patterns_model().model}'
     ended = entry_point('noise.png', model, '--format=json', name='predict')
-    found, = json.loads(ended.out)
+    (found,) = json.loads(ended.out)
     assert list(found['probabilities'][0]) == ['0', '1', '2', '3']
     ended = entry_point('noise.png', model, '--digits=many', name='predict')
     assert ended.code == 2 and '--digits=many' in ended.err
@@ -227,13 +251,15 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
 
     monkeypatch.setattr(os, 'walk', walk)
     assert picture_paths.find_files([str(tmp_path)])[1] == [
-        f'{tmp_path}: cannot be read (Permission denied); see to its permissions.']
+        f'{tmp_path}: cannot be read (Permission denied); see to its permissions.'
+    ]
 
 
 def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
     find_spec = importlib.util.find_spec
-    monkeypatch.setattr(importlib.util, 'find_spec',
-                        lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest))
+    monkeypatch.setattr(
+        importlib.util, 'find_spec', lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest)
+    )
     save_digits(0)
     ended = predict('0.png', '--save_view=seen.png')
     assert ended.code == 2 and ended.out == '' and not os.path.exists('seen.png')
@@ -241,9 +267,13 @@ def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
 
 
 def test_a_wrong_path_is_answered_without_tensorflow(fresh_folder):
-    ended = run_python('-c', 'import sys\nfrom mnist_graph import predict\ntry:\n  predict.run()\n'
-                       'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)', 'nope.png',
-                       folder=fresh_folder)
+    ended = run_python(
+        '-c',
+        'import sys\nfrom mnist_graph import predict\ntry:\n  predict.run()\n'
+        'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)',
+        'nope.png',
+        folder=fresh_folder,
+    )
     assert ended.out == '1 False\n' and ended.err.startswith('nope.png: ')
 
 
@@ -259,7 +289,7 @@ def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch):
 def test_a_damaged_checkpoint_is_passed_over_with_a_line(entry_point):
     save_digits(0)
     shutil.copytree(digits_model().model, 'model')
-    newest, = pathlib.Path('model/checkpoints').glob('model.ckpt-60.data*')
+    (newest,) = pathlib.Path('model/checkpoints').glob('model.ckpt-60.data*')
     newest.write_bytes(b'x' + newest.read_bytes()[1:])
     ended = entry_point('0.png', '--model_dir=model', name='predict')
     assert ended.code == 0 and ended.out.startswith('0.png: 0 ')

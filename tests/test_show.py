@@ -5,11 +5,12 @@ import sys
 
 import numpy as np
 import pytest
-from conftest import run_python, write_idx_folder
 from PIL import Image
 
-from mnist_graph import grids
-from mnist_graph.errors import UsageError
+from helpers.data import write_idx_folder
+from helpers.programs import run_python
+from mnist_graph.base.errors import UsageError
+from mnist_graph.plots import grids
 
 # Two bright columns of four, by four rows.
 HALF = np.zeros((4, 4, 1), np.uint8)
@@ -24,6 +25,7 @@ def bars(n, side=28):
 
 
 # Characters.
+
 
 def test_shades():
     ramp = np.array([[[0], [64], [128], [191], [255]]] * 2, np.uint8)
@@ -71,6 +73,7 @@ def test_a_narrow_terminal_is_never_overrun():
 
 # Picture files.
 
+
 def test_grid_holds_each_picture_enlarged_under_its_title():
     grid = grids.as_picture(bars(4), ['0', '1', '2', '3'])
     pixels = np.asarray(grid)
@@ -78,11 +81,11 @@ def test_grid_holds_each_picture_enlarged_under_its_title():
     assert grid.size == (gap + 2 * (tile + gap), gap + 2 * (tile + title + gap))
     # The fourth picture is lower right; its column 3 is bright, three pixels wide, and the rest is dark.
     left, top = gap + tile + gap, gap + tile + title + gap + title
-    part = pixels[top:top + tile, left:left + tile]
+    part = pixels[top : top + tile, left : left + tile]
     assert (part[:, 9:12] == 255).all() and part.sum() == 255 * 3 * 3 * tile
     # Each title leaves ink above its picture.
     for left in (gap, gap + tile + gap):
-        assert (pixels[gap:gap + title - 2, left:left + tile] < 100).any()
+        assert (pixels[gap : gap + title - 2, left : left + tile] < 100).any()
 
 
 def test_one_picture_fills_its_file():
@@ -104,6 +107,7 @@ def test_a_huge_grid_is_refused_before_it_is_made():
 
 # The command.
 
+
 @pytest.fixture
 def show(entry_point):
     """Runs show on a tiny data set of 60 and 25 pictures; returns an Ended."""
@@ -112,7 +116,8 @@ def show(entry_point):
 
 
 def test_shows_one_picture_with_its_label(show):
-    from conftest import tiny_arrays
+    from helpers.data import tiny_arrays
+
     train_images, train_labels, _, _ = tiny_arrays()
     ended = show('--split=train', '--index=2')
     lines = ended.out.splitlines()
@@ -128,14 +133,17 @@ def test_writes_a_labelled_grid(show):
         assert image.format == 'PNG' and image.size == (10 + 5 * 90, 10 + 5 * 118)
 
 
-@pytest.mark.parametrize('flags, code, words', [
-    (['--index=45'], 2, '45 pictures'),
-    (['--split=test', '--index=20', '--n=6'], 2, '25 pictures'),
-    (['--output=grid.txt'], 2, 'grid.txt'),
-    (['--output=no/folder/grid.png'], 2, 'no/folder/grid.png'),
-    (['--n=0'], 2, 'n'),
-    (['picture.png'], 2, 'picture.png'),
-])
+@pytest.mark.parametrize(
+    'flags, code, words',
+    [
+        (['--index=45'], 2, '45 pictures'),
+        (['--split=test', '--index=20', '--n=6'], 2, '25 pictures'),
+        (['--output=grid.txt'], 2, 'grid.txt'),
+        (['--output=no/folder/grid.png'], 2, 'no/folder/grid.png'),
+        (['--n=0'], 2, 'n'),
+        (['picture.png'], 2, 'picture.png'),
+    ],
+)
 def test_mistakes_get_one_line(show, flags, code, words):
     ended = show(*flags)
     assert ended.code == code and words in ended.err and ended.err.count('\n') == 1 and ended.out == ''
@@ -151,7 +159,13 @@ def test_plain_terminals_get_plain_characters(monkeypatch):
 
 def test_needs_no_tensorflow(fresh_folder):
     write_idx_folder('tiny')
-    ended = run_python('-c', 'import sys\nfrom mnist_graph import show\ntry:\n  show.run()\n'
-                       'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)',
-                       '--data_dir=tiny', '--n_validation=15', '--n=2', folder=fresh_folder)
+    ended = run_python(
+        '-c',
+        'import sys\nfrom mnist_graph import show\ntry:\n  show.run()\n'
+        'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)',
+        '--data_dir=tiny',
+        '--n_validation=15',
+        '--n=2',
+        folder=fresh_folder,
+    )
     assert ended.out.endswith('0 False\n'), ended

@@ -10,10 +10,11 @@ import sys
 import time
 
 import pytest
-from conftest import REPOSITORY, environment, run_python, write_idx_folder
 
-from mnist_graph.checkpoint import find
-from mnist_graph.folder_lock import FolderLock
+from helpers.data import write_idx_folder
+from helpers.programs import REPOSITORY, environment, run_python
+from mnist_graph.base.lock import FolderLock
+from mnist_graph.training.checkpoint import find
 
 TINY = ['--n_iterations=40', '--hidden_units=16', '--batch_size=20', '--n_validation=20', '--eval_steps=20']
 
@@ -31,38 +32,52 @@ def data_dir(fresh_folder):
     return write_idx_folder(fresh_folder / 'data', n_train=100)
 
 
-@pytest.mark.parametrize('flags, message', [
-    (['--serch=dropout=0,0.1'], r'Unknown flag --serch\. Did you mean --search\?'),
-    (['--search=learning_rat=1e-3,1e-4'], r'Unknown flag --learning_rat to search\. Did you mean --learning_rate\?'),
-    (['--search=learning_rate=0.1,20'], r'learning_rate=20\.0: must be a number above 0 and at most 10'),
-    (['--search=dropout=0,0.1', '--batch_size=0'], r'batch_size'),
-    (['--search=dropout=0,0.1', '--dropout=0.5'], r'--dropout is both fixed and searched'),
-    (['--search=dropout=0:0.5', '--sampler=grid'], r'a grid cannot be made over a range'),
-    (['--search=dropout=0:0.5'], r'--sampler=tpe needs --n_trials'),
-    (['--search=dropout=0:0.5', '--n_trials=0'], r'n_trials'),
-    (['--search=dropout=0,0.1', '--pruner=some'], r'pruner'),
-    ([], r'There is nothing to search'),
-    (['--search=dropout=0,0.1', 'runs'], r"Unexpected argument 'runs'"),
-    (['--search=dropout=0,0.1', '--n_validation=0'], r'ranked by their accuracy on validation images'),
-    (['--resume'], r'--resume needs --sweep_dir'),
-    (['--report'], r'--report needs --sweep_dir'),
-    (['--report', '--resume', '--sweep_dir=x'], r'give one of them'),
-    (['--resume', '--sweep_dir=nowhere'], r'nowhere: there is no such folder'),
-    (['--report', '--sweep_dir=nowhere'], r'nowhere: holds no sweep yet'),
-    (['--storage=postgresql://h/d', '--search=dropout=0,0.1'], r'--storage and --study belong together'),
-    (['--study=a', '--search=dropout=0,0.1'], r'--storage and --study belong together'),
-    (['--storage=sqlite:///a.db', '--study=a', '--search=dropout=0,0.1'], r'must be postgresql://'),
-    (['--flagfile=nowhere.flags'], r'nowhere\.flags'),
-])
+@pytest.mark.parametrize(
+    'flags, message',
+    [
+        (['--serch=dropout=0,0.1'], r'Unknown flag --serch\. Did you mean --search\?'),
+        (
+            ['--search=learning_rat=1e-3,1e-4'],
+            r'Unknown flag --learning_rat to search\. Did you mean --learning_rate\?',
+        ),
+        (['--search=learning_rate=0.1,20'], r'learning_rate=20\.0: must be a number above 0 and at most 10'),
+        (['--search=dropout=0,0.1', '--batch_size=0'], r'batch_size'),
+        (['--search=dropout=0,0.1', '--dropout=0.5'], r'--dropout is both fixed and searched'),
+        (['--search=dropout=0:0.5', '--sampler=grid'], r'a grid cannot be made over a range'),
+        (['--search=dropout=0:0.5'], r'--sampler=tpe needs --n_trials'),
+        (['--search=dropout=0:0.5', '--n_trials=0'], r'n_trials'),
+        (['--search=dropout=0,0.1', '--pruner=some'], r'pruner'),
+        ([], r'There is nothing to search'),
+        (['--search=dropout=0,0.1', 'runs'], r"Unexpected argument 'runs'"),
+        (['--search=dropout=0,0.1', '--n_validation=0'], r'ranked by their accuracy on validation images'),
+        (['--resume'], r'--resume needs --sweep_dir'),
+        (['--report'], r'--report needs --sweep_dir'),
+        (['--report', '--resume', '--sweep_dir=x'], r'give one of them'),
+        (['--resume', '--sweep_dir=nowhere'], r'nowhere: there is no such folder'),
+        (['--report', '--sweep_dir=nowhere'], r'nowhere: holds no sweep yet'),
+        (['--storage=postgresql://h/d', '--search=dropout=0,0.1'], r'--storage and --study belong together'),
+        (['--study=a', '--search=dropout=0,0.1'], r'--storage and --study belong together'),
+        (['--storage=sqlite:///a.db', '--study=a', '--search=dropout=0,0.1'], r'must be postgresql://'),
+        (['--flagfile=nowhere.flags'], r'nowhere\.flags'),
+    ],
+)
 def test_bad_input_is_one_line_and_exit_code_2(sweep, flags, message):
     ended = sweep(*flags)
     assert ended.code == 2
     assert re.fullmatch(rf'mnist_graph: .*{message}.*\n', ended.err), ended.err
 
 
-@pytest.mark.parametrize('address', [
-    'postgresql://me:s3cret@127.0.0.1:1/db', 'postgresql://me:s3@cret@127.0.0.1:1/db', 'postgresql://me:s3/cret@h/db',
-    'postgresql://me:%zzs3cret@h/db', 'postgresql://me:{s3cret}@127.0.0.1:1/db', 'postgres://me:s3cret@127.0.0.1:x/db'])
+@pytest.mark.parametrize(
+    'address',
+    [
+        'postgresql://me:s3cret@127.0.0.1:1/db',
+        'postgresql://me:s3@cret@127.0.0.1:1/db',
+        'postgresql://me:s3/cret@h/db',
+        'postgresql://me:%zzs3cret@h/db',
+        'postgresql://me:{s3cret}@127.0.0.1:1/db',
+        'postgres://me:s3cret@127.0.0.1:x/db',
+    ],
+)
 def test_an_unreachable_database_is_one_line_without_the_password(sweep, address):
     pytest.importorskip('psycopg')
     ended = sweep(f'--storage={address}', '--study=a', '--search=dropout=0,0.1')
@@ -75,12 +90,18 @@ def test_a_folder_in_use(sweep, fresh_folder):
     ended = sweep('--search=dropout=0,0.1', '--sweep_dir=here')
     lock.release()
     assert (ended.code, ended.err) == (
-        2, f'mnist_graph: here: is in use by process {os.getpid()}; wait for it or give another folder.\n')
+        2,
+        f'mnist_graph: here: is in use by process {os.getpid()}; wait for it or give another folder.\n',
+    )
 
 
 def test_importing_the_module_defines_no_flag_and_imports_no_tensorflow(fresh_folder):
-    ended = run_python('-c', 'import sys, mnist_graph.sweep, mnist_graph.sweep_run; from absl import flags; '
-                       'print("tensorflow" in sys.modules, "learning_rate" in flags.FLAGS)', folder=fresh_folder)
+    ended = run_python(
+        '-c',
+        'import sys, mnist_graph.sweep, mnist_graph.sweeps.runner; from absl import flags; '
+        'print("tensorflow" in sys.modules, "learning_rate" in flags.FLAGS)',
+        folder=fresh_folder,
+    )
     assert ended.out == 'False False\n'
 
 
@@ -91,8 +112,10 @@ def results(folder):
 
 
 def without_times(lines):
-    return {point: {name: value for name, value in line.items() if name not in ('trial', 'seconds')}
-            for point, line in lines.items()}
+    return {
+        point: {name: value for name, value in line.items() if name not in ('trial', 'seconds')}
+        for point, line in lines.items()
+    }
 
 
 def weights_sha256(model_dir, tf):
@@ -108,8 +131,15 @@ def weights_sha256(model_dir, tf):
 
 def test_sweep_without_a_trained_trial_is_a_failure(sweep, data_dir):
     """10 is too high a learning rate without a bound on the units."""
-    flags = ['--search=learning_rate=9,10', '--optimizer=gradient_descent', '--activation=linear', '--workers=1',
-             *TINY, f'--data_dir={data_dir}', '--sweep_dir=lr']
+    flags = [
+        '--search=learning_rate=9,10',
+        '--optimizer=gradient_descent',
+        '--activation=linear',
+        '--workers=1',
+        *TINY,
+        f'--data_dir={data_dir}',
+        '--sweep_dir=lr',
+    ]
     ended = sweep(*flags)
     assert ended.code == 1
     assert ended.out.endswith('Every trial so far failed; results.csv in lr says why.\n')
@@ -117,21 +147,30 @@ def test_sweep_without_a_trained_trial_is_a_failure(sweep, data_dir):
 
 def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir, fresh_folder, tf):
     """One worker: two points, one that diverges; its report; main with best.flags; more of the same."""
-    flags = ['--search=learning_rate=0.01,10', '--optimizer=gradient_descent', '--activation=linear', '--workers=1',
-             *TINY, f'--data_dir={data_dir}', '--sweep_dir=lr']
+    flags = [
+        '--search=learning_rate=0.01,10',
+        '--optimizer=gradient_descent',
+        '--activation=linear',
+        '--workers=1',
+        *TINY,
+        f'--data_dir={data_dir}',
+        '--sweep_dir=lr',
+    ]
     ended = sweep(*flags)
     assert ended.code == 0, ended.err
     folder = fresh_folder / 'lr'
     lines = results(folder)
     assert lines['0']['state'] == 'complete' and lines['0']['rank'] == '1'
     assert lines['1']['state'] == 'failed' and 'The loss became' in lines['1']['reason']
-    assert 'failed: The loss became' in ended.out and re.search(r'test set \(data\), read for it alone: [01]\.\d{4}', ended.out)
+    assert 'failed: The loss became' in ended.out and re.search(
+        r'test set \(data\), read for it alone: [01]\.\d{4}', ended.out
+    )
     assert ended.out.endswith('python -m mnist_graph.main --flagfile=lr/best.flags\n')
     assert len(list((folder / 'tensorboard').glob('trial-*/events.*'))) == 2
     # It is reported again without a worker; so it is when the same command finds nothing left to do.
     n_logs = len(list((folder / 'logs').iterdir()))
     report = sweep('--sweep_dir=lr', '--report')
-    assert report.code == 0 and report.out == ended.out[ended.out.index('\n\n') + 1:]
+    assert report.code == 0 and report.out == ended.out[ended.out.index('\n\n') + 1 :]
     assert sweep(*flags).out == report.out and len(list((folder / 'logs').iterdir())) == n_logs
     # Looking changes nothing.
     journal = (folder / 'journal.log').read_bytes()
@@ -170,8 +209,13 @@ def wait_for(condition, process, seconds=120):
 
 
 def start(*flags, folder):
-    return subprocess.Popen([sys.executable, '-m', 'mnist_graph.sweep', *map(str, flags)], cwd=folder,
-                            env=environment(folder), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
+    return subprocess.Popen(
+        [sys.executable, '-m', 'mnist_graph.sweep', *map(str, flags)],
+        cwd=folder,
+        env=environment(folder),
+        stdout=subprocess.DEVNULL,
+        stderr=subprocess.DEVNULL,
+    )
 
 
 def n_complete(folder):
@@ -183,16 +227,25 @@ def n_complete(folder):
 
 def ids_of_complete_trials(folder):
     """Points that have a complete trial, with repetition."""
-    from mnist_graph.sweep_journal import JournalStore
+    from mnist_graph.sweeps.journal import JournalStore
 
-    return sorted(trial.user_attrs['point'] for trial in JournalStore(str(folder), False, False).trials()
-                  if trial.state.name == 'COMPLETE')
+    return sorted(
+        trial.user_attrs['point']
+        for trial in JournalStore(str(folder), False, False).trials()
+        if trial.state.name == 'COMPLETE'
+    )
 
 
 def test_a_killed_coordinator(data_dir, fresh_folder):
     """Killed after the first of three trials; its worker ends too; --resume does the rest."""
-    process = start('--search=dropout=0,0.3,0.6', '--workers=1', *TINY, f'--data_dir={data_dir}', '--sweep_dir=s',
-                    folder=fresh_folder)
+    process = start(
+        '--search=dropout=0,0.3,0.6',
+        '--workers=1',
+        *TINY,
+        f'--data_dir={data_dir}',
+        '--sweep_dir=s',
+        folder=fresh_folder,
+    )
     wait_for(lambda: n_complete(fresh_folder / 's') >= 1, process)
     workers = children_of(process)
     process.kill()
@@ -200,15 +253,23 @@ def test_a_killed_coordinator(data_dir, fresh_folder):
     resumed = run_python('-m', 'mnist_graph.sweep', '--sweep_dir=s', '--resume', '--workers=1', folder=fresh_folder)
     assert resumed.code == 0, resumed.err
     assert ids_of_complete_trials(fresh_folder / 's') == [0, 1, 2]
-    assert workers and not any(os.path.exists(f'/proc/{worker}/fd') and os.path.exists(f'/proc/{worker}/exe')
-                               for worker in workers)
+    assert workers and not any(
+        os.path.exists(f'/proc/{worker}/fd') and os.path.exists(f'/proc/{worker}/exe') for worker in workers
+    )
 
 
 @pytest.mark.slow
 def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
     """A grid of 12 on 2 workers: one killed, then the coordinator, then resumed; against one left in peace."""
-    flags = ['--search=learning_rate=0.001,0.003,0.01,0.03', '--search=dropout=0,0.3,0.6', '--workers=2', *TINY,
-             '--n_iterations=2000', '--eval_steps=100', f'--data_dir={data_dir}']
+    flags = [
+        '--search=learning_rate=0.001,0.003,0.01,0.03',
+        '--search=dropout=0,0.3,0.6',
+        '--workers=2',
+        *TINY,
+        '--n_iterations=2000',
+        '--eval_steps=100',
+        f'--data_dir={data_dir}',
+    ]
     process = start(*flags, '--sweep_dir=disturbed', folder=fresh_folder)
     wait_for(lambda: n_complete(fresh_folder / 'disturbed') >= 2, process)
     os.kill(children_of(process)[0], signal.SIGKILL)
@@ -216,8 +277,9 @@ def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
     process.kill()
     process.wait()
     assert n_complete(fresh_folder / 'disturbed') < 12
-    resumed = run_python('-m', 'mnist_graph.sweep', '--sweep_dir=disturbed', '--resume', '--workers=2',
-                         folder=fresh_folder, timeout=600)
+    resumed = run_python(
+        '-m', 'mnist_graph.sweep', '--sweep_dir=disturbed', '--resume', '--workers=2', folder=fresh_folder, timeout=600
+    )
     assert resumed.code == 0, resumed.err
     peaceful = run_python('-m', 'mnist_graph.sweep', *flags, '--sweep_dir=peaceful', folder=fresh_folder, timeout=600)
     assert peaceful.code == 0, peaceful.err
@@ -229,23 +291,46 @@ def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
 @pytest.mark.slow
 def test_control_c_finishes_what_runs_and_says_how_to_go_on(data_dir, fresh_folder):
     process = subprocess.Popen(
-        [sys.executable, '-m', 'mnist_graph.sweep', '--search=dropout=0,0.3,0.6,0.9', '--workers=1', *TINY,
-         f'--data_dir={data_dir}', '--sweep_dir=s'], cwd=fresh_folder, env=environment(fresh_folder), text=True,
-        stdout=subprocess.PIPE, stderr=subprocess.PIPE)
+        [
+            sys.executable,
+            '-m',
+            'mnist_graph.sweep',
+            '--search=dropout=0,0.3,0.6,0.9',
+            '--workers=1',
+            *TINY,
+            f'--data_dir={data_dir}',
+            '--sweep_dir=s',
+        ],
+        cwd=fresh_folder,
+        env=environment(fresh_folder),
+        text=True,
+        stdout=subprocess.PIPE,
+        stderr=subprocess.PIPE,
+    )
     wait_for(lambda: n_complete(fresh_folder / 's') >= 1, process)
     process.send_signal(signal.SIGINT)
     _, err = process.communicate(timeout=60)
     assert process.returncode == 130
     left = 4 - len(ids_of_complete_trials(fresh_folder / 's'))
-    assert err.endswith(f'Stopped with {left} of 4 points left; go on with\n'
-                        f'python -m mnist_graph.sweep --sweep_dir=s --resume\n')
+    assert err.endswith(
+        f'Stopped with {left} of 4 points left; go on with\npython -m mnist_graph.sweep --sweep_dir=s --resume\n'
+    )
 
 
 @pytest.mark.slow
 def test_memory_stays_flat(data_dir, fresh_folder):
     """200 trials on one worker: after the first 50 it grows by less than 10 MB."""
-    process = start('--search=dropout=0:0.9', '--sampler=random', '--n_trials=200', '--workers=1', *TINY,
-                    f'--data_dir={data_dir}', '--sweep_dir=s', '--notensorboard', folder=fresh_folder)
+    process = start(
+        '--search=dropout=0:0.9',
+        '--sampler=random',
+        '--n_trials=200',
+        '--workers=1',
+        *TINY,
+        f'--data_dir={data_dir}',
+        '--sweep_dir=s',
+        '--notensorboard',
+        folder=fresh_folder,
+    )
 
     def megabytes():
         with open(f'/proc/{children_of(process)[0]}/status') as file:
@@ -262,19 +347,20 @@ def test_memory_stays_flat(data_dir, fresh_folder):
 
 def test_from_python(data_dir, fresh_folder):
     from mnist_graph import sweep
-    from mnist_graph.errors import UsageError
+    from mnist_graph.base.errors import UsageError
 
     with pytest.raises(UsageError, match='both fixed and searched'):
         sweep.run({'dropout': [0.0, 0.5]}, sweep_dir='s', dropout=0.1)
     with pytest.raises(UsageError, match='unknown hyperparameter'):
         sweep.run({'dropout': [0.0, 0.5]}, sweep_dir='s', drop=0.1)
-    found = sweep.run({'dropout': [0.0, 0.5]}, sweep_dir='s', workers=1, timeout=1e-9, n_validation=20,
-                      data_dir=str(data_dir))
+    found = sweep.run(
+        {'dropout': [0.0, 0.5]}, sweep_dir='s', workers=1, timeout=1e-9, n_validation=20, data_dir=str(data_dir)
+    )
     assert (found.best, found.n_ended, found.sweep.n_trials) == (None, 0, 2)
 
 
 def test_the_flagfiles_are_sweeps():
-    from mnist_graph import search_space, sweep_plan
+    from mnist_graph.sweeps import plan, search_space
 
     files = sorted((REPOSITORY / 'flags').glob('sweep_*.flags'))
     assert len(files) >= 2
@@ -282,4 +368,4 @@ def test_the_flagfiles_are_sweeps():
         lines = [line for line in path.read_text().splitlines() if line.startswith('--')]
         space = search_space.parse([line.removeprefix('--search=') for line in lines if line.startswith('--search=')])
         n_trials = next((int(line.partition('=')[2]) for line in lines if line.startswith('--n_trials=')), None)
-        assert sweep_plan.make(space, sweep_plan.HParams(), n_trials=n_trials).n_trials > 1
+        assert plan.make(space, plan.HParams(), n_trials=n_trials).n_trials > 1

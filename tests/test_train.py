@@ -5,13 +5,15 @@ from types import SimpleNamespace
 
 import numpy as np
 import pytest
-from small_training import Recorder
 
-from mnist_graph import evaluation, train as train_module
+from helpers.small_training import Recorder
+from mnist_graph import train as train_module
+from mnist_graph.base.errors import DivergedError
 from mnist_graph.data import Split
-from mnist_graph.errors import DivergedError
 from mnist_graph.hparams import HParams
-from mnist_graph.train import Progress, total_steps, train
+from mnist_graph.train import total_steps, train
+from mnist_graph.training import evaluation
+from mnist_graph.training.monitor import Progress
 
 
 class FakePlaceholder:
@@ -47,10 +49,19 @@ class FakeSession:
 @pytest.fixture
 def faked(monkeypatch):
     """Function of hyperparameters and options of `train`; returns (session, recorder, function that trains)."""
+
     def prepare(hparams, n_train=45, n_validation=4, accuracies=(), sess=None, **options):
         loop = SimpleNamespace(images=None, labels=None, steps_done=None, last_loss=None, weights_sum=None)
-        network = SimpleNamespace(loop=loop, keep_prob='keep_prob', X='X', Y=FakePlaceholder(), cross_entropy=None,
-                                  accuracy=None, learning_rate=None, global_step=None)
+        network = SimpleNamespace(
+            loop=loop,
+            keep_prob='keep_prob',
+            X='X',
+            Y=FakePlaceholder(),
+            cross_entropy=None,
+            accuracy=None,
+            learning_rate=None,
+            global_step=None,
+        )
         sess = sess or FakeSession()
         sess.batch_size = hparams.batch_size
         # The label of a picture is its row, so that what is fed can be told.
@@ -58,11 +69,19 @@ def faked(monkeypatch):
         dataset = SimpleNamespace(train=splits[0], validation=splits[1])
         scripted = iter(accuracies)
         monkeypatch.setattr(evaluation, 'logits', lambda network, sess, images, *_: np.zeros((len(images), 1000)))
-        monkeypatch.setattr(evaluation, 'metrics_of', lambda logits, labels: evaluation.Metrics(
-            len(labels), 1.0, next(scripted, 0.5) if len(labels) else math.nan))
+        monkeypatch.setattr(
+            evaluation,
+            'metrics_of',
+            lambda logits, labels: evaluation.Metrics(
+                len(labels), 1.0, next(scripted, 0.5) if len(labels) else math.nan
+            ),
+        )
         recorder = Recorder()
-        return sess, recorder, lambda **more: train(network, sess, hparams, dataset, monitors=[recorder],
-                                                    **{**options, **more})
+        return (
+            sess,
+            recorder,
+            lambda **more: train(network, sess, hparams, dataset, monitors=[recorder], **{**options, **more}),
+        )
 
     return prepare
 
@@ -85,8 +104,9 @@ def test_iterations_count_without_epochs(faked):
 
 
 def test_events_come_at_their_steps(faked):
-    sess, recorder, run = faked(HParams(n_iterations=50, eval_steps=20, batch_size=8, dropout=0.25),
-                                display_step=15, save_steps=25)
+    sess, recorder, run = faked(
+        HParams(n_iterations=50, eval_steps=20, batch_size=8, dropout=0.25), display_step=15, save_steps=25
+    )
     result = run()
     assert recorder.steps('display') == [15, 30, 45, 50]
     assert recorder.steps('validation') == [20, 40, 50]
@@ -122,18 +142,26 @@ def test_progress_counts_only_strictly_better_validations():
     assert Progress().after_validation(0.0).best_accuracy == 0.0  # better than none
 
 
-@pytest.mark.parametrize('patience, accuracies, stops', [
-    (0, [0.9, 0.1, 0.1, 0.1, 0.1], 50), (2, [0.5, 0.6, 0.6, 0.5, 0.9], 40), (1, [0.5, 0.5, 0.9], 20),
-    (3, [0.1, 0.2, 0.3, 0.4, 0.5], 50), (1, [0.1, 0.2, 0.3, 0.4, 0.1], 50)])
+@pytest.mark.parametrize(
+    'patience, accuracies, stops',
+    [
+        (0, [0.9, 0.1, 0.1, 0.1, 0.1], 50),
+        (2, [0.5, 0.6, 0.6, 0.5, 0.9], 40),
+        (1, [0.5, 0.5, 0.9], 20),
+        (3, [0.1, 0.2, 0.3, 0.4, 0.5], 50),
+        (1, [0.1, 0.2, 0.3, 0.4, 0.1], 50),
+    ],
+)
 def test_early_stopping(faked, patience, accuracies, stops):
     hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=patience)
     _, recorder, run = faked(hparams, accuracies=accuracies)
     result = run()
     assert result.progress.step == stops and result.finished and result.stopped_early == (stops < 50)
     assert recorder.steps('save')[-1] == stops  # what was reached is kept
-    assert result.progress.best_accuracy == max(accuracies[:stops // 10])
-    assert [is_best for kind, _, _, is_best in
-            [event for event in recorder.events if event[0] == 'validation']][0] is True
+    assert result.progress.best_accuracy == max(accuracies[: stops // 10])
+    assert [is_best for kind, _, _, is_best in [event for event in recorder.events if event[0] == 'validation']][
+        0
+    ] is True
 
 
 def test_early_stopping_goes_on_counting_after_a_resume(faked):
@@ -161,7 +189,7 @@ def test_a_resumed_run_takes_only_what_is_left(faked):
     assert sess.runs[0][0] == 33 and sess.step == 50 and recorder.steps('display') == [40, 50]
     whole, _, run = faked(HParams(n_iterations=50, eval_steps=20, batch_size=8))
     run()
-    assert sess.rows == whole.rows[33 * 8:]
+    assert sess.rows == whole.rows[33 * 8 :]
 
 
 def test_nothing_left_to_do(faked):
@@ -171,8 +199,9 @@ def test_nothing_left_to_do(faked):
 
 
 def test_loss_that_is_not_a_number_ends_the_training(faked):
-    _, recorder, run = faked(HParams(n_iterations=50, batch_size=8, learning_rate=0.5), sess=FakeSession(bad_step=23),
-                             save_steps=10)
+    _, recorder, run = faked(
+        HParams(n_iterations=50, batch_size=8, learning_rate=0.5), sess=FakeSession(bad_step=23), save_steps=10
+    )
     with pytest.raises(DivergedError) as caught:
         run()
     message = str(caught.value)
@@ -214,6 +243,7 @@ def test_runs_grow_while_they_are_short_and_shrink_when_they_take_long(faked, mo
         def timed(images, labels, keep_prob):
             clock.now += len(labels) / 8 * (0.001 if sess.step < 300 else 0.01)
             return inner(images, labels, keep_prob)
+
         return timed
 
     sess.make_callable = slow

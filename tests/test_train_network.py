@@ -2,17 +2,24 @@
 
 import numpy as np
 import pytest
-from conftest import assert_same_values, values_of
-from small_training import TINY, Recorder
 
-from mnist_graph import evaluation
+from helpers.networks import assert_same_values, values_of
+from helpers.small_training import TINY, Recorder
 from mnist_graph.hparams import HParams
 from mnist_graph.train import train
+from mnist_graph.training import evaluation
 
 
 def test_it_learns(session, dataset):
-    hparams = HParams(hidden_units=(16, 8), batch_size=8, learning_rate=0.02, n_iterations=150, dropout=0, eval_steps=50,
-                      n_validation=15)
+    hparams = HParams(
+        hidden_units=(16, 8),
+        batch_size=8,
+        learning_rate=0.02,
+        n_iterations=150,
+        dropout=0,
+        eval_steps=50,
+        n_validation=15,
+    )
     network, sess = session(hparams, dataset)
     before = evaluation.evaluate(network, sess, dataset.test)
     recorder = Recorder()
@@ -29,7 +36,7 @@ def test_what_is_displayed_is_the_last_batch_without_dropout(session, dataset):
     network, sess = session(TINY, dataset)
     recorder = Recorder()
     train(network, sess, TINY, dataset, monitors=[recorder], display_step=40)
-    from mnist_graph.batch_order import BatchOrder
+    from mnist_graph.training.batches import BatchOrder
 
     rows = BatchOrder(45, 8, TINY.seed).rows(39, 1)
     metrics = evaluation.evaluate(network, sess, dataset.train[rows])
@@ -43,7 +50,7 @@ def test_same_seed_same_weights(session, dataset):
         hparams = HParams(**{**TINY.to_dict(), **changes})
         network, sess = session(hparams, dataset)
         train(network, sess, hparams, dataset)
-        return values_of(network, sess, pytest.importorskip('tensorflow').compat.v1)
+        return values_of(network, sess)
 
     one = trained()
     assert_same_values(one, trained())
@@ -54,19 +61,27 @@ def test_stopping_anywhere_and_going_on_changes_nothing(session, dataset, tf):
     network, sess = session(TINY, dataset)
     whole = Recorder()
     train(network, sess, TINY, dataset, monitors=[whole], display_step=5, save_steps=7)
-    expected = values_of(network, sess, tf)
+    expected = values_of(network, sess)
     for stop_at in (1, 9, 10, 23, 39):
         network, sess = session(TINY, dataset)
         before, after = Recorder(), Recorder()
         # A run ends where something is due: saving at stop_at makes it one of those steps.
         steps = []
         before.on_steps = steps.append
-        stopped = train(network, sess, TINY, dataset, monitors=[before], display_step=5, save_steps=stop_at,
-                        should_stop=lambda: steps[-1:] == [stop_at])
+        stopped = train(
+            network,
+            sess,
+            TINY,
+            dataset,
+            monitors=[before],
+            display_step=5,
+            save_steps=stop_at,
+            should_stop=lambda: steps[-1:] == [stop_at],
+        )
         assert stopped.progress.step == stop_at and not stopped.finished
-        network, sess = session(TINY, dataset, values_of(network, sess, tf))
+        network, sess = session(TINY, dataset, values_of(network, sess))
         train(network, sess, TINY, dataset, start=stopped.progress, monitors=[after], display_step=5, save_steps=7)
-        assert_same_values(values_of(network, sess, tf), expected)
+        assert_same_values(values_of(network, sess), expected)
         for kind in ('display', 'validation'):
             both = [event for event in before.events + after.events if event[0] == kind]
             assert both == [event for event in whole.events if event[0] == kind]

@@ -9,12 +9,13 @@ import time
 
 STARTED = time.perf_counter()
 
-import argparse  # noqa: E402  (the clock has to start before anything else is imported)
+import argparse
 import gzip
 import json
 import os
 import resource
-from typing import Callable, NamedTuple
+from collections.abc import Callable
+from typing import NamedTuple
 
 import numpy as np
 
@@ -158,9 +159,7 @@ def parse_widths(text):
     return tuple(int(width) for width in text.split(','))
 
 
-def run_peer(
-    train: Callable[[Digits, Settings], Outcome], variants, description, load=load_digits
-):
+def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description, load=load_digits):
     """Loads the digits, calls `train`, and prints the outcome as one line of JSON."""
     settings = parse_settings(variants, description)
     outcome = train(load(settings.data_dir, settings.copies), settings)

@@ -4,14 +4,13 @@ Variant `step` jits one training step with its state donated; variant `scan`
 jits 100 steps at a time, the digits and the batch indices already on the device.
 """
 
-from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, shuffled_batches, timed
-
 import functools
 from typing import NamedTuple
 
 import jax
 import jax.numpy as jnp
 import numpy as np
+from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, shuffled_batches, timed
 
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015), section 2
 SCAN_STEPS = 100
@@ -67,9 +66,7 @@ def take_step(state, images, labels, indices, learning_rate):
     means = jax.tree.map(lambda m, g: BETA1 * m + (1 - BETA1) * g, state.means, gradients)
     squares = jax.tree.map(lambda s, g: BETA2 * s + (1 - BETA2) * g * g, state.squares, gradients)
     rate = learning_rate * jnp.sqrt(1 - BETA2**step) / (1 - BETA1**step)
-    parameters = jax.tree.map(
-        lambda p, m, s: p - rate * m / (jnp.sqrt(s) + EPSILON), state.parameters, means, squares
-    )
+    parameters = jax.tree.map(lambda p, m, s: p - rate * m / (jnp.sqrt(s) + EPSILON), state.parameters, means, squares)
     return State(parameters, means, squares, step, key)
 
 

@@ -4,14 +4,14 @@ Variant `default` compiles as a tutorial does; variant `100` runs 100 steps in
 one execution; variant `plain` is `default` without XLA.
 """
 
-from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, timed
-
 import os
+
+from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, timed
 
 os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
 os.environ['KERAS_BACKEND'] = 'tensorflow'
 
-import keras  # noqa: E402  (the backend is chosen at import)
+import keras
 import tensorflow as tf
 
 EXTRA = {
@@ -46,9 +46,7 @@ def fit_steps(model, images, labels, batch_size, steps):
     passes, rest = divmod(steps, per_pass)
     for rows, epochs in ((per_pass * batch_size, passes), (rest * batch_size, 1)):
         if rows and epochs:
-            model.fit(
-                images[:rows], labels[:rows], batch_size=batch_size, epochs=epochs, verbose=0
-            )
+            model.fit(images[:rows], labels[:rows], batch_size=batch_size, epochs=epochs, verbose=0)
 
 
 def train(digits, settings):
@@ -57,9 +55,7 @@ def train(digits, settings):
     images, labels = digits.train_images, digits.train_labels
     model = build_model(images.shape[1], settings)
     fit_steps(model, images, labels, settings.batch_size, settings.warmup)
-    _, seconds = timed(
-        fit_steps, model, images, labels, settings.batch_size, settings.steps
-    )
+    _, seconds = timed(fit_steps, model, images, labels, settings.batch_size, settings.steps)
     guesses = model.predict(digits.test_images, batch_size=1000, verbose=0).argmax(1)
     accuracy = float((guesses == digits.test_labels).mean())
     versions = f'keras {keras.__version__}, tensorflow {tf.__version__}'

@@ -5,19 +5,21 @@ Variant `default` is the package's loop; variant `feed` runs the graph's `train_
 once for each batch that is fed, as the tutorials do.
 """
 
-from common import DROPOUT_RATE, Outcome, run_peer, timed
-
 import dataclasses
 
 import numpy as np
+from common import DROPOUT_RATE, Outcome, run_peer, timed
 
-from mnist_graph import data, evaluation, runtime
-from mnist_graph.batch_order import BatchOrder
+from mnist_graph import data
+from mnist_graph.base import inputs, tensorflow
 from mnist_graph.hparams import HParams
+from mnist_graph.training import cores, evaluation
+from mnist_graph.training.batches import BatchOrder
 
-tf = runtime.import_tensorflow()  # before the modules that import it themselves
+tf = tensorflow.import_tensorflow()  # before the modules that import it themselves
 
-from mnist_graph import graph, train  # noqa: E402
+from mnist_graph import graph, train
+from mnist_graph.training import monitor
 
 NEVER = 100_000_000  # steps between two displays, saves or validations
 
@@ -37,7 +39,7 @@ def feed_steps(network, session, hparams, split, first_step, steps):
     order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
     for step in range(first_step, first_step + steps):
         batch = split[order.rows(step, 1)]
-        feed = {network.X: data.to_input(batch.images), network.Y: data.one_hot(batch.labels, 10)}
+        feed = {network.X: inputs.to_input(batch.images), network.Y: inputs.one_hot(batch.labels, 10)}
         session.run(network.train_step, {**feed, network.keep_prob: 1 - hparams.dropout})
 
 
@@ -53,17 +55,17 @@ def run_training(dataset, settings):
         seed=settings.seed,
         eval_steps=NEVER,
     )
-    n_threads = runtime.usable_cores()
-    n_towers = runtime.share_cores(n_threads, hparams)
+    n_threads = tensorflow.usable_cores()
+    n_towers = cores.share_cores(n_threads, hparams)
     network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers)
-    with runtime.open_session(network, n_threads, n_towers) as session:
+    with cores.open_session(network, n_threads, n_towers) as session:
         session.run(network.initializer)
 
         def run(first_step, steps):
             if settings.variant == 'feed':
                 return feed_steps(network, session, hparams, dataset.train, first_step, steps)
             until = dataclasses.replace(hparams, n_iterations=first_step + steps)
-            start = train.Progress(step=first_step)
+            start = monitor.Progress(step=first_step)
             often = {'display_step': NEVER, 'save_steps': NEVER, 'n_threads': n_threads}
             return train.train(network, session, until, dataset, start=start, **often)
 

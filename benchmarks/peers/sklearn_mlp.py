@@ -4,10 +4,9 @@ So it does a little less work per step than the others, and its accuracy after
 few steps is if anything higher.
 """
 
-from common import Outcome, run_peer, timed
-
 import numpy as np
 import sklearn
+from common import Outcome, run_peer, timed
 from sklearn.neural_network import MLPClassifier
 
 

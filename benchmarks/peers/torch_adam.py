@@ -4,9 +4,8 @@ The digits lie in memory as two tensors and a batch is one `index_select`-like
 lookup, which is faster than a DataLoader for data this small.
 """
 
-from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, timed
-
 import torch
+from common import DROPOUT_RATE, NUM_CLASSES, Outcome, run_peer, timed
 from torch import nn
 from torch.nn import functional
 

@@ -1,0 +1,1 @@
+"""What everything else stands on: errors, files, hyperparameter specifications, inputs, TensorFlow's import."""

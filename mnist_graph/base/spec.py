@@ -1,0 +1,122 @@
+"""What a value of one hyperparameter may be, and how it is read from text and written to it."""
+
+import math
+import numbers
+from typing import Any, NamedTuple
+
+from mnist_graph.base.errors import UsageError
+
+
+class Spec(NamedTuple):
+    """What a value of one hyperparameter may be.
+
+    Attributes:
+      kind: 'float', 'int', 'bool', 'enum' or 'ints' (a list of whole numbers).
+      help: Its meaning and unit, as `--help` prints it.
+      lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
+      choices: The values of an enum.
+      may_be_empty: Whether a list of kind 'ints' may hold no number.
+      length: How many numbers a list holds; None is any.
+    """
+
+    kind: str
+    help: str
+    lower: float | None = None
+    upper: float | None = None
+    open_lower: bool = False
+    open_upper: bool = False
+    choices: tuple[str, ...] = ()
+    may_be_empty: bool = False
+    length: int | None = None
+
+    def describe_bounds(self) -> str:
+        """'above 0 and at most 10': the bounds as an error message says them."""
+        parts = []
+        if self.lower is not None:
+            parts.append(('above ' if self.open_lower else 'at least ') + f'{self.lower:.12g}')
+        if self.upper is not None:
+            parts.append(('below ' if self.open_upper else 'at most ') + f'{self.upper:.12g}')
+        return ' and '.join(parts)
+
+    def allows(self, number: float) -> bool:
+        """Whether one number is finite and within the bounds."""
+        if not isinstance(number, numbers.Integral) and not math.isfinite(number):
+            return False
+        if self.lower is not None and (number < self.lower or (self.open_lower and number == self.lower)):
+            return False
+        if self.upper is not None and (number > self.upper or (self.open_upper and number == self.upper)):
+            return False
+        return True
+
+    def parse(self, name: str, text: str) -> Any:
+        """One value of the hyperparameter `name` from its text on a command line.
+
+        Raises:
+          UsageError: The text is not of the hyperparameter's type or out of bounds.
+        """
+        text = text.strip()
+        try:
+            if self.kind == 'float':
+                value = float(text)
+            elif self.kind == 'int':
+                value = int(text)
+            elif self.kind == 'ints':
+                value = tuple(int(part) for part in text.split(',') if part.strip()) if text else ()
+            elif self.kind == 'bool':
+                value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
+            else:
+                value = text
+        except (ValueError, KeyError):
+            raise UsageError(f'{name}={text}: {self._expected()}.') from None
+        return self.checked(name, value)
+
+    def flag(self, name: str, value: Any) -> str:
+        """`--name=value` as a flagfile or a command line takes it; floats round-trip."""
+        if self.kind == 'bool':
+            return f'--{name}' if value else f'--no{name}'
+        if self.kind == 'ints':
+            return f'--{name}=' + ','.join(map(str, value))
+        return f'--{name}={value!r}' if isinstance(value, float) else f'--{name}={value}'
+
+    def checked(self, name: str, value: Any) -> Any:
+        """`value` in the hyperparameter's own type.
+
+        Raises:
+          UsageError: It is of another type or out of bounds; the message says `name`.
+        """
+        good = None
+        if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
+            good = value
+        elif self.kind == 'int' and _is_int(value) and self.allows(value):
+            good = int(value)
+        elif self.kind == 'float' and _is_real(value) and self.allows(value):
+            good = float(value)
+        elif self.kind == 'ints' and isinstance(value, (list, tuple)):
+            whole = tuple(int(number) for number in value if _is_int(number) and self.allows(number))
+            if len(whole) == len(value) and (whole or self.may_be_empty) and self.length in (None, len(whole)):
+                good = whole
+        if good is None:
+            shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            raise UsageError(f'{name}={" ".join(shown.split())[:100]}: {self._expected()}.')
+        return good
+
+    def _expected(self) -> str:
+        """'must be a number above 0 and at most 10'."""
+        if self.kind == 'enum':
+            return 'must be one of ' + ', '.join(self.choices)
+        count = f'{self.length} ' if self.length else ''
+        noun = {
+            'float': 'must be a number',
+            'int': 'must be a whole number',
+            'bool': 'must be true or false',
+            'ints': f'must be {count}whole numbers separated by commas, each',
+        }[self.kind]
+        return f'{noun} {self.describe_bounds()}'.rstrip()
+
+
+def _is_int(number: Any) -> bool:
+    return isinstance(number, numbers.Integral) and not isinstance(number, bool)
+
+
+def _is_real(number: Any) -> bool:
+    return isinstance(number, numbers.Real) and not isinstance(number, bool)

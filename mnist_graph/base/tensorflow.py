@@ -1,0 +1,122 @@
+"""TensorFlow as a guest: imported late and quietly, given the cores there are.
+
+Importing TensorFlow takes seconds, so the entry points parse their flags and
+find their files first and call `import_tensorflow` only when a graph is about
+to be built. Nothing here runs when the package is imported.
+"""
+
+import contextlib
+import faulthandler
+import gc
+import glob
+import os
+import re
+import sys
+import tempfile
+
+# Lines that TensorFlow's C++ static initialisers write to standard error on
+# every start, whatever TF_CPP_MIN_LOG_LEVEL says, and that ask nothing of the
+# user. Everything else that appears during the import is shown.
+_KNOWN_LINES = (
+    re.compile(rb'WARNING: All log messages before absl::InitializeLog\(\) is called are written to STDERR'),
+    re.compile(rb'[IW]\d{4} .*cudart_stub\.cc:\d+\] Could not find cuda drivers on your machine'),
+    re.compile(rb'[IW]\d{4} .*port\.cc:\d+\] oneDNN custom operations are on'),
+    re.compile(rb'[IW]\d{4} .*cpu_feature_guard\.cc:\d+\] '),
+    re.compile(rb'To enable the following instructions: '),
+)
+# Without an NVIDIA device this is the same news once more; with one it is a fault.
+_NO_DEVICE_LINE = re.compile(rb'E\d{4} .*cuda_(?:platform|driver)\.cc:\d+\] failed call to cuInit')
+
+
+def import_tensorflow():
+    """Imports TensorFlow without its start-up chatter; returns `tensorflow.compat.v1`.
+
+    The environment is left as it was found, but for two variables that the C++
+    side reads later, too: TF_CPP_MIN_LOG_LEVEL defaults to 2 (errors only), and
+    TF_ENABLE_ONEDNN_OPTS to 1. All objects there are then are frozen (`gc.freeze`).
+    """
+    if 'tensorflow' in sys.modules:
+        import tensorflow.compat.v1 as tf
+
+        return tf
+    os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
+    # oneDNN's matrix products are faster, and TensorFlow uses them by itself only
+    # on the newest processors.
+    os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
+    with _held_back_stderr(), _no_garbage_collection(), _without_keras():
+        import tensorflow.compat.v1 as tf
+
+        tf.config.list_physical_devices()  # the first look for a GPU logs, too
+    return tf
+
+
+@contextlib.contextmanager
+def _held_back_stderr():
+    """Collects what is written to file descriptor 2, then replays all but the known lines.
+
+    A crash inside still shows its traceback: faulthandler writes to the real
+    standard error.
+    """
+    sys.stderr.flush()
+    real = os.dup(2)
+    was_enabled = faulthandler.is_enabled()
+    faulthandler.enable(file=real)
+    with tempfile.TemporaryFile() as held:
+        os.dup2(held.fileno(), 2)
+        try:
+            yield
+        finally:
+            sys.stderr.flush()
+            os.dup2(real, 2)
+            faulthandler.disable()
+            if was_enabled:
+                faulthandler.enable(file=2)  # not sys.stderr, which may be no file, as in a notebook
+            held.seek(0)
+            for line in held.read().splitlines(keepends=True):
+                if not _is_known(line):
+                    os.write(2, line)
+            os.close(real)
+
+
+def _is_known(line: bytes) -> bool:
+    if _NO_DEVICE_LINE.match(line):
+        return not glob.glob('/dev/nvidia[0-9]*')
+    return not line.strip() or any(pattern.match(line) for pattern in _KNOWN_LINES)
+
+
+@contextlib.contextmanager
+def _no_garbage_collection():
+    """The import makes a million objects that live on; looking for garbage among them, then or later, is in vain."""
+    was_enabled = gc.isenabled()
+    gc.disable()
+    try:
+        yield
+    finally:
+        gc.freeze()
+        if was_enabled:
+            gc.enable()
+
+
+@contextlib.contextmanager
+def _without_keras():
+    """Keeps TensorFlow from importing Keras, which this package never uses (a tenth of the time).
+
+    `tensorflow/__init__.py` ends by importing Keras 3, unless this variable asks
+    for the legacy package, whose absence it accepts.
+    """
+    name = 'TF_USE_LEGACY_KERAS'
+    if name in os.environ:
+        yield
+        return
+    os.environ[name] = '1'
+    try:
+        yield
+    finally:
+        del os.environ[name]
+
+
+def usable_cores() -> int:
+    """Cores that this process may run on."""
+    if hasattr(os, 'sched_getaffinity'):
+        return len(os.sched_getaffinity(0))
+    return os.cpu_count() or 1

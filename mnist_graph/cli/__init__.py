@@ -1,0 +1,1 @@
+"""What the commands share: flags, errors, signals, progress lines and output formats."""

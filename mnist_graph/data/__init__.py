@@ -1,0 +1,21 @@
+"""Data sets: finding, downloading, reading and splitting them. No TensorFlow here.
+
+from mnist_graph import data
+mnist = data.load()
+"""
+
+from mnist_graph.base.inputs import InputSpec, one_hot, to_input
+from mnist_graph.data.dataset import DATASETS, MNIST_FINGERPRINT, Dataset, NoDataError, Split, load, look_like_digits
+
+__all__ = [
+    'DATASETS',
+    'MNIST_FINGERPRINT',
+    'Dataset',
+    'InputSpec',
+    'NoDataError',
+    'Split',
+    'load',
+    'look_like_digits',
+    'one_hot',
+    'to_input',
+]

@@ -1,0 +1,151 @@
+"""Fetches the four MNIST files from their public mirrors.
+
+A file appears under its name only when it has the right size and SHA-256, so
+an interrupted or tampered download is never mistaken for the real thing.
+Proxies are taken from the environment (`https_proxy`), as urllib does.
+"""
+
+import contextlib
+import hashlib
+import os
+import tempfile
+import time
+import urllib.error
+import urllib.request
+from typing import NamedTuple
+
+from mnist_graph.base.errors import DataError
+from mnist_graph.base.files import sha256
+
+MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/', 'https://ossci-datasets.s3.amazonaws.com/mnist/')
+TIMEOUT_SECONDS = 5
+# A mirror that answers, but more slowly than this on average, is given up too.
+MIN_BYTES_PER_SECOND = 10_000
+_CHUNK_BYTES = 1 << 16
+
+
+class RemoteFile(NamedTuple):
+    """A file as it must arrive: its name, size in bytes and SHA-256 in hex."""
+
+    name: str
+    size: int
+    sha256: str
+
+
+MNIST_FILES = (
+    RemoteFile(
+        'train-images-idx3-ubyte.gz', 9912422, '440fcabf73cc546fa21475e81ea370265605f56be210a4024d2ca8f203523609'
+    ),
+    RemoteFile('train-labels-idx1-ubyte.gz', 28881, '3552534a0a558bbed6aed32b30c495cca23d567ec52cac8be1a0730e8010255c'),
+    RemoteFile(
+        't10k-images-idx3-ubyte.gz', 1648877, '8d422c7b0a1c1c79245a5bcf07fe86e33eeafee792b84584aec276f5a2dbc4e6'
+    ),
+    RemoteFile('t10k-labels-idx1-ubyte.gz', 4542, 'f7ae60f92e00ec6debd23a6088c31dbd2371eca3ffa0defaefb259924204aec6'),
+)
+
+
+def is_mnist_file(path: str) -> bool:
+    """Whether a file has the name and the content of one of the four."""
+    expected = {file.name: file for file in MNIST_FILES}.get(os.path.basename(path))
+    return bool(expected) and os.path.getsize(path) == expected.size and sha256(path) == expected.sha256
+
+
+def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progress: bool = False) -> None:
+    """Puts the four gzipped IDX files into `folder`, which is made if need be.
+
+    Args:
+      folder: Where the files go; files already there are left alone.
+      mirrors: Base addresses, each ending in '/', tried in turn for each file.
+      files: What to fetch.
+      show_progress: Draw a tqdm bar on standard error.
+
+    Raises:
+      DataError: A file could not be had from any mirror, or not be written;
+        names every address tried and the files to place by hand.
+    """
+    existed = os.path.isdir(folder)
+    try:
+        os.makedirs(folder, exist_ok=True)
+    except OSError as error:
+        raise DataError(f'{folder}: cannot be made ({error.strerror}); give another --data_dir.') from None
+    for file in files:
+        if os.path.exists(os.path.join(folder, file.name)):
+            continue
+        failures = []
+        for mirror in mirrors:
+            try:
+                _fetch(mirror + file.name, os.path.join(folder, file.name), file, show_progress)
+                break
+            except _FetchError as error:
+                failures.append(f'{mirror + file.name}: {error}')
+        else:
+            names = ', '.join(each.name for each in files)
+            if not existed:
+                with contextlib.suppress(OSError):
+                    os.rmdir(folder)  # a mistyped --data_dir leaves nothing behind
+            raise DataError(
+                f'{file.name} could not be downloaded ({"; ".join(failures)}). Place {names} in {folder} by hand.'
+            )
+
+
+class _FetchError(Exception):
+    """Why one address did not give the file."""
+
+
+def _fetch(address: str, path: str, expected: RemoteFile, show_progress: bool) -> None:
+    """Downloads one address to `path` by way of a temporary file of its own.
+
+    The unique name keeps parallel jobs that share a folder out of each other's
+    way: each writes its own file, and the last rename wins with equal bytes.
+    """
+    try:
+        handle, temporary = tempfile.mkstemp(suffix='.part', prefix=expected.name + '.', dir=os.path.dirname(path))
+    except OSError as error:
+        raise DataError(f'{os.path.dirname(path)}: cannot be written ({error.strerror}).') from None
+    try:
+        with os.fdopen(handle, 'wb') as file:
+            digest, size = _copy(address, file, expected, show_progress)
+        if size != expected.size or digest != expected.sha256:
+            raise _FetchError(f'sent {size:,} bytes that are not the file (wrong size or SHA-256)')
+        os.chmod(temporary, 0o644)
+        os.replace(temporary, path)
+    except OSError as error:
+        raise _FetchError(str(getattr(error, 'reason', None) or error.strerror or error)) from None
+    finally:
+        if os.path.exists(temporary):
+            os.unlink(temporary)
+
+
+def _copy(address: str, file, expected: RemoteFile, show_progress: bool) -> tuple[str, int]:
+    """Streams an address into an open file; returns its SHA-256 and size.
+
+    Reading stops just past the expected size, however much is sent.
+    """
+    from http.client import HTTPException
+
+    from tqdm import tqdm
+
+    digest, size = hashlib.sha256(), 0
+    deadline = time.monotonic() + TIMEOUT_SECONDS + expected.size / MIN_BYTES_PER_SECOND
+    try:
+        with (
+            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response,
+            tqdm(
+                total=expected.size,
+                unit='B',
+                unit_scale=True,
+                desc=expected.name,
+                disable=not show_progress,
+                leave=False,
+            ) as bar,
+        ):
+            while size <= expected.size and (chunk := response.read1(_CHUNK_BYTES)):
+                if time.monotonic() > deadline:
+                    raise _FetchError(f'sends too slowly ({size:,} bytes of {expected.size:,} so far)')
+                file.write(chunk)
+                digest.update(chunk)
+                size += len(chunk)
+                bar.update(len(chunk))
+    except (HTTPException, ValueError) as error:
+        raise _FetchError(' '.join(str(error).split()) or type(error).__name__) from None
+    return digest.hexdigest(), size

@@ -1,0 +1,98 @@
+"""The IDX file format of the MNIST database, gzipped or plain.
+
+A file is: two zero bytes, a byte for the type (8: unsigned byte), a byte for
+the number of dimensions, each dimension's size as a big-endian 32-bit number,
+then the values with the last dimension varying fastest. (Y. LeCun, C. Cortes,
+C. Burges, "The MNIST database of handwritten digits".)
+"""
+
+import math
+import struct
+import sys
+import zlib
+
+import numpy as np
+
+from mnist_graph.base import files
+from mnist_graph.base.errors import DataError
+
+UNSIGNED_BYTE = 8
+_MAX_DIMENSIONS = 4
+# Deflate can pack 1000:1, so a hostile file of a few kilobytes could fill the
+# memory. Pictures pack about 5:1; files that claim more than this are refused.
+MAX_EXPANSION = 40
+ALWAYS_ALLOWED_BYTES = 1 << 20
+
+
+def read_idx(path: str) -> np.ndarray:
+    """The array of unsigned bytes in an IDX file.
+
+    Args:
+      path: A file, gzipped or not (its first bytes tell, not its name).
+
+    Returns:
+      uint8 array of the shape that the file's header gives; read-only.
+
+    Raises:
+      DataError: The file is unreadable, truncated, over-long, or no IDX file of
+        unsigned bytes.
+    """
+    try:
+        with open(path, 'rb') as file:
+            raw = file.read()
+    except OSError as error:
+        raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
+    if not raw:
+        raise DataError(f'{path}: is empty (0 bytes); delete it and fetch it again.')
+    gzipped = raw[:2] == b'\x1f\x8b'
+    header = _gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
+    shape, offset = _shape(path, header)
+    n_bytes = offset + math.prod(shape)
+    if gzipped:
+        if n_bytes > max(MAX_EXPANSION * len(raw), ALWAYS_ALLOWED_BYTES):
+            raise DataError(f'{path}: claims {n_bytes:,} bytes packed into {len(raw):,}; that is not a data set.')
+        raw = _gunzip(path, raw, n_bytes + 1, whole=True)
+    if len(raw) < n_bytes:
+        raise DataError(f'{path}: is truncated: {len(raw):,} bytes of the {n_bytes:,} that its header announces.')
+    if len(raw) > n_bytes:
+        raise DataError(f'{path}: has more bytes than the {n_bytes:,} that its header announces.')
+    return np.frombuffer(raw, np.uint8, offset=offset).reshape(shape)
+
+
+def _gunzip(path: str, raw: bytes, max_bytes: int, whole: bool = False) -> bytes:
+    """The first `max_bytes` unpacked bytes; `whole` also checks the gzip trailer."""
+    unpacker = zlib.decompressobj(wbits=31)
+    try:
+        unpacked = unpacker.decompress(raw, max_bytes)
+    except zlib.error as error:
+        raise DataError(f'{path}: is damaged ({error}); delete it and fetch it again.') from None
+    if whole and len(unpacked) < max_bytes and not unpacker.eof:
+        raise DataError(f'{path}: is truncated: the gzip stream ends early; delete it and fetch it again.')
+    return unpacked
+
+
+def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
+    """The array's shape and the offset of its first value."""
+    if len(header) < 4 or header[:2] != b'\0\0':
+        start = 'an HTML page' if header.lstrip()[:1] == b'<' else f'{header[:4].hex(" ")}'
+        raise DataError(f'{path}: is not an IDX file: it starts with {start}, not with 00 00 08.')
+    kind, n_dimensions = header[2], header[3]
+    if kind != UNSIGNED_BYTE or not 1 <= n_dimensions <= _MAX_DIMENSIONS:
+        raise DataError(
+            f'{path}: wrong magic number {int.from_bytes(header[:4], "big")}: '
+            'only unsigned bytes in 1 to 4 dimensions can be read (2049 for labels, 2051 for images).'
+        )
+    offset = 4 + 4 * n_dimensions
+    if len(header) < offset:
+        raise DataError(f'{path}: is truncated inside its header.')
+    shape = struct.unpack(f'>{n_dimensions}I', header[4:offset])
+    if math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even where a side is 0
+        raise DataError(f'{path}: announces an impossible shape, {" x ".join(map(str, shape))}.')
+    return shape, offset
+
+
+def write_idx(path: str, values: np.ndarray) -> None:
+    """Writes a uint8 array as a plain (not gzipped) IDX file, atomically."""
+    values = np.ascontiguousarray(values, np.uint8)
+    header = bytes([0, 0, UNSIGNED_BYTE, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape)
+    files.write_atomically(path, header + values.tobytes())

@@ -1,0 +1,1 @@
+"""Trained models: loading them, learning from them, and measuring how good they are."""

@@ -1,0 +1,171 @@
+"""A trained network, rebuilt from its folder alone, ready to predict."""
+
+import contextlib
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import numpy as np
+
+from mnist_graph.base.errors import CheckpointError
+from mnist_graph.training import description, evaluation, run_folder, runs
+from mnist_graph.training.checkpoint import Checkpoint, restore
+from mnist_graph.training.description import Description
+
+
+class Found(NamedTuple):
+    """Model folders that were found whole; nothing of TensorFlow is needed for that.
+
+    Attributes:
+      folders: Their paths; at least one.
+      descriptions: What each folder's `hparams.json` says.
+      checkpoints: The checkpoint of each.
+      problems: A line for each damaged checkpoint that was passed over.
+    """
+
+    folders: list[str]
+    descriptions: list[Description]
+    checkpoints: list[Checkpoint]
+    problems: list[str]
+
+
+def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last') -> Found:
+    """Finds one model, or several to be averaged, and checks all that can be checked quickly.
+
+    Args:
+      model_dirs: A folder of a run, a comma-separated list of some, or several of these; None is the newest run.
+      which: 'last' or 'best' (on validation) checkpoint.
+
+    Raises:
+      CheckpointError: A folder holds no whole model, or they read different
+        kinds of pictures.
+    """
+    if isinstance(model_dirs, (str, os.PathLike)):
+        model_dirs = [os.fspath(model_dirs)]
+    folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
+    folders = folders or [runs.resolve(None)]
+    descriptions, checkpoints, problems = [], [], []
+    for folder in folders:
+        described = description.read(folder)
+        first = descriptions[0] if descriptions else described
+        if _reads(described) != _reads(first):
+            raise CheckpointError(
+                f'{folder}: reads pictures of another shape, of other classes or in another way than '
+                f'{folders[0]}; only like models can be averaged.'
+            )
+        checkpoint, lines = run_folder.find_checkpoint(folder, which)
+        descriptions.append(described)
+        checkpoints.append(checkpoint)
+        problems += lines
+    return Found(folders, descriptions, checkpoints, problems)
+
+
+def _reads(described: Description) -> tuple:
+    return described.input_spec[:4], described.class_names, described.reads_digits
+
+
+def _split_list(entry: str) -> list[str]:
+    """'a,b' is two folders, unless there is a folder of that very name."""
+    folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
+    return [os.path.expanduser(folder) for folder in folders if folder]
+
+
+class SavedModel(NamedTuple):
+    """Networks with their trained values, used as a context manager.
+
+    Attributes:
+      description: What the first folder's `hparams.json` says.
+      members: (network, session) of each folder; their probabilities are averaged.
+      n_threads: Batches that are predicted at a time.
+      problems: A line for each damaged checkpoint that was passed over.
+      views: None, or the `views.Views` that makes the moved views of a picture to average over too.
+    """
+
+    description: Description
+    members: list[tuple[Any, Any]]
+    n_threads: int
+    problems: list[str]
+    views: Any = None
+
+    def __enter__(self) -> 'SavedModel':
+        return self
+
+    def __exit__(self, *error) -> None:
+        for _, sess in self.members:
+            sess.close()
+        if self.views:
+            self.views.close()
+
+    def probabilities(self, images: np.ndarray, show=None) -> np.ndarray:
+        """float64 [n, classes], the mean over all members and views.
+
+        Args:
+          images: uint8 [n, height, width, channels], or float32 of that shape in [0, 1].
+          show: Wraps the iteration over batches, as tqdm does.
+        """
+        if not self.views:
+            return self._mean_over_members(images, show)
+        starts = range(0, len(images), evaluation.BATCH_SIZE)
+        parts = [np.zeros((0, self.description.input_spec.n_classes))]
+        for start in starts if show is None else show(starts, total=len(starts)):
+            views = self.views(images[start : start + evaluation.BATCH_SIZE])
+            flat = self._mean_over_members(views.reshape(-1, *views.shape[2:]), None)
+            parts.append(flat.reshape(*views.shape[:2], -1).mean(axis=0))
+        return np.concatenate(parts)
+
+    def _mean_over_members(self, images, show):
+        total = 0.0
+        for network, sess in self.members:
+            total = total + evaluation.softmax(evaluation.logits(network, sess, images, self.n_threads, show))
+        return total / len(self.members)
+
+    def first_layer(self) -> np.ndarray:
+        """float32 [height, width, channels, units]: what the first model's first layer multiplies pictures by.
+
+        For a fully connected network height and width are the picture's, for
+        convolutions the filter's.
+        """
+        network, sess = self.members[0]
+        weight = next(iter(network.weights.values()))
+        values = sess.run(network.tested(weight))
+        return values if values.ndim == 4 else values.reshape(*self.description.input_spec[:3], -1)
+
+
+def load(
+    model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1
+) -> SavedModel:
+    """Finds and rebuilds models; see `find` and `rebuild`."""
+    return rebuild(find(model_dirs, which), n_threads, n_views)
+
+
+def rebuild(found: Found, n_threads: int = 1, n_views: int = 1) -> SavedModel:
+    """Builds the networks of folders that were found, and gives them their trained values.
+
+    Args:
+      found: What `find` found.
+      n_threads: Cores to use; see `cores.open_session`.
+      n_views: Slightly moved views of each picture to average over, 1 (only
+        the picture itself) to 9.
+
+    Raises:
+      CheckpointError: A checkpoint is of another network than its description, or has gone.
+      UsageError: The pictures are too small to be moved.
+    """
+    import tensorflow.compat.v1 as tf
+
+    from mnist_graph import graph
+    from mnist_graph.network import views
+    from mnist_graph.training import cores
+
+    described, members = found.descriptions[0], []
+    with contextlib.ExitStack() as opened:  # closes them if a later one fails
+        for member, checkpoint in zip(found.descriptions, found.checkpoints):
+            network = graph.build(member.hparams, member.input_spec, training=False)
+            sess = opened.enter_context(contextlib.closing(cores.open_session(network, n_threads)))
+            with network.graph.as_default():
+                variables = tf.global_variables()
+                restore(sess, tf.train.Saver(variables), checkpoint, variables)
+            members.append((network, sess))
+        moved = views.Views(described.input_spec, n_views) if n_views > 1 else None
+        opened.pop_all()
+    return SavedModel(described, members, n_threads, found.problems, moved)

@@ -1,0 +1,105 @@
+"""Knowledge distillation: learning from a trained model, the teacher, rather than from labels.
+
+Where a label says 7, the teacher also says how much like a 1 this 7 looks
+(Hinton, Vinyals and Dean 2015). It is asked about each picture as the student
+sees it, distorted, so that what is learned is the teacher's function and not
+its opinion of 55,000 pictures (Beyer et al. 2022). `graph.distillation_loss` is
+what the student minimizes.
+"""
+
+import hashlib
+import os
+from collections.abc import Sequence
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from mnist_graph import graph
+from mnist_graph.base.errors import UsageError
+from mnist_graph.data import Dataset
+from mnist_graph.models import saved_model
+from mnist_graph.network.batch_norm import Moments
+from mnist_graph.training import checkpoint
+from mnist_graph.training.description import Description
+
+# Each tower of the student's graph, and its train_step, holds the teacher's values, and no graph may have 2 GiB.
+_MOST_VALUES = 10_000_000
+
+
+class Teacher(NamedTuple):
+    """A trained model, or several, with values that stay as they are.
+
+    Attributes:
+      model_dirs: Absolute paths of their folders.
+      fingerprint: 16 hexadecimal digits that tell these values from others.
+      members: (description, weights, biases, moments) of each, the three as
+        `graph.layers` takes them, but arrays.
+      problems: A line for each damaged checkpoint that was passed over.
+    """
+
+    model_dirs: tuple[str, ...]
+    fingerprint: str
+    members: list[tuple[Description, Any, Any, Any]]
+    problems: list[str]
+
+    def logits(self, X: tf.Tensor) -> tf.Tensor:
+        """Adds the teacher to the current graph: float32 [batch, classes], the mean over its members.
+
+        Args:
+          X: float32 [batch, features], as `augmentation.distort` leaves them.
+        """
+        with tf.name_scope('teacher'):
+            logits = [
+                graph.layers(described.hparams, described.input_spec, X, weights, biases, moments, masks={})
+                for described, weights, biases, moments in self.members
+            ]
+            return tf.add_n(logits) / len(logits)
+
+
+def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teacher:
+    """Loads what is to teach a run, the last checkpoint of each folder; opens no session.
+
+    Args:
+      model_dirs: Folders of trained models; at least one.
+      dataset: What the student is trained on.
+      n_validation: How many of its pictures the student is validated on.
+
+    Raises:
+      CheckpointError: There is no whole model.
+      UsageError: It reads other pictures, or was trained on some that the
+        student is validated on, or is too large.
+    """
+    found = saved_model.find(model_dirs)
+    members, digest = [], hashlib.sha256()
+    for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
+        _check_fits(folder, described, dataset, n_validation)
+        network = graph.build(described.hparams, described.input_spec, training=False)
+        variables = [
+            {name: network.tested(variable) for name, variable in group.items()}
+            for group in (network.weights, network.biases)
+        ]
+        variables.append({name: list(moments) for name, moments in network.moments.items()})
+        if sum(variable.shape.num_elements() for variable in tf.nest.flatten(variables)) > _MOST_VALUES:
+            raise UsageError(
+                f'{folder}: is too large to teach; give a --teacher_model_dir of at most {_MOST_VALUES:,} weights.'
+            )
+        arrays = checkpoint.values(saved, tf.nest.flatten(variables))
+        for array in arrays:
+            digest.update(array.tobytes())
+        weights, biases, moments = tf.nest.pack_sequence_as(variables, arrays)
+        members.append((described, weights, biases, {name: Moments(*pair) for name, pair in moments.items()}))
+    # Not by way of a link, as runs/latest is, which will point at the student.
+    return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)
+
+
+def _check_fits(folder: str, described: Description, dataset: Dataset, n_validation: int) -> None:
+    if (described.input_spec[:4], described.class_names) != (dataset.input_spec()[:4], dataset.class_names):
+        raise UsageError(
+            f'{folder}: reads pictures of another shape or other classes than {dataset.name} has; '
+            f'give another --teacher_model_dir.'
+        )
+    if described.fingerprint == dataset.fingerprint and described.hparams.n_validation < n_validation:
+        raise UsageError(
+            f'{folder}: was trained with --n_validation={described.hparams.n_validation}, on pictures that '
+            f'this run is validated on; give another --teacher_model_dir, or that --n_validation.'
+        )

@@ -1,0 +1,1 @@
+"""The parts of the graph that recipes add to the tutorial's network."""

@@ -1,0 +1,63 @@
+"""Batch normalization of the hidden layers (Ioffe and Szegedy 2015), --batch_norm.
+
+Each unit, or channel of a convolution, is shifted and scaled to mean 0 and
+variance 1 over the pictures of a batch (and their pixels). The layer's bias is
+added after that. The paper's factor for each unit is left out: after a ReLU (if
+not after a sigmoid or tanh) the next weights can scale as well. Tests use moving
+averages of the batches' moments, since how a picture is read must not depend on
+the others beside it; those of the variance are of its unbiased estimate.
+"""
+
+from typing import NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.network import schedule
+
+DECAY = 0.99  # of the moving averages: they span some hundred steps
+EPSILON = 1e-3
+
+
+class Moments(NamedTuple):
+    """Moving averages for one layer, float32 variables [units] that are saved but not trained."""
+
+    mean: tf.Variable
+    variance: tf.Variable
+
+
+def make_moments(weights: dict[str, tf.Variable]) -> dict[str, Moments]:
+    """Moments of each hidden layer, by the name of its weights [..., units]."""
+    with tf.name_scope('moments'):
+        return {
+            name: Moments(
+                tf.Variable(tf.zeros(weight.shape[-1:]), trainable=False, name=f'{name}_mean'),
+                tf.Variable(tf.ones(weight.shape[-1:]), trainable=False, name=f'{name}_variance'),
+            )
+            for name, weight in weights.items()
+            if name != 'out'
+        }
+
+
+def normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.Tensor:
+    """A layer before its bias and activation, normalized: float32 [batch, units] or [batch, height, width, units].
+
+    Args:
+      step: int64 []: updates so far, to train: the batch's own moments are
+        used, and the moving averages follow them. None to test.
+    """
+    if step is None:
+        return (layer - moments.mean) * tf.math.rsqrt(moments.variance + EPSILON)
+    ones = tf.ones_like(moments.mean)
+    images = layer if len(layer.shape) == 4 else layer[:, tf.newaxis, tf.newaxis]
+    normalized, mean, variance, *_ = tf.raw_ops.FusedBatchNormV3(
+        x=images, scale=ones, offset=tf.zeros_like(ones), mean=ones, variance=ones, epsilon=EPSILON, is_training=True
+    )
+    normalized = tf.reshape(normalized, tf.shape(layer))
+    fraction = schedule.share_of_new(DECAY, step)
+    updates = [
+        average.assign_sub(fraction * (average.read_value() - value), read_value=False)
+        for average, value in zip(moments, (mean, variance))
+    ]
+    with tf.control_dependencies(updates):
+        # A reshape to the same shape would be optimized away here, and the updates with it.
+        return tf.identity(normalized)

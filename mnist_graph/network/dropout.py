@@ -1,0 +1,44 @@
+"""Dropout: what each layer's units are multiplied by while training."""
+
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.base import random_streams
+from mnist_graph.hparams import HParams
+
+
+def dropout_masks(hparams: HParams, n_rows, keep_prob: tf.Tensor, step: tf.Tensor) -> dict[str, tf.Tensor]:
+    """What dropout multiplies each layer's units by: 0, or 1 / keep_prob for those kept.
+
+    The scaling of the kept units leaves the layer's expected sum as it is
+    (Srivastava et al. 2014, "inverted" dropout), so nothing changes for tests.
+
+    Args:
+      hparams: Which layers are dropped, and the seed.
+      n_rows: int32 []: pictures in the batch.
+      keep_prob: float32 []: chance that a unit is kept; at 1.0 all masks are 1.
+      step: int64 []: updates so far; equal seed and step draw equal masks.
+
+    Returns:
+      {'layer_3': float32 [n_rows, units]}: one mask for each layer that
+      dropout follows.
+    """
+    if hparams.dropout == 0 or not hparams.hidden_units:
+        return {}
+    n_layers = len(hparams.hidden_units)
+    dropped = range(1, n_layers + 1) if hparams.dropout_layers == 'all' else [n_layers]
+    masks = {}
+    for layer in dropped:
+        keys = random_streams.keys(hparams.seed, random_streams.DROPOUT, step, layer)
+        masks[f'layer_{layer}'] = dropout_mask(n_rows, hparams.hidden_units[layer - 1], keep_prob, keys)
+    return masks
+
+
+def dropout_mask(n_rows, n_columns: int, keep_prob, keys: tf.Tensor) -> tf.Tensor:
+    """float32 [n_rows, n_columns]: 1 / keep_prob with chance keep_prob, else 0.
+
+    A random bit pattern of 32 bits decides two units, as drawing is slow; the
+    chance is keep_prob to within 1 / 65536.
+    """
+    bits = tf.random.stateless_uniform([n_rows, (n_columns + 1) // 2], keys, None, None, tf.int32)
+    halves = tf.reshape(tf.bitcast(bits, tf.uint16), [n_rows, -1])[:, :n_columns]
+    return tf.cast(tf.cast(halves, tf.float32) < keep_prob * 65536.0, tf.float32) / keep_prob

@@ -1,0 +1,74 @@
+"""Test-time augmentation: slightly moved views of a picture, to average a prediction over, --tta."""
+
+import math
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.base.inputs import PIXEL_SCALE, InputSpec
+from mnist_graph.network import augmentation
+
+# (degrees, scale, rows, columns) of the views after the first: opposite pairs, the mildest first.
+_VIEWS = (
+    (0.0, 1.0, 0.5, 0.5),
+    (0.0, 1.0, -0.5, -0.5),
+    (0.0, 1.0, 0.5, -0.5),
+    (0.0, 1.0, -0.5, 0.5),
+    (6.0, 1.0, 0.0, 0.0),
+    (-6.0, 1.0, 0.0, 0.0),
+    (0.0, 1.06, 0.0, 0.0),
+    (0.0, 1 / 1.06, 0.0, 0.0),
+)
+
+
+def make_views(images: tf.Tensor, count: int = 9) -> tf.Tensor:
+    """Deterministic, slightly moved views of each image, to average a prediction over.
+
+    The first is the image itself; then come shifts by half a pixel along both
+    axes, turns by 6 degrees and scalings by 6%.
+
+    Args:
+      images: uint8 or float [batch, height, width, channels].
+      count: Number of views, 1 to 9.
+
+    Returns:
+      float32 [count, batch, height, width, channels].
+    """
+    if not 1 <= count <= len(_VIEWS) + 1:
+        raise ValueError(f'{count} views were asked for: choose 1 to {len(_VIEWS) + 1}')
+    first = tf.cast(images, tf.float32)[tf.newaxis]
+    if count == 1:
+        return first
+    maps = []
+    for degrees, scale, rows, columns in _VIEWS[: count - 1]:
+        sine, cosine = math.sin(math.radians(degrees)) * scale, math.cos(math.radians(degrees)) * scale
+        maps.append([[rows, sine, cosine], [columns, cosine, -sine]])
+    coefficients = tf.repeat(tf.constant(maps, tf.float32), tf.shape(images)[0], axis=0)
+    # Plain operations: a prediction is too short to repay a compilation.
+    moved = augmentation.warp(tf.tile(images, [count - 1, 1, 1, 1]), coefficients, compiled=False)
+    shape = tf.concat([[count - 1], tf.shape(images)], axis=0)
+    return tf.concat([first, tf.reshape(moved, shape)], axis=0)
+
+
+class Views:
+    """`make_views` in a graph and a session of its own.
+
+    Args:
+      spec: Shape of the pictures.
+      n_views: How many views to make of each, 1 to 9.
+    """
+
+    def __init__(self, spec: InputSpec, n_views: int):
+        graph = tf.Graph()
+        with graph.as_default():
+            images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
+            views = make_views(images, n_views)
+        self._sess = tf.Session(graph=graph)
+        self._run = self._sess.make_callable(views, [images])
+
+    def __call__(self, images: np.ndarray) -> np.ndarray:
+        """float32 [views, n, height, width, channels] in [0, 1] of uint8 or float32 images."""
+        return self._run(images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32))
+
+    def close(self) -> None:
+        self._sess.close()

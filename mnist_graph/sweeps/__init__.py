@@ -1,0 +1,1 @@
+"""Searching hyperparameters in several processes, on one machine or many."""

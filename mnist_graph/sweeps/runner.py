@@ -1,0 +1,237 @@
+"""A whole sweep: from a search space to a winner.
+
+from mnist_graph import sweep
+found = sweep.run({'learning_rate': 'log:1e-5:1e-2', 'batch_size': [64, 128]},
+                  n_iterations=1000, n_trials=50, sweep_dir='runs/lr')
+print(found.best.values, found.best.accuracy)
+"""
+
+import os
+import time
+from collections.abc import Callable, Mapping
+from typing import Any, NamedTuple
+
+from mnist_graph.base import tensorflow
+from mnist_graph.base.errors import UsageError
+from mnist_graph.hparams import HParams
+from mnist_graph.sweeps import location, plan, search_space, summary
+from mnist_graph.sweeps.coordinator import Coordinator, Listener
+from mnist_graph.sweeps.plan import Sweep
+from mnist_graph.sweeps.pool import WorkerPool
+from mnist_graph.sweeps.store import Store
+from mnist_graph.sweeps.summary import Row
+from mnist_graph.sweeps.worker import Job, Settings
+
+
+class Found(NamedTuple):
+    """What a sweep has found.
+
+    Attributes:
+      sweep: The sweep.
+      rows: One for each point that has a trial, the best first.
+      best: The first of them, or None before any trial is complete.
+      n_ended: Points that have come to their end.
+      test: The winner's result on the test set, or {} if that was not read.
+      importances: See `summary.importances`; may be empty.
+      folder: Where results.csv and best.flags are.
+    """
+
+    sweep: Sweep
+    rows: list[Row]
+    best: Row | None
+    n_ended: int
+    test: dict[str, Any]
+    importances: dict[str, float]
+    folder: str
+
+
+def run(
+    space: Mapping[str, Any],
+    *,
+    sweep_dir: str,
+    storage: str = '',
+    study: str = '',
+    sampler: str = 'auto',
+    pruner: str = 'none',
+    n_trials: int | None = None,
+    workers: int = 0,
+    timeout: float | None = None,
+    dataset: str = 'auto',
+    data_dir: str | None = None,
+    tensorboard: bool = False,
+    listener: Listener = Listener(),
+    **hparams: Any,
+) -> Found:
+    """Searches a space, or goes on with a search that was stopped; returns what it found.
+
+    Args:
+      space: By hyperparameter: a sequence of values, or the text that --search takes.
+      sweep_dir: Folder of the results.
+      storage, study: Address of a PostgreSQL database and the sweep's name there, for many machines.
+      sampler, pruner, n_trials: See `plan.make`.
+      workers: Processes that train; 0 is one for each usable core.
+      timeout: Seconds after which no new trial begins.
+      dataset, data_dir: See `data.load`.
+      tensorboard: Whether each trial writes event files.
+      listener: Told of everything that happens.
+      **hparams: The hyperparameters that are not searched.
+
+    Raises:
+      UsageError: What is asked for makes no sense, or the place holds another sweep.
+      MnistGraphError: Data cannot be read, or workers cannot be started.
+    """
+    searched = search_space.from_python(space)
+    plan.check_free(searched, hparams)
+    sweep = plan.make(searched, HParams.from_dict(hparams), sampler, pruner, n_trials)
+    place = location.Place(sweep_dir, storage, study, dataset, data_dir)
+    with location.opened(place, create=True) as store:
+        return search(
+            store,
+            lambda saved: sweep,
+            place,
+            workers=workers,
+            timeout=timeout,
+            tensorboard=tensorboard,
+            listener=listener,
+        )
+
+
+def search(
+    store: Store,
+    wanted: Callable[[Sweep | None], Sweep],
+    place: location.Place,
+    *,
+    workers: int = 0,
+    timeout: float | None = None,
+    tensorboard: bool = False,
+    listener: Listener = Listener(),
+    should_stop: Callable[[], int] = lambda: 0,
+) -> Found:
+    """Runs the sweep of an open store to its end, if nothing stops it; see `run`.
+
+    Args:
+      store: The open store.
+      wanted: Called with the sweep that the store holds, or None; returns the one to run.
+      should_stop: See `Coordinator`.
+    """
+    sweep = wanted(store.sweep)
+    place = location.with_data(place)
+    sweep, settings = location.checked_data(sweep, place, listener)
+    store.adopt(sweep)
+    os.makedirs(place.sweep_dir, exist_ok=True)
+    location.remember_data(place, settings)
+    deadline = time.monotonic() + timeout if timeout is not None else None
+
+    def stopping() -> int:
+        return should_stop() or int(deadline is not None and time.monotonic() > deadline)
+
+    recorder = Recorder(store, place.sweep_dir, settings, listener)
+    pool = WorkerPool(workers or tensorflow.usable_cores(), settings, os.path.join(place.sweep_dir, 'logs'))
+    try:
+        coordinator = Coordinator(
+            store,
+            pool,
+            recorder,
+            stopping,
+            os.path.join(os.path.abspath(place.sweep_dir), 'tensorboard') if tensorboard else '',
+        )
+        if coordinator.run():
+            _test_winner(store, pool, recorder, stopping)
+    finally:
+        pool.close()
+        recorder.write()
+    return report(store, place.sweep_dir)
+
+
+def report(store: Store, folder: str) -> Found:
+    """What the sweep of a store has found so far.
+
+    Raises:
+      UsageError: It was never begun.
+    """
+    if store.sweep is None:
+        raise UsageError(f'{store.where}: the sweep was not begun; give the first command again.')
+    trials = store.trials()
+    ranked = summary.rows(store.sweep, trials)
+    best = summary.winner(ranked)
+    test = store.test_result().get(str(best.trial), {}) if best else {}
+    return Found(
+        store.sweep,
+        ranked,
+        best,
+        summary.n_ended(store.sweep, trials),
+        test,
+        summary.importances(store.sweep, ranked),
+        folder,
+    )
+
+
+class Recorder(Listener):
+    """Rewrites results.csv and best.flags after each trial, before passing the news on."""
+
+    def __init__(self, store: Store, folder: str, settings: Settings, listener: Listener):
+        self._store, self._folder, self._listener = store, folder, listener
+        self._flags = [
+            f'--dataset={settings.dataset}',
+            *([f'--data_dir={settings.data_dir}'] if settings.data_dir else []),
+        ]
+        self._next_write = 0.0
+
+    def on_end_of_trial(self, claimed, state, outcome, reason):
+        # With thousands of trials, writing all of them after each must not become the work.
+        if time.monotonic() > self._next_write:
+            self.write()
+        self._listener.on_end_of_trial(claimed, state, outcome, reason)
+
+    def on_note(self, line):
+        self._listener.on_note(line)
+
+    def write(self) -> None:
+        """Writes both files, and tells how far the sweep has come."""
+        began = time.monotonic()
+        trials = self._store.trials()
+        summary.write(self._folder, self._store.sweep, summary.rows(self._store.sweep, trials), self._flags)
+        self._listener.on_progress(summary.n_ended(self._store.sweep, trials), self._store.sweep.n_trials)
+        ended = time.monotonic()
+        self._next_write = ended + (ended - began) / self._store.reporting_share
+
+
+def _test_winner(store: Store, pool: WorkerPool, listener: Listener, should_stop: Callable[[], int]) -> None:
+    """Reads the test set with the winner's weights, which are trained again if no worker here still has them; once."""
+    best = summary.winner(summary.rows(store.sweep, store.trials()))
+    while best and str(best.trial) not in store.test_result():
+        with store.lock(wait=False) as held:
+            if not held:
+                if should_stop():
+                    return
+                time.sleep(1)
+            elif str(best.trial) not in store.test_result():
+                outcome = _test(store, pool, best, should_stop)
+                if outcome is None:
+                    return listener.on_note('The winner could not be tested.')
+                if outcome['weights_sha256'] != best.weights_sha256:
+                    listener.on_note(
+                        f'Trained again here, the winner has other weights than trial {best.trial} had; '
+                        f'that was another processor or version of TensorFlow.'
+                    )
+                store.set_test_result(best.trial, outcome)
+
+
+def _test(store: Store, pool: WorkerPool, best: Row, should_stop: Callable[[], int]) -> dict[str, Any] | None:
+    """The winner's outcome; None if it failed, or was given up (should_stop says 2, or more)."""
+    job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
+    while not pool.n_idle:
+        if should_stop() >= 2:
+            return None
+        pool.ensure(1)
+        pool.wait(1)
+    pool.start(job, best.process)
+    while should_stop() < 2:
+        for word, key, *what in pool.wait(1):
+            if key != job.key:
+                continue  # the last word of a trial that was taken from us
+            if word == 'validation':
+                pool.answer(job.key, should_stop() < 2)
+            else:
+                return what[0] if word == 'done' else None
+    return None

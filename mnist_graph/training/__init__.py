@@ -1,0 +1,1 @@
+"""What surrounds a training: batches, checkpoints, the run's folder, evaluation, cores."""

@@ -1,0 +1,64 @@
+"""Sharing the processor's cores between a training's towers, its operations and its session."""
+
+import contextlib
+
+from mnist_graph.hparams import HParams
+
+_MIN_ROWS_PER_TOWER = 32
+_LARGEST_SPLIT_BATCH = 256
+_WIDEST_SPLIT_LAYER = 1024
+
+
+def share_cores(n_threads: int, hparams: HParams | None = None) -> int:
+    """Divides cores among the towers of a training and the operations in them; returns the number of towers.
+
+    There is one for each core, while each keeps enough rows of the batch for a
+    matrix product to be worth its while. There is one alone where operations
+    share the cores as well by themselves, in large batches, wide layers (whose
+    gradients each tower would make anew) and convolutions; with batch
+    normalization, which needs the batch whole; and on a GPU.
+
+    To be called before the first graph is built: the graph's loop makes the
+    threads within operations, once for the whole process, and what a session
+    asks for later comes too late. So does a second call, which is no error.
+
+    Args:
+      n_threads: Cores to use.
+      hparams: What is to be trained; None if nothing is.
+    """
+    import tensorflow.compat.v1 as tf
+
+    n_towers = 1
+    if (
+        hparams
+        and hparams.batch_size <= _LARGEST_SPLIT_BATCH
+        and hparams.model == 'mlp'
+        and not hparams.batch_norm
+        and max(hparams.hidden_units, default=0) <= _WIDEST_SPLIT_LAYER
+        and not tf.config.list_physical_devices('GPU')
+    ):
+        n_towers = max(1, min(n_threads, hparams.batch_size // _MIN_ROWS_PER_TOWER))
+    with contextlib.suppress(RuntimeError):  # the threads are there already
+        tf.config.threading.set_intra_op_parallelism_threads(max(1, n_threads // n_towers))
+    return n_towers
+
+
+def open_session(network, n_threads: int, n_towers: int = 1):
+    """A tf.Session on the network's graph, as a context manager.
+
+    Args:
+      network: A `graph.Network`.
+      n_threads: Operations to run at a time.
+      n_towers: As `share_cores` said, whose threads each operation has.
+    """
+    import tensorflow.compat.v1 as tf
+
+    config = tf.ConfigProto(
+        intra_op_parallelism_threads=max(1, n_threads // n_towers), inter_op_parallelism_threads=n_threads
+    )
+    config.gpu_options.allow_growth = True
+    # Grappler, which rewrites graphs before they run, takes a twentieth to a
+    # quarter of a second for each new set of fetches and makes these graphs no
+    # faster on processors. On a GPU it also lays convolutions out anew.
+    config.graph_options.rewrite_options.disable_meta_optimizer = not tf.config.list_physical_devices('GPU')
+    return tf.Session(graph=network.graph, config=config)

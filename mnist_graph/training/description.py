@@ -1,0 +1,206 @@
+"""`hparams.json`: everything needed to rebuild a run's network, and to know what it was trained on."""
+
+import json
+import math
+import os
+from typing import Any, NamedTuple
+
+from mnist_graph import __version__
+from mnist_graph.base import files
+from mnist_graph.base.errors import CheckpointError, UsageError
+from mnist_graph.base.inputs import InputSpec
+from mnist_graph.data import Dataset, look_like_digits
+from mnist_graph.hparams import HParams, differences
+
+FILENAME = 'hparams.json'
+FORMAT = 1
+_MAX_BYTES = 1_000_000
+
+
+class Description(NamedTuple):
+    """What a model folder says of itself.
+
+    Attributes:
+      hparams: The hyperparameters.
+      input_spec: Shape and scaling of the pictures, number of classes.
+      class_names: What each label stands for.
+      reads_digits: Whether pictures are to be made into MNIST's 28x28 digits before they are fed.
+      dataset: Name of the data set.
+      fingerprint: Its fingerprint; see `data.Dataset`.
+      dataset_flag, data_dir: How it was asked for, so that later commands find it again.
+      teacher_model_dirs, teacher_fingerprint: Of the `teachers.Teacher` it learned from; () and '' if none.
+      n_train: Pictures trained on.
+      n_threads: Cores used, on which the last bits of the weights depend.
+      package_version, tensorflow_version: What made it.
+    """
+
+    hparams: HParams
+    input_spec: InputSpec
+    class_names: tuple[str, ...]
+    reads_digits: bool
+    dataset: str
+    fingerprint: str
+    dataset_flag: str
+    data_dir: str
+    teacher_model_dirs: tuple[str, ...]
+    teacher_fingerprint: str
+    n_train: int
+    n_threads: int
+    package_version: str
+    tensorflow_version: str
+
+
+# Earlier versions did not write these: they had no teachers, and how pictures are read was as the data looked.
+_REQUIRED = set(Description._fields) - {'reads_digits', 'teacher_model_dirs', 'teacher_fingerprint'}
+
+
+def describe(
+    hparams: HParams,
+    dataset: Dataset,
+    dataset_flag: str,
+    data_dir: str | None,
+    n_threads: int,
+    tensorflow_version: str,
+    teacher=None,
+) -> Description:
+    """The description of a run that is about to begin; `teacher` is the `teachers.Teacher` that it learns from."""
+    data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
+    return Description(
+        hparams,
+        dataset.input_spec(hparams.standardize),
+        dataset.class_names,
+        dataset.reads_digits,
+        dataset.name,
+        dataset.fingerprint,
+        dataset.flag_for_again(dataset_flag),
+        data_dir,
+        teacher.model_dirs if teacher else (),
+        teacher.fingerprint if teacher else '',
+        len(dataset.train),
+        n_threads,
+        __version__,
+        tensorflow_version,
+    )
+
+
+def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
+    """Raises UsageError unless `wanted` continues `saved`: the same, or more steps of what has no end in view.
+
+    Args:
+      n_train: Pictures that the saved run trains on.
+    """
+    different = differences(saved, wanted, ignore=('n_iterations', 'n_epochs'))
+    if different:
+        raise UsageError(
+            f'The run to resume has other hyperparameters ({"; ".join(different)}); '
+            f'leave them out, or start a new run without --resume.'
+        )
+    longer = differences(saved, wanted)
+    if longer and (saved.learning_rate_schedule != 'constant' or saved.augment_taper):
+        raise UsageError(f'The run to resume was scheduled to its end, which cannot move ({"; ".join(longer)}).')
+    if wanted.n_epochs > saved.n_epochs > 0 and saved.n_epochs * n_train % saved.batch_size:
+        raise UsageError(
+            f'The run to resume was to end with an epoch, with a short batch that a longer run would not '
+            f'have ({"; ".join(longer)}); start a new run without --resume.'
+        )
+    n_steps = math.ceil(saved.n_epochs * n_train / saved.batch_size) or saved.n_iterations
+    if longer and saved.early_stopping_patience and n_steps % saved.eval_steps:
+        raise UsageError(
+            f'The run to resume was validated at its end, step {n_steps}, where a longer run would not be, '
+            f'which --early_stopping_patience counts ({"; ".join(longer)}); start a new run without --resume.'
+        )
+    if (
+        wanted.n_iterations < saved.n_iterations
+        or wanted.n_epochs < saved.n_epochs
+        or bool(wanted.n_epochs) != bool(saved.n_epochs)
+    ):
+        raise UsageError(
+            f'The run to resume is longer or counted otherwise ({"; ".join(longer)}); '
+            f'its number of steps can only grow.'
+        )
+
+
+def write(folder: str, description: Description) -> None:
+    """Writes `hparams.json` into the folder, atomically."""
+    values = {'format': FORMAT, **description._asdict()}
+    values['hparams'] = description.hparams.to_dict()
+    values['input_spec'] = description.input_spec._asdict()
+    files.write_json(os.path.join(folder, FILENAME), values)
+
+
+def read(folder: str) -> Description:
+    """Reads a model folder's `hparams.json`.
+
+    Raises:
+      CheckpointError: There is none, it is damaged, it has unknown or missing
+        entries, or another version of the package wrote it.
+    """
+    path = os.path.join(folder, FILENAME)
+    try:
+        with open(path, 'rb') as file:
+            text = file.read(_MAX_BYTES + 1)
+    except FileNotFoundError:
+        raise CheckpointError(
+            f'{folder}: holds no model ({FILENAME} is missing); train one with '
+            f'python -m mnist_graph.main, or give its --model_dir.'
+        ) from None
+    except NotADirectoryError:
+        raise CheckpointError(f'{folder}: is a file; --model_dir must be a folder.') from None
+    except OSError as error:
+        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); give another --model_dir.') from None
+    try:
+        values = json.loads(text)
+    except (ValueError, RecursionError):
+        raise CheckpointError(f'{path}: is damaged: it is not JSON; give another --model_dir.') from None
+    if not isinstance(values, dict) or values.get('format') != FORMAT:
+        found = values.get('format') if isinstance(values, dict) else None
+        raise CheckpointError(
+            f'{path}: has format {found!r}, but this version reads {FORMAT}; '
+            f'use the version of mnist_graph that wrote it.'
+        )
+    return _checked(path, values)
+
+
+def _checked(path: str, values: dict[str, Any]) -> Description:
+    values.pop('format')
+    unknown, missing = set(values) - set(Description._fields), _REQUIRED - set(values)
+    if unknown or missing:
+        problem = f'unknown entry {sorted(unknown)[0]!r}' if unknown else f'missing entry {sorted(missing)[0]!r}'
+        raise CheckpointError(f'{path}: {problem}; it was edited, or written by another version.')
+    try:
+        values['hparams'] = HParams.from_dict(values['hparams'], path)
+        values['input_spec'] = _input_spec(values['input_spec'])
+        values['class_names'] = tuple(map(str, values['class_names']))
+        values.setdefault('reads_digits', look_like_digits(values['input_spec'], values['class_names']))
+        teachers = values.setdefault('teacher_model_dirs', [])
+        if not isinstance(teachers, list) or not all(isinstance(folder, str) for folder in teachers):
+            raise ValueError('teacher_model_dirs')
+        values['teacher_model_dirs'] = tuple(teachers)
+        values.setdefault('teacher_fingerprint', '')
+        description = Description(**values)
+        if len(description.class_names) != description.input_spec.n_classes:
+            raise ValueError('class_names')
+        if not isinstance(description.reads_digits, bool) or (
+            description.reads_digits and description.input_spec[:3] != (28, 28, 1)
+        ):
+            raise ValueError('reads_digits')
+        for name in ('n_train', 'n_threads'):
+            if not isinstance(values[name], int) or values[name] < 1:
+                raise ValueError(name)
+        for name in ('dataset', 'fingerprint', 'dataset_flag', 'data_dir', 'teacher_fingerprint'):
+            if not isinstance(values[name], str):
+                raise ValueError(name)
+    except UsageError as error:
+        raise CheckpointError(str(error)) from None
+    except (TypeError, ValueError, AttributeError) as error:
+        raise CheckpointError(f'{path}: has an entry that cannot be right ({error}).') from None
+    return description
+
+
+def _input_spec(values: dict[str, Any]) -> InputSpec:
+    spec = InputSpec(**values)
+    if not all(type(number) is int and 1 <= number <= 65_536 for number in spec[:4]):
+        raise ValueError('input_spec')
+    if not all(isinstance(number, (int, float)) and abs(number) < 1e6 for number in spec[4:]) or spec.pixel_std <= 0:
+        raise ValueError('input_spec')
+    return spec

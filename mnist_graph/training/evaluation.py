@@ -1,0 +1,73 @@
+"""Running a trained network over many pictures, every one of them, in bounded memory."""
+
+from concurrent.futures import ThreadPoolExecutor
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.base.inputs import to_input
+from mnist_graph.data import Split
+
+BATCH_SIZE = 500
+
+
+class Metrics(NamedTuple):
+    """How a network does on a split.
+
+    Attributes:
+      n: Number of pictures.
+      loss: Mean cross-entropy in nats; nan without pictures.
+      accuracy: Fraction whose likeliest class is the labelled one; nan without pictures.
+    """
+
+    n: int
+    loss: float
+    accuracy: float
+
+
+def logits(network, sess, images: np.ndarray, n_threads: int = 1, show=None) -> np.ndarray:
+    """The network's output layer for each picture, with dropout off.
+
+    Args:
+      network: A `graph.Network`.
+      sess: A session on its graph whose variables have values.
+      images: uint8 [n, height, width, channels], or float32 of that shape in [0, 1].
+      n_threads: Batches computed at the same time.
+      show: Wraps the iteration over batches, as tqdm does.
+
+    Returns:
+      float32 [n, classes].
+    """
+
+    def run(start):
+        batch = images[start : start + BATCH_SIZE]
+        X = to_input(batch) if batch.dtype == np.uint8 else batch.reshape(len(batch), -1).astype(np.float32)
+        return sess.run(network.output_layer, {network.X: X, network.keep_prob: 1.0})
+
+    if not len(images):
+        return np.zeros((0, network.Y.shape[1]), np.float32)
+    starts = range(0, len(images), BATCH_SIZE)
+    with ThreadPoolExecutor(n_threads) as pool:
+        batches = pool.map(run, starts)
+        return np.concatenate(list(batches if show is None else show(batches, total=len(starts))))
+
+
+def softmax(values: np.ndarray) -> np.ndarray:
+    """float64 [n, classes] probabilities of logits [n, classes]."""
+    exponents = np.exp(values.astype(np.float64) - values.max(axis=1, keepdims=True))
+    return exponents / exponents.sum(axis=1, keepdims=True)
+
+
+def evaluate(network, sess, split: Split, n_threads: int = 1) -> Metrics:
+    """Loss and accuracy over all of `split`; see `logits` for the arguments."""
+    return metrics_of(logits(network, sess, split.images, n_threads), split.labels)
+
+
+def metrics_of(values: np.ndarray, labels: np.ndarray) -> Metrics:
+    """Metrics of logits [n, classes] against labels [n]."""
+    if not len(labels):
+        return Metrics(0, float('nan'), float('nan'))
+    shifted = values.astype(np.float64) - values.max(axis=1, keepdims=True)
+    log_sums = np.log(np.exp(shifted).sum(axis=1))
+    losses = log_sums - shifted[np.arange(len(labels)), labels]
+    return Metrics(len(labels), float(losses.mean()), float((values.argmax(axis=1) == labels).mean()))

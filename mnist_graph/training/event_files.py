@@ -1,0 +1,158 @@
+"""A run as TensorBoard shows it: curves, the graph, histograms, misread digits, hyperparameters.
+
+tensorboard --logdir=runs
+"""
+
+import contextlib
+import io
+import math
+import os
+import time
+
+import numpy as np
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.data import Split
+from mnist_graph.hparams import HParams
+from mnist_graph.training.monitor import Monitor
+
+_N_MISREAD = 25
+_HPARAMS_PLUGIN = 'hparams'
+_SESSION_START_FIELD = b'\x1a'  # field 3, a message, of HParamsPluginData
+
+
+class EventFiles(Monitor):
+    """Writes event files into a run's folder; a context manager.
+
+    Args:
+      folder: Where to write.
+      network: The `graph.Network` that is trained.
+      sess: Its session.
+      hparams: For the HParams tab.
+      step: Where training begins. What an earlier process wrote of later steps
+        is marked as void.
+    """
+
+    def __init__(self, folder: str, network, sess, hparams: HParams, step: int):
+        has_earlier = any(name.startswith('events.out.tfevents') for name in os.listdir(folder))
+        self._sess, self._step, self._time = sess, step, time.perf_counter()
+        with network.graph.as_default(), tf.name_scope('histograms'):
+            variables = {
+                **{f'weights/{name}': value for name, value in network.weights.items()},
+                **{f'biases/{name}': value for name, value in network.biases.items()},
+            }
+            self._histograms = tf.summary.merge(
+                [tf.summary.histogram(name, value, collections=[]) for name, value in variables.items()], collections=[]
+            )
+        with network.graph.as_default():
+            self._writer = tf.summary.FileWriter(folder, None if step else network.graph)
+        if has_earlier:
+            self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
+        if not step:
+            self._writer.add_summary(hparams_summary(hparams))
+
+    def __enter__(self) -> 'EventFiles':
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        # What ended the training, a full disk perhaps, may keep these from being written, too.
+        with contextlib.suppress(Exception) if error else contextlib.nullcontext():
+            self._writer.close()
+
+    def _scalars(self, step: int, values: dict[str, float]) -> None:
+        self._writer.add_summary(
+            tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]), step
+        )
+
+    def on_display(self, step, loss, accuracy, learning_rate):
+        now = time.perf_counter()
+        self._scalars(
+            step,
+            {
+                'train/loss': loss,
+                'train/accuracy': accuracy,
+                'learning_rate': learning_rate,
+                'steps_per_second': (step - self._step) / (now - self._time),
+            },
+        )
+        self._step, self._time = step, now
+
+    def on_validation(self, progress, metrics, is_best):
+        self._scalars(progress.step, {'validation/loss': metrics.loss, 'validation/accuracy': metrics.accuracy})
+
+    def on_save(self, progress):
+        self._writer.add_summary(self._sess.run(self._histograms), progress.step)
+        self._writer.flush()
+
+    def on_end(self, progress, validation: Split, logits):
+        wrong = np.flatnonzero(logits.argmax(axis=1) != validation.labels)[:_N_MISREAD]
+        if len(wrong):
+            sheet = _sheet(validation.images[wrong])
+            image = tf.Summary.Image(
+                height=sheet.shape[0], width=sheet.shape[1], colorspace=sheet.shape[2], encoded_image_string=_png(sheet)
+            )
+            self._writer.add_summary(
+                tf.Summary(value=[tf.Summary.Value(tag='misread_validation_digits', image=image)]), progress.step
+            )
+
+
+def hparams_summary(hparams: HParams) -> tf.Summary:
+    """The record from which TensorBoard's HParams tab takes a run's hyperparameters.
+
+    The tab reads a HParamsPluginData message, which TensorBoard defines and
+    TensorFlow lacks. Its SessionStartInfo begins with a map of names to values,
+    which is all that a google.protobuf.Struct is, and so the two have the same
+    bytes.
+    """
+    from google.protobuf import struct_pb2
+
+    values = struct_pb2.Struct()
+    values.update(
+        {
+            name: ','.join(map(str, value)) if isinstance(value, list) else value
+            for name, value in hparams.to_dict().items()
+        }
+    )
+    start = values.SerializeToString()
+    metadata = tf.SummaryMetadata(
+        plugin_data=tf.SummaryMetadata.PluginData(
+            plugin_name=_HPARAMS_PLUGIN, content=_SESSION_START_FIELD + _varint(len(start)) + start
+        )
+    )
+    return tf.Summary(
+        value=[
+            tf.Summary.Value(
+                tag='_hparams_/session_start_info', metadata=metadata, tensor=tf.make_tensor_proto(0.0, tf.float32)
+            )
+        ]
+    )
+
+
+def _varint(number: int) -> bytes:
+    """A length as protocol buffers write it: seven bits a byte, lowest first."""
+    encoded = bytearray()
+    while number > 127:
+        encoded.append(number & 127 | 128)
+        number >>= 7
+    return bytes([*encoded, number])
+
+
+def _sheet(images: np.ndarray) -> np.ndarray:
+    """uint8 [n, height, width, channels] side by side in rows, with a grey line between."""
+    n_columns = math.ceil(math.sqrt(len(images)))
+    n_rows = math.ceil(len(images) / n_columns)
+    padded = np.full((n_rows * n_columns, images.shape[1] + 1, images.shape[2] + 1, images.shape[3]), 96, np.uint8)
+    padded[: len(images), :-1, :-1] = images
+    return (
+        padded.reshape(n_rows, n_columns, *padded.shape[1:])
+        .swapaxes(1, 2)
+        .reshape(n_rows * padded.shape[1], n_columns * padded.shape[2], -1)
+    )
+
+
+def _png(image: np.ndarray) -> bytes:
+    from PIL import Image
+
+    buffer = io.BytesIO()
+    Image.fromarray(image[..., 0] if image.shape[2] == 1 else image[..., :3]).save(buffer, 'PNG')
+    return buffer.getvalue()

@@ -1,0 +1,112 @@
+"""The IDX reader and writer: known bytes, every kind of damage, bounded memory."""
+
+import gzip
+import os
+import struct
+import tracemalloc
+
+import numpy as np
+import pytest
+
+from helpers.data import idx_bytes
+from mnist_graph.base.errors import DataError
+from mnist_graph.data.idx import read_idx, write_idx
+
+# Two pictures of 2 rows and 3 columns, written out by hand.
+KNOWN = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(1, 13))
+# Without the time of day, which would be part of the tests' names.
+GZIPPED = gzip.compress(KNOWN, mtime=0)
+KNOWN_ARRAY = np.uint8([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [10, 11, 12]]])
+
+
+@pytest.fixture
+def file(tmp_path):
+    return tmp_path / 'some-idx3-ubyte'
+
+
+def test_known_bytes(file):
+    for content in (KNOWN, gzip.compress(KNOWN)):
+        file.write_bytes(content)
+        array = read_idx(str(file))
+        assert array.dtype == np.uint8 and not array.flags.writeable
+        np.testing.assert_array_equal(array, KNOWN_ARRAY)
+
+
+@pytest.mark.parametrize('shape', [(0,), (1,), (300,), (3, 0), (2, 3), (4, 3, 2), (2, 3, 4, 3)])
+def test_round_trip(file, shape):
+    array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
+    write_idx(str(file), array)
+    assert file.read_bytes() == idx_bytes(array) and os.listdir(file.parent) == [file.name]
+    np.testing.assert_array_equal(read_idx(str(file)), array)
+
+
+@pytest.mark.parametrize(
+    'content, problem',
+    [
+        (b'', 'is empty'),
+        (KNOWN[:3], 'is not an IDX file: it starts with 00 00 08'),
+        (KNOWN[:10], 'truncated inside its header'),
+        (KNOWN[:-1], 'is truncated: 27 bytes of the 28 that its header announces'),
+        (KNOWN + b'\0', 'has more bytes than the 28'),
+        (b'<!DOCTYPE html><html>', 'an HTML page'),
+        (b'PK\3\4 some archive', 'starts with 50 4b 03 04'),
+        (b'\0\0\x0d' + KNOWN[3:], 'wrong magic number 3331'),
+        (b'\0\0\x08\0' + KNOWN[4:], 'wrong magic number 2048'),
+        (b'\0\0\x08\x05' + KNOWN[4:], 'wrong magic number 2053'),
+        (GZIPPED[:-1], 'the gzip stream ends early'),
+        (GZIPPED[:-8], 'the gzip stream ends early'),
+        (GZIPPED[:20], 'is not an IDX file|truncated'),
+        (GZIPPED[:-5] + bytes(5), 'is damaged'),
+        (b'\x1f\x8b\x08' + bytes(30), 'is damaged|truncated|not an IDX'),
+        (gzip.compress(b'<html>404</html>', mtime=0), 'an HTML page'),
+        (gzip.compress(KNOWN[:-1], mtime=0), 'is truncated'),
+        (gzip.compress(KNOWN + b'\0', mtime=0), 'has more bytes'),
+        (struct.pack('>4B4I', 0, 0, 8, 4, 0, *[2**32 - 1] * 3), 'impossible shape'),
+        (struct.pack('>4B3I', 0, 0, 8, 3, *[2**32 - 1] * 3), 'impossible shape'),
+        (struct.pack('>4B1I', 0, 0, 8, 1, 2**32 - 1), 'is truncated'),
+    ],
+)
+def test_damage_is_named(file, content, problem):
+    file.write_bytes(content)
+    with pytest.raises(DataError, match=problem) as caught:
+        read_idx(str(file))
+    assert str(caught.value).startswith(str(file)) and '\n' not in str(caught.value)
+
+
+def test_every_truncation_is_refused(file):
+    for content in (KNOWN, gzip.compress(KNOWN)):
+        for length in range(len(content)):
+            file.write_bytes(content[:length])
+            with pytest.raises(DataError):
+                read_idx(str(file))
+
+
+def test_no_flipped_bit_of_a_gzipped_file_goes_unseen(file):
+    content = gzip.compress(KNOWN, mtime=0)
+    for position in range(10, len(content)):  # behind gzip's own header, whose time stamp may be anything
+        file.write_bytes(content[:position] + bytes([content[position] ^ 4]) + content[position + 1 :])
+        with pytest.raises(DataError):
+            read_idx(str(file))
+
+
+def test_missing_file_and_folder(tmp_path):
+    with pytest.raises(DataError, match=r'gone: cannot be read \(No such file or directory\)'):
+        read_idx(str(tmp_path / 'gone'))
+    with pytest.raises(DataError, match=r'cannot be read \(Is a directory\)'):
+        read_idx(str(tmp_path))
+
+
+@pytest.mark.parametrize('zeros', [10**5, 10**8])
+def test_memory_stays_within_bounds(file, zeros):
+    file.write_bytes(gzip.compress(idx_bytes(np.zeros(zeros, np.uint8))))
+    size = file.stat().st_size
+    tracemalloc.start()
+    try:
+        read_idx(str(file))
+    except DataError as error:
+        assert 'is not a data set' in str(error)
+    else:
+        assert zeros == 10**5  # under a megabyte, anything may pack well
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < max(50 * size, 2 << 20)

@@ -1,0 +1,56 @@
+"""Tiny data sets, in memory and in files."""
+
+import gzip
+import pathlib
+import struct
+
+import numpy as np
+
+from mnist_graph import data
+
+IDX_NAMES = ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')
+
+
+def tiny_arrays(n_train=60, n_test=25, shape=(8, 8), n_classes=4, seed=1):
+    """(train_images, train_labels, test_images, test_labels), uint8, that a network learns within some 50 steps.
+
+    Each class is a random pattern of its own under noise; every class occurs.
+    """
+    random = np.random.default_rng(seed)
+    patterns = random.integers(0, 200, (n_classes, *shape))
+    arrays = []
+    for n in (n_train, n_test):
+        labels = random.permutation(np.arange(n) % n_classes)
+        images = patterns[labels] + random.integers(0, 56, (n, *shape))
+        arrays += [images.astype(np.uint8), labels.astype(np.uint8)]
+    return tuple(arrays)
+
+
+def tiny_dataset(n_validation=15, **options):
+    """`tiny_arrays` as a data.Dataset."""
+    train_images, train_labels, test_images, test_labels = tiny_arrays(**options)
+    images = [array[..., None] if array.ndim == 3 else array for array in (train_images, test_images)]
+    everything = data.Split(images[0], train_labels.astype(np.int32))
+    return data.Dataset(
+        'tiny',
+        everything[n_validation:],
+        everything[:n_validation],
+        data.Split(images[1], test_labels.astype(np.int32)),
+        tuple(map(str, range(options.get('n_classes', 4)))),
+        '0123456789abcdef',
+    )
+
+
+def idx_bytes(array):
+    """The content of an IDX file, put together by hand."""
+    return bytes([0, 0, 8, array.ndim]) + struct.pack(f'>{array.ndim}I', *array.shape) + array.tobytes()
+
+
+def write_idx_folder(folder, arrays=None, gzipped=False, **options):
+    """Writes the four IDX files of `arrays`, or of `tiny_arrays(**options)`; returns the folder."""
+    folder = pathlib.Path(folder)
+    folder.mkdir(parents=True, exist_ok=True)
+    for name, array in zip(IDX_NAMES, arrays or tiny_arrays(**options)):
+        content = idx_bytes(array)
+        (folder / (name + '.gz' * gzipped)).write_bytes(gzip.compress(content, 1) if gzipped else content)
+    return folder

@@ -1,0 +1,42 @@
+"""Running programs in processes of their own."""
+
+import os
+import pathlib
+import subprocess
+import sys
+from typing import NamedTuple
+
+REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
+ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep')
+
+
+class Ended(NamedTuple):
+    """How a program ended, and what it wrote."""
+
+    code: int
+    out: str
+    err: str
+
+
+def environment(folder, **extra):
+    """Environment of a subprocess that shares nothing with the user's folders."""
+    return {
+        **os.environ,
+        'PYTHONPATH': str(REPOSITORY),
+        'XDG_CACHE_HOME': str(folder / 'cache'),
+        'PYTHONDONTWRITEBYTECODE': '1',
+        **extra,
+    }
+
+
+def run_python(*arguments, folder, timeout=120, **extra):
+    """Runs the interpreter in `folder`; returns an Ended."""
+    done = subprocess.run(
+        [sys.executable, *map(str, arguments)],
+        cwd=folder,
+        env=environment(folder, **extra),
+        capture_output=True,
+        text=True,
+        timeout=timeout,
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)

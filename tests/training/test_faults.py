@@ -1,0 +1,260 @@
+"""What may go wrong in the middle of a run: signals, a full disk, a vanished folder, a loss that is not a number.
+
+`benchmarks/stress_resume.py` kills a larger run many times at random moments.
+"""
+
+import os
+import re
+import resource
+import shlex
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+from PIL import Image
+
+from helpers.data import write_idx_folder
+from helpers.programs import environment
+from mnist_graph.base.lock import FolderLock
+from mnist_graph.training.run_folder import find_checkpoint, read_metrics
+
+FLAGS = (
+    '--data_dir=data',
+    '--n_validation=15',
+    '--n_iterations=60',
+    '--hidden_units=6,5',
+    '--batch_size=8',
+    '--learning_rate=0.02',
+    '--display_step=10',
+    '--eval_steps=20',
+    '--save_steps=20',
+    '--num_threads=1',
+    '--notensorboard',
+)
+
+
+def files_of(checkpoint):
+    """The bytes of a checkpoint's variables, which are the same for the same values."""
+    with (
+        open(checkpoint.prefix + '.data-00000-of-00001', 'rb') as data,
+        open(checkpoint.prefix + '.index', 'rb') as index,
+    ):
+        return data.read(), index.read()
+
+
+@pytest.fixture
+def whole(entry_point):
+    """Output of a run in the folder `whole` that nothing happened to."""
+    write_idx_folder('data')
+    ended = entry_point(*FLAGS, '--model_dir=whole')
+    assert ended.code == 0
+    return ended.out
+
+
+def assert_as_if_never_stopped(folder, whole, *outs):
+    """Same variables, same metrics, and the same lines printed as the run in `whole`."""
+    for which in ('last', 'best'):
+        assert files_of(find_checkpoint(folder, which)[0]) == files_of(find_checkpoint('whole', which)[0])
+    assert read_metrics(folder) == read_metrics('whole')
+    printed = {}
+    for line in ''.join(outs).splitlines():
+        printed.setdefault(line, None)  # lines of steps taken again may be printed again, but the same
+    assert list(printed) == whole.replace('in whole', f'in {folder}').splitlines()
+
+
+@pytest.fixture
+def at_step(monkeypatch):
+    """Function (step, action): calls action once, when a line for this step is printed."""
+    from mnist_graph.cli.printer import Printer
+
+    def arrange(step, action):
+        on_display = Printer.on_display
+
+        def displaying(self, at, *what):
+            on_display(self, at, *what)
+            if at == step:
+                monkeypatch.setattr(Printer, 'on_display', on_display)
+                action()
+
+        monkeypatch.setattr(Printer, 'on_display', displaying)
+
+    return arrange
+
+
+@pytest.mark.parametrize('number, code', [(signal.SIGINT, 130), (signal.SIGTERM, 143), (signal.SIGHUP, 129)])
+@pytest.mark.parametrize('step', [20, 30])
+def test_signal_saves_says_how_to_go_on_and_loses_nothing(entry_point, whole, at_step, number, code, step):
+    at_step(step, lambda: os.kill(os.getpid(), number))
+    stopped = entry_point(*FLAGS, '--model_dir=model')
+    assert stopped.code == code
+    assert stopped.err == (
+        f'Stopped after step {step}, which is saved; go on with '
+        f'python -m mnist_graph.main --resume --model_dir=model --save_steps=20 --display_step=10 '
+        f'--notensorboard\n'
+    )
+    assert find_checkpoint('model', 'last')[0].step == step
+    resumed = entry_point(*shlex.split(stopped.err)[-5:])
+    assert resumed.code == 0 and resumed.err == ''
+    assert_as_if_never_stopped('model', whole, stopped.out, resumed.out)
+
+
+def test_how_to_go_on_names_the_picture(entry_point, at_step):
+    write_idx_folder('data')
+    Image.new('L', (8, 8)).save('my picture.png')
+    at_step(20, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    stopped = entry_point(*FLAGS, '--model_dir=model', '--image=my picture.png')
+    assert stopped.code == 143 and stopped.err.endswith(" '--image=my picture.png'\n") and stopped.err.count('\n') == 1
+
+
+def test_what_can_no_longer_be_printed_saves_and_says_how_to_go_on(whole, fresh_folder):
+    """As where `| head` has seen enough."""
+    program = shlex.join(
+        [sys.executable, '-u', '-m', 'mnist_graph.main', *FLAGS, '--model_dir=model', '--display_step=1']
+    )
+    done = subprocess.run(
+        ['bash', '-c', f'{program} | head -n 2; exit ${{PIPESTATUS[0]}}'],
+        cwd=fresh_folder,
+        env=environment(fresh_folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 128 + signal.SIGPIPE and done.stdout.count('\n') == 2
+    stopped = re.fullmatch(
+        r'Stopped after step (\d+), which is saved; go on with .* --resume --model_dir=model .*\n', done.stderr
+    )
+    assert stopped and find_checkpoint('model', 'last')[0].step == int(stopped[1]) < 60
+
+
+def test_second_ctrl_c_stops_at_once_with_a_whole_checkpoint(entry_point, whole, at_step):
+    def twice():
+        os.kill(os.getpid(), signal.SIGINT)
+        os.kill(os.getpid(), signal.SIGINT)
+
+    at_step(50, twice)
+    stopped = entry_point(*FLAGS, '--model_dir=model')
+    assert stopped.code == 130 and stopped.err == '\nStopped.\n'
+    assert find_checkpoint('model', 'last')[0].step == 40
+    resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
+    assert_as_if_never_stopped('model', whole, stopped.out, resumed.out)
+
+
+def test_full_disk_is_named_and_the_previous_checkpoint_loads(entry_point, whole, at_step):
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    # What is printed goes to a file whose size is limited, too: leave the metrics and the lines some room.
+    at_step(40, lambda: resource.setrlimit(resource.RLIMIT_FSIZE, (3000, limits[1])))
+    try:
+        failed = entry_point(*FLAGS, '--model_dir=model')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert failed.code == 1 and failed.err.count('\n') == 1 and 'Traceback' not in failed.err
+    assert re.match(
+        r'mnist_graph: model/(checkpoints|best): the checkpoint of step 40 could not be written '
+        r'\(File too large\); .* --resume',
+        failed.err,
+    )
+    assert find_checkpoint('model', 'last')[0].step == 20
+    resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
+    assert resumed.code == 0
+    assert_as_if_never_stopped('model', whole, failed.out, resumed.out)
+
+
+def test_folder_that_vanishes_is_named(entry_point, at_step):
+    write_idx_folder('data')
+    at_step(30, lambda: shutil.rmtree('model'))
+    failed = entry_point(*FLAGS, '--model_dir=model')
+    assert (failed.code, failed.err) == (
+        1,
+        'mnist_graph: model: the folder is gone; nothing more can be saved in it.\n',
+    )
+    assert not os.path.exists('model')
+
+
+def test_folder_in_use_is_refused(entry_point, whole):
+    before = sorted(os.listdir('whole/checkpoints'))
+    lock = FolderLock('whole')
+    try:
+        for flags in ((*FLAGS, '--model_dir=whole'), ('--resume', '--model_dir=whole', '--n_iterations=99')):
+            refused = entry_point(*flags)
+            assert refused.code == 1 and refused.err == (
+                f'mnist_graph: whole: is in use by process {os.getpid()}; wait for it or give another folder.\n'
+            )
+    finally:
+        lock.release()
+    assert sorted(os.listdir('whole/checkpoints')) == before
+
+
+def test_loss_that_is_not_a_number(entry_point):
+    write_idx_folder('data')
+    failed = entry_point(
+        *FLAGS,
+        '--model_dir=model',
+        '--optimizer=gradient_descent',
+        '--learning_rate=10',
+        '--activation=linear',
+        '--save_steps=1',
+        '--display_step=1',
+        '--dropout=0',
+    )
+    assert failed.code == 1 and failed.err.count('\n') == 1 and 'Traceback' not in failed.err
+    found = re.fullmatch(
+        r'mnist_graph: The loss became (nan|inf|-inf) at step (\d+): lower --learning_rate=10, .*'
+        r'(?:The checkpoint of step (\d+) in model is still good|No checkpoint was saved before that)\.\n',
+        failed.err,
+    )
+    assert found, failed.err
+    assert 'nan' not in failed.out and 'inf' not in failed.out
+    shown = [line for line in read_metrics('model') if 'loss' in line]
+    assert len(shown) == failed.out.count('Iteration')
+    if found[3]:
+        # Good is what still gives a finite loss, and nothing newer is left.
+        assert int(found[3]) < int(found[2])
+        assert find_checkpoint('model', 'last')[0].step == int(found[3]) == shown[-1]['step']
+
+
+def test_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(entry_point, whole):
+    shutil.copytree('whole', 'model')
+    path = find_checkpoint('model', 'last')[0].prefix + '.index'
+    with open(path, 'r+b') as file:
+        file.truncate(50)
+    resumed = entry_point('--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard')
+    assert resumed.code == 0
+    assert resumed.err == (f'{path}: is damaged (its size or SHA-256 is not what was saved); going on from step 40.\n')
+    assert resumed.out.startswith('Iteration 50\t')
+    assert_as_if_never_stopped('model', whole, whole.split('Iteration 50')[0], resumed.out)
+
+
+def test_sigkill_loses_nothing_beyond_the_last_save(entry_point, whole, fresh_folder):
+    """As a program, killed twice as hard as can be."""
+    flags = [*FLAGS, '--model_dir=model']
+    outs = []
+    for kill_after in (20, 40):
+        with subprocess.Popen(
+            [sys.executable, '-m', 'mnist_graph.main', *flags],
+            env=environment(fresh_folder),
+            stdout=subprocess.PIPE,
+            stderr=subprocess.PIPE,
+            text=True,
+        ) as process:
+            # Steps are quick here: the kill comes somewhere behind the checkpoint it waits for.
+            deadline = time.monotonic() + 60
+            while not os.path.exists(f'model/checkpoints/model.ckpt-{kill_after}.json') and process.poll() is None:
+                assert time.monotonic() < deadline
+                time.sleep(0.001)
+            process.kill()
+            out, err = process.communicate()
+            outs.append(out)
+            assert 'Traceback' not in err
+        assert find_checkpoint('model', 'last')[0].step >= kill_after
+        flags = ['--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard']
+    resumed = entry_point(*flags)
+    assert resumed.code == 0
+    for which in ('last', 'best'):
+        assert files_of(find_checkpoint('model', which)[0]) == files_of(find_checkpoint('whole', which)[0])
+    assert read_metrics('model') == read_metrics('whole')
+    assert set(resumed.out.splitlines()) <= set(whole.replace('in whole', 'in model').splitlines())
