@@ -1,7 +1,7 @@
-"""The built-in digits: a data set in MNIST's format, drawn by the package itself, with no download.
+"""The built-in digits: a data set in MNIST's format that the package draws by itself.
 
-`strokes` describes how digits are written, `pen` draws them; this module makes
-balanced, repeatable sets of them and keeps the usual one in a cache file.
+`strokes` describes how digits are written and `pen` draws them. This module
+makes balanced, repeatable sets of them and keeps them in a cache file.
 """
 
 import contextlib
@@ -19,11 +19,11 @@ from mnist_graph.drawn import pen, strokes
 
 DEFAULT_SEED = 2016
 _TEST_PICTURE_SEED = 14  # of a plain, clear 2
-# Digits per block. A block is drawn with a generator of its own, so that the
-# digits do not depend on how many threads there are; changing it changes them.
+# Digits per block. Each block has a random generator of its own, so that the
+# number of threads does not matter. Another size gives other digits.
 _BLOCK = 1000
 _N_PIXELS = pen.IMAGE_SIDE**2
-# Raise it when the drawing changes in a way that the stroke descriptions and the style do not show.
+# Raise it when the drawing changes while the stroke descriptions and the style stay the same.
 _VERSION = 1
 _DIGEST_BYTES = 32
 
@@ -77,11 +77,11 @@ def load_or_draw(
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Arrays:
-    """The built-in data set, from the cache file if there is a sound one, else drawn and kept there.
+    """The built-in data set: read from the cache file, or drawn and written there if that is missing or damaged.
 
     Args:
-      cache_dir: Folder of the cache file, made if need be; None is no cache. A
-        folder that cannot be written is no error: the digits are drawn each time.
+      cache_dir: Folder of the cache file, made if it is missing; None is no
+        cache. If it cannot be written, the digits are drawn each time.
       n_train, n_test: Sizes of the two sets.
       seed: At least 0; training and test digits are drawn from different streams of it.
       n_threads, progress: As for `draw_digits`.
@@ -137,14 +137,12 @@ def _generator(seed: int, *purpose: int) -> np.random.Generator:
 
 
 def _unpack(content: bytes, n_train: int, n_test: int) -> Arrays:
-    arrays, start = [], 0
-    for n in (n_train, n_test):
-        for shape in ((n, pen.IMAGE_SIDE, pen.IMAGE_SIDE), (n,)):
-            size = int(np.prod(shape))
-            # A copy, since an array over bytes cannot be written to.
-            arrays.append(np.frombuffer(content, np.uint8, size, start).reshape(shape).copy())
-            start += size
-    return tuple(arrays)
+    # A copy, since an array over bytes cannot be written to.
+    values = np.frombuffer(content, np.uint8).copy()
+    ends = np.cumsum([n_train * _N_PIXELS, n_train, n_test * _N_PIXELS])
+    train_images, train_labels, test_images, test_labels = np.split(values, ends)
+    shape = (-1, pen.IMAGE_SIDE, pen.IMAGE_SIDE)
+    return train_images.reshape(shape), train_labels, test_images.reshape(shape), test_labels
 
 
 def _read_cache(path: str, key: bytes, size: int) -> bytes | None:

@@ -1,6 +1,6 @@
 """The pen: turns stroke descriptions into 28x28 pictures, a whole block of digits at once, with numpy alone.
 
-Three steps: `trace` and `distort` give the path of the pen's tip, with the
+Three steps: `trace` and `deform` give the path of the pen's tip, with the
 irregularities of a hand; `fit` and `ink` draw it as NIST's digits were scaled
 for MNIST, the longest side of the ink being 20 pixels; `place` puts that into
 the picture with the centre of mass in the middle.
@@ -10,27 +10,32 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph.drawn.splines import N_SAMPLES, skeleton
+from mnist_graph.drawn.splines import N_SAMPLES, prepare
 from mnist_graph.drawn.strokes import WAYS, Way
 
 INK_SIDE = 20  # pixels: the longest side of the ink, as in MNIST
 IMAGE_SIDE = 28
-CENTRE = 14.0  # pixel index, from 0, of the centre of mass in MNIST
+CENTRE = 14.5  # pixels from the upper left corner: where MNIST puts the centre of mass, the middle of pixel 14
 
 
 class Style(NamedTuple):
-    """How widely handwriting varies. Lengths are in unit boxes (a digit is 1 high) unless they say pixels."""
+    """How widely handwriting varies. Lengths are in heights of a digit unless they say pixels.
+
+    All values were chosen by eye, so that the digits look as varied as people's.
+    """
 
     # The strokes.
     mixing: float = 1.5  # spread of the mixture of forms; 1 stays between the forms, more goes beyond them
-    mixing_alpha: float = 0.45  # Dirichlet parameter of the mixture: small ones stay near single forms
+    mixing_alpha: float = 0.45  # Dirichlet parameter of the mixture: the smaller, the nearer to a single form
     jitter: float = 0.040  # standard deviation of every control point's own shift
-    carelessness: float = 0.5  # standard deviation of the log of a digit's untidiness, which scales its errors
+    carelessness: float = 0.5  # standard deviation of the log of a digit's untidiness, which scales its jitter
     stroke_shift: float = 0.025  # standard deviation of a whole stroke's shift
     overshoot: float = 0.15  # standard deviation of a stroke end's lengthening, in units of its last segment
     rounding: float = 0.7  # largest rounding of the corners: 0 none, 1 a B-spline
     # The digit as a whole.
-    warp: float = 0.030  # strength of the smooth distortion, about the standard deviation of its slowest wave / 1.4
+    warp: float = (
+        0.030  # strength of the smooth distortion; its slowest wave has a standard deviation of 1.4 times this
+    )
     balance: float = 0.20  # standard deviation of how much larger the top is than the bottom, the left than the right
     bend: float = 0.10  # standard deviation of the sideways bow
     width: float = 0.85  # median of width / height of the box
@@ -48,27 +53,34 @@ class Style(NamedTuple):
 
 
 def trace(way: Way, n: int, rng: np.random.Generator, style: Style) -> np.ndarray:
-    """Returns n paths of the pen, float32 [n, N_SAMPLES, 2] in the unit box, each another attempt at `way`."""
-    bones = skeleton(way)
-    n_forms = len(bones.forms)
+    """Draws n variations of `way`: float32 [n, N_SAMPLES, 2], points (x, y) along the pen's path in the unit box."""
+    curves = prepare(way)
+    n_forms = len(curves.forms)
     weights = rng.dirichlet(np.full(n_forms, style.mixing_alpha), n)
     weights = 1 / n_forms + style.mixing * (weights - 1 / n_forms)
-    points = np.tensordot(weights, bones.forms, 1)
+    points = np.tensordot(weights, curves.forms, 1)
     untidy = np.exp(style.carelessness * np.clip(rng.standard_normal((n, 1, 1)), -2, 2))
     points += style.jitter * untidy * rng.standard_normal(points.shape)
-    n_strokes = len(bones.ends) // 2
+    n_strokes = len(curves.ends) // 2
     if n_strokes > 1:
-        points += (style.stroke_shift * untidy * rng.standard_normal((n, n_strokes, 2)))[:, bones.stroke_of_point]
-    for end, neighbour in bones.ends:
+        points += (style.stroke_shift * untidy * rng.standard_normal((n, n_strokes, 2)))[:, curves.stroke_of_point]
+    for end, neighbour in curves.ends:
         step = points[:, end] - points[:, neighbour]
         points[:, end] += style.overshoot * untidy[:, 0] * rng.standard_normal((n, 1)) * step
     points = points.astype(np.float32)
     rounding = rng.uniform(0, style.rounding, (n, 1, 1)).astype(np.float32)
-    return (1 - rounding) * (bones.sharp @ points) + rounding * (bones.round @ points)
+    return (1 - rounding) * (curves.sharp @ points) + rounding * (curves.round @ points)
 
 
-def distort(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, style: Style) -> tuple[np.ndarray, np.ndarray]:
-    """Bends, shears, turns and stretches paths as a hand does; x, y: float32 [n, N_SAMPLES], in and out."""
+def deform(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, style: Style) -> tuple[np.ndarray, np.ndarray]:
+    """Bends, shears, turns and stretches paths as a hand does.
+
+    Args:
+      x, y: float32 [n, N_SAMPLES], in the unit box.
+
+    Returns:
+      x and y, of the same shape, around (0, 0).
+    """
     n = len(x)
 
     def normal(*shape):
@@ -95,8 +107,13 @@ def distort(x: np.ndarray, y: np.ndarray, rng: np.random.Generator, style: Style
 def fit(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
     """Scales and shifts paths so that the longest side of their ink is INK_SIDE pixels.
 
-    x, y: float32 [n, N_SAMPLES]; radius of the pen: float32 [n, N_SAMPLES] in pixels. Returns x and y in pixels, the
-    ink beginning at a whole pixel and, where it is shorter than INK_SIDE, in the middle of it.
+    Args:
+      x, y: float32 [n, N_SAMPLES], in any unit.
+      radius: float32 [n, N_SAMPLES], the pen's, in pixels.
+
+    Returns:
+      x and y in pixels. The shorter side of the ink lies in the middle of the
+      INK_SIDE pixels, to within one, and begins at a whole pixel.
     """
     path = np.stack([x, y])
     bare = np.maximum(np.ptp(path, axis=2, keepdims=True).max(axis=0), 1e-3)
@@ -114,12 +131,16 @@ def fit(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> tuple[np.ndarray, n
 def ink(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
     """Draws paths with a round pen.
 
-    x, y, radius: float32 [n, N_SAMPLES] in pixels. Returns how deep inside the ink every pixel's centre lies (outside:
-    negative), float32 [n, INK_SIDE, INK_SIDE], in pixels.
+    Args:
+      x, y, radius: float32 [n, N_SAMPLES], in pixels.
+
+    Returns:
+      float32 [n, INK_SIDE, INK_SIDE]: how many pixels inside the ink each
+      pixel's centre lies; negative outside.
     """
     pixels = np.arange(INK_SIDE, dtype=np.float32) + 0.5
     inside = np.empty((len(x), INK_SIDE, INK_SIDE), np.float32)
-    for start in range(0, len(x), 64):  # few enough digits for the processor's cache
+    for start in range(0, len(x), 64):  # digits at a time; more do not fit the processor's cache
         few = slice(start, start + 64)
         pen = radius[few].T[..., None]
         across = np.square((pixels - x[few].T[..., None]) / pen)[:, :, None, :]
@@ -134,16 +155,23 @@ def ink(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def place(darkness: np.ndarray) -> np.ndarray:
-    """Puts ink, float32 [n, INK_SIDE, INK_SIDE] in [0, 1], into uint8 [n, 28, 28] pictures, centre of mass at CENTRE.
+    """Puts ink into pictures, the centre of mass at CENTRE.
 
-    The shift is a whole number of pixels, as in MNIST, so the centre of mass lies within half a pixel of CENTRE.
+    The shift is a whole number of pixels, as in MNIST, so the centre of mass
+    may be half a pixel off; more where the ink would leave the picture.
+
+    Args:
+      darkness: float32 [n, INK_SIDE, INK_SIDE] in [0, 1].
+
+    Returns:
+      uint8 [n, IMAGE_SIDE, IMAGE_SIDE].
     """
     grey = np.rint(darkness * 255).astype(np.uint8)
     images = np.zeros((len(grey), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
-    index = np.arange(INK_SIDE)
+    middles = np.arange(INK_SIDE) + 0.5  # of the pixels
     by_row, by_column = grey.sum(axis=2, dtype=np.int32), grey.sum(axis=1, dtype=np.int32)
     total = by_row.sum(axis=1)
-    rows, columns = (np.rint(CENTRE - sums @ index / total).astype(int) for sums in (by_row, by_column))
+    rows, columns = (np.rint(CENTRE - sums @ middles / total).astype(int) for sums in (by_row, by_column))
     # A digit with nearly all of its ink at one end would leave the picture.
     rows, columns = (np.clip(shift, 0, IMAGE_SIDE - INK_SIDE) for shift in (rows, columns))
     for image, digit, row, column in zip(images, grey, rows, columns):
@@ -152,16 +180,26 @@ def place(darkness: np.ndarray) -> np.ndarray:
 
 
 def draw_block(labels: np.ndarray, rng: np.random.Generator, style: Style = Style()) -> np.ndarray:
-    """Draws one digit for each label; labels: integers [n] in 0..9; returns uint8 [n, 28, 28], ink bright on black."""
+    """Draws one digit for each label.
+
+    Args:
+      labels: int [n], each in 0..9.
+      rng: Decides everything that varies from digit to digit.
+      style: How much that varies.
+
+    Returns:
+      uint8 [n, 28, 28], ink bright on black.
+    """
     n = len(labels)
     path = np.empty((n, N_SAMPLES, 2), np.float32)
     for digit, ways in enumerate(WAYS):
-        mine = np.flatnonzero(labels == digit)
-        share = np.array([way.share for way in ways])
-        choice = rng.choice(len(ways), len(mine), p=share / share.sum())
+        rows = np.flatnonzero(labels == digit)
+        frequencies = np.array([way.frequency for way in ways])
+        choice = rng.choice(len(ways), len(rows), p=frequencies / frequencies.sum())
         for k, way in enumerate(ways):
-            path[mine[choice == k]] = trace(way, np.count_nonzero(choice == k), rng, style)
-    x, y = distort(path[..., 0], path[..., 1], rng, style)
+            chosen = rows[choice == k]
+            path[chosen] = trace(way, len(chosen), rng, style)
+    x, y = deform(path[..., 0], path[..., 1], rng, style)
     diameter = style.pen * np.exp(style.pen_spread * rng.standard_normal((n, 1)))
     along = np.linspace(0, 2 * np.pi, N_SAMPLES)
     swell = np.sin(along * rng.uniform(0.3, 1.5, (n, 1)) + rng.uniform(0, 2 * np.pi, (n, 1)))
