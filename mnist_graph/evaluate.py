@@ -94,8 +94,8 @@ def load_data(found):
     if not is_given and folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
         raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
     dataset = data.load(dataset_flag, folder, n_validation=0, show_progress=sys.stderr.isatty())
-    if dataset.notice:
-        process.note(dataset.notice)
+    for notice in dataset.notices:
+        process.note(notice)
     wanted, given = described.input_spec[:4], dataset.input_spec()[:4]
     if wanted != given:
         raise DataError(

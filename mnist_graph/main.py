@@ -50,8 +50,8 @@ def main(arguments) -> int:
     from mnist_graph.training import description
 
     mnist = data.load(run.dataset, run.data_dir, hparams.n_validation, show_progress=sys.stderr.isatty())
-    if mnist.notice:
-        process.note(mnist.notice)
+    for notice in mnist.notices:
+        process.note(notice)
     n_steps = train.total_steps(hparams, len(mnist.train))
     image = read_image(mnist)
 

@@ -42,8 +42,8 @@ def main(arguments) -> int:
     if FLAGS.output:
         grids.check_can_save(FLAGS.output)
     dataset = data.load(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation, show_progress=sys.stderr.isatty())
-    if dataset.notice:
-        process.note(dataset.notice)
+    for notice in dataset.notices:
+        process.note(notice)
     split = chosen(getattr(dataset, FLAGS.split))
     names = [dataset.class_names[label] for label in split.labels]
     if FLAGS.output:

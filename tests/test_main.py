@@ -230,7 +230,7 @@ def test_built_in_digits_when_nothing_else_is_to_be_had(entry_point, monkeypatch
         '--notensorboard',
     )
     assert ended.code == 0
-    assert ended.err.count('\n') == 1 and 'MNIST could not be had' in ended.err and '(no network)' in ended.err
+    assert ended.err.count('\n') == 1 and 'MNIST could not be downloaded' in ended.err and '(no network)' in ended.err
     result_lines = [line for line in ended.out.splitlines() if line.startswith(('Accuracy', 'Prediction'))]
     assert len(result_lines) == 3 and all('(drawn)' in line for line in result_lines)
     assert re.search(r'Prediction for test image \(drawn\): 2 \(probability', ended.out)

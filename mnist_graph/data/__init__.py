@@ -5,7 +5,8 @@ mnist = data.load()
 """
 
 from mnist_graph.base.inputs import InputSpec, one_hot, to_input
-from mnist_graph.data.dataset import DATASETS, MNIST_FINGERPRINT, Dataset, NoDataError, Split, load, look_like_digits
+from mnist_graph.data.dataset import MNIST_FINGERPRINT, Dataset, Split, look_like_digits
+from mnist_graph.data.loading import DATASETS, NoDataError, load
 
 __all__ = [
     'DATASETS',

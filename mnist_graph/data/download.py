@@ -5,7 +5,6 @@ an interrupted or tampered download is never mistaken for the real thing.
 Proxies are taken from the environment (`https_proxy`), as urllib does.
 """
 
-import contextlib
 import hashlib
 import os
 import tempfile
@@ -16,6 +15,7 @@ from typing import NamedTuple
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.base.files import sha256
+from mnist_graph.data import folders
 
 MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/', 'https://ossci-datasets.s3.amazonaws.com/mnist/')
 TIMEOUT_SECONDS = 5
@@ -46,12 +46,14 @@ MNIST_FILES = (
 
 def is_mnist_file(path: str) -> bool:
     """Whether a file has the name and the content of one of the four."""
-    expected = {file.name: file for file in MNIST_FILES}.get(os.path.basename(path))
-    return bool(expected) and os.path.getsize(path) == expected.size and sha256(path) == expected.sha256
+    return any(
+        os.path.basename(path) == file.name and os.path.getsize(path) == file.size and sha256(path) == file.sha256
+        for file in MNIST_FILES
+    )
 
 
 def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progress: bool = False) -> None:
-    """Puts the four gzipped IDX files into `folder`, which is made if need be.
+    """Puts the four gzipped IDX files into `folder`, which is made if it is missing.
 
     Args:
       folder: Where the files go; files already there are left alone.
@@ -63,29 +65,22 @@ def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progres
       DataError: A file could not be had from any mirror, or not be written;
         names every address tried and the files to place by hand.
     """
-    existed = os.path.isdir(folder)
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except OSError as error:
-        raise DataError(f'{folder}: cannot be made ({error.strerror}); give another --data_dir.') from None
-    for file in files:
-        if os.path.exists(os.path.join(folder, file.name)):
-            continue
-        failures = []
-        for mirror in mirrors:
-            try:
-                _fetch(mirror + file.name, os.path.join(folder, file.name), file, show_progress)
-                break
-            except _FetchError as error:
-                failures.append(f'{mirror + file.name}: {error}')
-        else:
-            names = ', '.join(each.name for each in files)
-            if not existed:
-                with contextlib.suppress(OSError):
-                    os.rmdir(folder)  # a mistyped --data_dir leaves nothing behind
-            raise DataError(
-                f'{file.name} could not be downloaded ({"; ".join(failures)}). Place {names} in {folder} by hand.'
-            )
+    with folders.made(folder):
+        for file in files:
+            if os.path.exists(os.path.join(folder, file.name)):
+                continue
+            failures = []
+            for mirror in mirrors:
+                try:
+                    _fetch(mirror + file.name, os.path.join(folder, file.name), file, show_progress)
+                    break
+                except _FetchError as error:
+                    failures.append(f'{mirror + file.name}: {error}')
+            else:
+                names = ', '.join(each.name for each in files)
+                raise DataError(
+                    f'{file.name} could not be downloaded ({"; ".join(failures)}). Place {names} in {folder} by hand.'
+                )
 
 
 class _FetchError(Exception):
@@ -95,8 +90,8 @@ class _FetchError(Exception):
 def _fetch(address: str, path: str, expected: RemoteFile, show_progress: bool) -> None:
     """Downloads one address to `path` by way of a temporary file of its own.
 
-    The unique name keeps parallel jobs that share a folder out of each other's
-    way: each writes its own file, and the last rename wins with equal bytes.
+    The name of the temporary file is unique, so that parallel jobs can share a
+    folder: each writes its own file, and all rename it to the same.
     """
     try:
         handle, temporary = tempfile.mkstemp(suffix='.part', prefix=expected.name + '.', dir=os.path.dirname(path))

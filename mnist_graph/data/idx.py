@@ -9,19 +9,15 @@ C. Burges, "The MNIST database of handwritten digits".)
 import math
 import struct
 import sys
-import zlib
 
 import numpy as np
 
 from mnist_graph.base import files
 from mnist_graph.base.errors import DataError
+from mnist_graph.data import unpacking
 
 UNSIGNED_BYTE = 8
 _MAX_DIMENSIONS = 4
-# Deflate can pack 1000:1, so a hostile file of a few kilobytes could fill the
-# memory. Pictures pack about 5:1; files that claim more than this are refused.
-MAX_EXPANSION = 40
-ALWAYS_ALLOWED_BYTES = 1 << 20
 
 
 def read_idx(path: str) -> np.ndarray:
@@ -44,31 +40,18 @@ def read_idx(path: str) -> np.ndarray:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     if not raw:
         raise DataError(f'{path}: is empty (0 bytes); delete it and fetch it again.')
-    gzipped = raw[:2] == b'\x1f\x8b'
-    header = _gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
+    gzipped = unpacking.is_gzipped(raw)
+    header = unpacking.gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
     shape, offset = _shape(path, header)
     n_bytes = offset + math.prod(shape)
     if gzipped:
-        if n_bytes > max(MAX_EXPANSION * len(raw), ALWAYS_ALLOWED_BYTES):
-            raise DataError(f'{path}: claims {n_bytes:,} bytes packed into {len(raw):,}; that is not a data set.')
-        raw = _gunzip(path, raw, n_bytes + 1, whole=True)
+        unpacking.check_size(path, len(raw), n_bytes)
+        raw = unpacking.gunzip(path, raw, n_bytes + 1)
     if len(raw) < n_bytes:
         raise DataError(f'{path}: is truncated: {len(raw):,} bytes of the {n_bytes:,} that its header announces.')
     if len(raw) > n_bytes:
         raise DataError(f'{path}: has more bytes than the {n_bytes:,} that its header announces.')
     return np.frombuffer(raw, np.uint8, offset=offset).reshape(shape)
-
-
-def _gunzip(path: str, raw: bytes, max_bytes: int, whole: bool = False) -> bytes:
-    """The first `max_bytes` unpacked bytes; `whole` also checks the gzip trailer."""
-    unpacker = zlib.decompressobj(wbits=31)
-    try:
-        unpacked = unpacker.decompress(raw, max_bytes)
-    except zlib.error as error:
-        raise DataError(f'{path}: is damaged ({error}); delete it and fetch it again.') from None
-    if whole and len(unpacked) < max_bytes and not unpacker.eof:
-        raise DataError(f'{path}: is truncated: the gzip stream ends early; delete it and fetch it again.')
-    return unpacked
 
 
 def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
@@ -86,7 +69,7 @@ def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
     if len(header) < offset:
         raise DataError(f'{path}: is truncated inside its header.')
     shape = struct.unpack(f'>{n_dimensions}I', header[4:offset])
-    if math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even where a side is 0
+    if math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even if a side is 0
         raise DataError(f'{path}: announces an impossible shape, {" x ".join(map(str, shape))}.')
     return shape, offset
 

@@ -103,8 +103,8 @@ def remember_data(place: Place, settings: Settings) -> None:
 def checked_data(sweep: Sweep, place: Place, listener: Listener) -> tuple[Sweep, Settings]:
     """Reads the data set once, so that workers will find it whole."""
     dataset = data.load(place.dataset, place.data_dir, plan.largest_validation(sweep))
-    if dataset.notice:
-        listener.on_note(dataset.notice)
+    for notice in dataset.notices:
+        listener.on_note(notice)
     # What 'auto' came to here it must come to in every worker.
     name = dataset.flag_for_again(place.dataset)
     data_dir = os.path.abspath(os.path.expanduser(place.data_dir)) if place.data_dir else None

@@ -12,9 +12,9 @@ from mnist_graph import data, drawn
 from mnist_graph.base import files
 from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.base.inputs import InputSpec, one_hot, to_input
-from mnist_graph.data import NoDataError, Split, download, folder_reader, load
-from mnist_graph.data import dataset as dataset_module
-from mnist_graph.data.dataset import pixel_statistics
+from mnist_graph.data import NoDataError, Split, download, load
+from mnist_graph.data.dataset import fingerprint, pixel_statistics
+from mnist_graph.data.raw_data import RawData
 from mnist_graph.training.batches import BatchOrder
 
 ARRAYS = tiny_arrays()
@@ -144,12 +144,26 @@ def test_fingerprint_tells_labels_beyond_a_byte_apart():
     names = tuple(map(str, range(300)))
     images = np.zeros((2, 2, 2), np.uint8)
     prints = {
-        dataset_module._fingerprint(
-            folder_reader.RawData('x', images, np.array([1, label]), images, np.array([0, 1]), names, '')
-        )
+        fingerprint(RawData('x', images, np.array([1, label]), images, np.array([0, 1]), names, ''))
         for label in (2, 258)
     }
     assert len(prints) == 2
+
+
+def test_fingerprint_notices_class_names_that_are_no_numbers():
+    images, labels = np.zeros((2, 2, 2), np.uint8), np.array([0, 1])
+
+    def of(*names):
+        return fingerprint(RawData('x', images, labels, images, labels, names, ''))
+
+    assert len({of('cat', 'dog'), of('dog', 'cat'), of('cat', 'hog'), of('ca', 'tdog'), of('0', '1')}) == 5
+    assert of('3', '8') != of('0', '1')
+
+
+@pytest.mark.parametrize('n_train, held_out', [(60, 6), (9, 0), (50_000, 5000), (60_000, 5000)])
+def test_a_tenth_of_the_training_pictures_is_held_out_but_not_more_than_5000(tmp_path, n_train, held_out):
+    dataset = load('auto', str(write_idx_folder(tmp_path, n_train=n_train, shape=(2, 2))))
+    assert (len(dataset.validation), len(dataset.train)) == (held_out, n_train - held_out)
 
 
 # Where data comes from.
@@ -159,19 +173,22 @@ def test_auto_without_data_or_network_says_so_and_draws(offline):
     dataset = load('auto', n_validation=10)
     assert dataset.name == 'drawn' and dataset.class_names == tuple('0123456789')
     assert (
-        'MNIST could not be had' in dataset.notice and '(no network)' in dataset.notice and '\n' not in dataset.notice
+        'MNIST could not be downloaded' in dataset.notice
+        and '(no network)' in dataset.notice
+        and '\n' not in dataset.notice
     )
 
 
 def test_a_folder_that_was_named_is_not_replaced_by_drawn_digits(offline):
     (offline / 'empty').mkdir()
-    for folder, problem in ('mistyped', 'mistyped: there is no such folder to read, and .*'), ('empty', ''):
-        with pytest.raises(NoDataError, match=f'{problem}could not be downloaded.*[Uu]se --dataset=drawn'):
+    for folder, problem in ('mistyped', 'there is no such folder'), ('empty', 'holds no data set'):
+        with pytest.raises(NoDataError, match=f'{folder}: {problem}. To download MNIST into it, add --dataset=mnist'):
             load('auto', str(offline / folder))
+    assert os.listdir(offline) == ['empty'] and not os.listdir('empty')
 
 
 def test_mnist_never_falls_back(offline):
-    with pytest.raises(NoDataError, match='could not be downloaded'):
+    with pytest.raises(NoDataError, match='could not be downloaded.*Or use --dataset=drawn'):
         load('mnist', str(offline / 'empty'))
     folder = str(write_idx_folder(offline / 'other'))
     with pytest.raises(DataError, match='holds other data than the MNIST database; use --dataset=auto'):
@@ -192,7 +209,7 @@ def test_pictures_that_are_not_found_are_not_replaced_by_mnist(offline, path):
     (offline / 'pictures' / path).parent.mkdir(parents=True)
     (offline / 'pictures' / path).write_text('')
     name = path.split('/')[0]
-    with pytest.raises(DataError, match=rf'pictures: holds {name}, but no data set: .*train/LABEL/\*.png') as caught:
+    with pytest.raises(DataError, match=rf'pictures: holds {name}, but no data set .*train/CLASS/\*.png') as caught:
         load('auto', str(offline / 'pictures'))
     assert not isinstance(caught.value, NoDataError)
 
@@ -202,7 +219,7 @@ def test_a_half_downloaded_data_set_is_no_obstacle(offline):
     for name in (IDX_NAMES[0] + '.gz.x1y2.part', '.hidden'):
         (offline / 'new' / name).write_text('')
     with pytest.raises(NoDataError, match='could not be downloaded'):  # which was tried
-        load('auto', str(offline / 'new'))
+        load('mnist', str(offline / 'new'))
 
 
 def test_drawn_asks_for_no_folder(offline):
@@ -248,6 +265,8 @@ def test_what_is_downloaded_is_then_read(fresh_folder, monkeypatch):
     monkeypatch.setattr(
         download, 'download_mnist', lambda folder, show_progress: write_idx_folder(folder, ARRAYS, True)
     )
+    with pytest.raises(DataError, match='new: holds other data than the MNIST database'):  # the test's files are not it
+        load('mnist', 'new', n_validation=5)
     assert load('auto', 'new', n_validation=5).name == 'new'
 
 

@@ -9,7 +9,7 @@ import numpy as np
 
 from helpers.data import idx_bytes, tiny_arrays
 from helpers.fuzzing import fuzz, mutated, read_or_refused
-from mnist_graph.data import folder_reader
+from mnist_graph.data import readers
 from mnist_graph.data.idx import read_idx
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays(n_train=12, n_test=6)
@@ -43,7 +43,9 @@ def test_gzipped_idx_with_a_sound_gzip(place, random):
 
 @fuzz
 def test_gzip(place, random):
-    return read_idx_or_refused(place / 'outside-idx3-ubyte.gz', mutated(random, GZIPPED))
+    n = random.choice((0, 10))  # half of the time only gzip's own header, which may hold any time stamp
+    content = mutated(random, GZIPPED[:n]) + GZIPPED[n:] if n else mutated(random, GZIPPED)
+    return read_idx_or_refused(place / 'outside-idx3-ubyte.gz', content)
 
 
 @fuzz
@@ -62,7 +64,7 @@ def test_npz(place, random):
     content = mutated(random, random.choice(NPZ))
     (place / 'npz').mkdir(exist_ok=True)
     path = str(place / 'npz' / 'mnist.npz')
-    return read_or_refused(lambda: folder_reader.read_folder(str(place / 'npz')), path, content)
+    return read_or_refused(lambda: readers.read_folder(str(place / 'npz')), path, content)
 
 
 def npz_with_mutated_member(random):
@@ -82,4 +84,4 @@ def test_npz_members(place, random):
     content = npz_with_mutated_member(random)
     (place / 'member').mkdir(exist_ok=True)
     path = str(place / 'member' / 'mnist.npz')
-    return read_or_refused(lambda: folder_reader.read_folder(str(place / 'member')), path, content)
+    return read_or_refused(lambda: readers.read_folder(str(place / 'member')), path, content)

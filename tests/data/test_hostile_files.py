@@ -17,7 +17,7 @@ import pytest
 
 from helpers.data import idx_bytes
 from mnist_graph.base.errors import MnistGraphError
-from mnist_graph.data import folder_reader
+from mnist_graph.data import readers
 from mnist_graph.data.idx import read_idx
 from mnist_graph.pictures import extract
 from mnist_graph.training import description
@@ -82,7 +82,7 @@ def test_hostile_files_cost_little_memory(tmp_path, name):
     with open(path, 'wb') as file:
         file.write(make())
     read = {
-        'mnist.npz': lambda: folder_reader.read_folder(str(tmp_path)),
+        'mnist.npz': lambda: readers.read_folder(str(tmp_path)),
         'hparams.json': lambda: description.read(str(tmp_path)),
         'x.png': lambda: extract.read_picture(path),
     }.get(file_name, lambda: read_idx(path))

@@ -10,7 +10,9 @@ import pytest
 
 from helpers.data import idx_bytes
 from mnist_graph.base.errors import DataError
+from mnist_graph.data import unpacking
 from mnist_graph.data.idx import read_idx, write_idx
+from mnist_graph.drawn.dataset import draw_digits
 
 # Two pictures of 2 rows and 3 columns, written out by hand.
 KNOWN = bytes([0, 0, 8, 3, 0, 0, 0, 2, 0, 0, 0, 2, 0, 0, 0, 3]) + bytes(range(1, 13))
@@ -94,6 +96,46 @@ def test_missing_file_and_folder(tmp_path):
         read_idx(str(tmp_path / 'gone'))
     with pytest.raises(DataError, match=r'cannot be read \(Is a directory\)'):
         read_idx(str(tmp_path))
+
+
+def test_gzip_files_of_several_members(file):
+    """As `cat a.gz b.gz`, pigz or bgzip make them."""
+    pieces = [gzip.compress(piece, mtime=0) for piece in (KNOWN[:5], b'', KNOWN[5:20], KNOWN[20:])]
+    file.write_bytes(b''.join(pieces))
+    np.testing.assert_array_equal(read_idx(str(file)), KNOWN_ARRAY)
+    file.write_bytes(b''.join(pieces) + bytes(512))  # padded, as tapes and some tools do
+    np.testing.assert_array_equal(read_idx(str(file)), KNOWN_ARRAY)
+    for content in (b''.join(pieces[:-1]), b''.join(pieces)[:-1], b''.join(pieces) + GZIPPED):
+        file.write_bytes(content)
+        with pytest.raises(DataError, match='truncated|has more bytes'):
+            read_idx(str(file))
+
+
+def test_a_file_of_very_many_members_takes_no_longer_than_its_size(file):
+    file.write_bytes(gzip.compress(b'', mtime=0) * 50_000 + GZIPPED)
+    np.testing.assert_array_equal(read_idx(str(file)), KNOWN_ARRAY)
+
+
+@pytest.mark.parametrize('side', [96, 200])
+def test_digits_on_a_large_canvas_pack_well_and_are_read(file, side):
+    digits = draw_digits(200, seed=1)[0]
+    margin = (side - 28) // 2
+    padded = np.pad(digits, ((0, 0), (margin, margin), (margin, margin)))
+    packed = gzip.compress(idx_bytes(padded))
+    assert padded.nbytes > 40 * len(packed)
+    file.write_bytes(packed)
+    np.testing.assert_array_equal(read_idx(str(file)), padded)
+
+
+def test_what_a_packed_file_may_unpack_to_is_bounded_in_bytes(file, monkeypatch):
+    monkeypatch.setattr(unpacking, 'MAX_UNPACKED_BYTES', 2_000_000)
+    pixels = np.zeros((3000, 28, 28), np.uint8)
+    pixels[:, 3:9, 5] = np.random.default_rng(0).integers(0, 256, (3000, 6))
+    file.write_bytes(gzip.compress(idx_bytes(pixels)))
+    with pytest.raises(DataError, match='unpacks to 2,352,016 bytes, more than the 2,000,000 .* unpack it first'):
+        read_idx(str(file))
+    file.write_bytes(idx_bytes(pixels))  # which is the remedy
+    np.testing.assert_array_equal(read_idx(str(file)), pixels)
 
 
 @pytest.mark.parametrize('zeros', [10**5, 10**8])

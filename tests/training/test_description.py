@@ -25,7 +25,7 @@ def described(tmp_path):
 
 def test_what_is_described_is_what_was_used(monkeypatch):
     monkeypatch.setenv('HOME', '/home/somebody')
-    drawn = tiny_dataset()._replace(notice='MNIST could not be had')
+    drawn = tiny_dataset()._replace(name='drawn')
     it = description.describe(HPARAMS, drawn, 'auto', '~/mnist', 2, '2.21.0')
     assert (it.dataset_flag, it.data_dir) == ('drawn', '/home/somebody/mnist')
 

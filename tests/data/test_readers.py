@@ -1,7 +1,9 @@
 """Folders of data in their three layouts, good and bad."""
 
 import io
+import os
 import pickle
+import re
 import tracemalloc
 import zipfile
 
@@ -12,7 +14,7 @@ from PIL import Image
 from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from mnist_graph.base.errors import DataError, ImageError
 from mnist_graph.data import load
-from mnist_graph.data.folder_reader import idx_paths, read_folder
+from mnist_graph.data.readers import idx_files, read_folder
 from mnist_graph.drawn.pen import draw_block
 
 NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
@@ -57,10 +59,10 @@ def test_two_data_sets_in_one_folder(tmp_path):
 
 def test_incomplete_folders_hold_nothing(tmp_path):
     assert read_folder(str(tmp_path / 'gone')) is None
-    assert read_folder(str(tmp_path)) is None and not idx_paths(str(tmp_path))
+    assert read_folder(str(tmp_path)) is None and not idx_files.paths(str(tmp_path))
     write_idx_folder(tmp_path)
     (tmp_path / IDX_NAMES[2]).unlink()
-    assert read_folder(str(tmp_path)) is None and idx_paths(str(tmp_path))
+    assert read_folder(str(tmp_path)) is None and idx_files.paths(str(tmp_path))
 
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
@@ -80,7 +82,11 @@ TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
             (TRAIN, LABELS, TEST, TEST_LABELS + 1),
             't10k-labels.*label 4 is out of range: the training labels are 0 to 3',
         ),
-        ((TRAIN, LABELS * 60, TEST, TEST_LABELS), 'train-labels.*label 180 is out of range: only 4 different labels'),
+        (
+            (TRAIN, LABELS * 60, TEST, TEST_LABELS),
+            't10k-labels.*label 1 is out of range: it does not occur among the 4 different labels',
+        ),
+        ((TRAIN, LABELS * 0 + 9, TEST, TEST_LABELS * 0), 'train-labels.*every picture has the label 9'),
     ],
 )
 def test_contradictions_are_named(tmp_path, arrays, problem):
@@ -109,10 +115,12 @@ def test_npz(tmp_path, label_type):
     'arrays, problem',
     [
         ((TRAIN, LABELS, TEST), 'has no array y_test'),
-        ((TRAIN / 255, LABELS, TEST, TEST_LABELS), 'x_train is float64 .* not uint8 pictures'),
-        ((TRAIN, LABELS, TEST[0], TEST_LABELS), r'x_test is uint8 \(8, 8\)'),
-        ((TRAIN, LABELS / 1, TEST, TEST_LABELS), 'y_train is float64'),
-        ((TRAIN, LABELS[1:], TEST, TEST_LABELS), 'x_train has 60 pictures, but y_train has 59 labels'),
+        ((TRAIN * 1j, LABELS, TEST, TEST_LABELS), 'x_train: is complex128 .* not pictures of numbers'),
+        ((TRAIN * 1e6, LABELS, TEST, TEST_LABELS), 'mnist.npz: pixels from .*must be in 0 to 255'),
+        ((TRAIN * np.nan, LABELS, TEST, TEST_LABELS), 'mnist.npz: holds pixels that are no finite numbers'),
+        ((TRAIN, LABELS, TEST[0], TEST_LABELS), r'x_test: holds an array of shape \(8, 8\), not pictures'),
+        ((TRAIN, LABELS + 0.5, TEST, TEST_LABELS), 'y_train: is float64'),
+        ((TRAIN, LABELS[1:], TEST, TEST_LABELS), 'x_train has 60 pictures, but .*y_train has 59 labels'),
         ((TRAIN, LABELS - np.int64(1), TEST, TEST_LABELS), 'y_train: label -1 is out of range'),
         ((TRAIN, LABELS, TEST, TEST_LABELS - np.int64(1)), 'y_test: label -1 is out of range'),
         ((TRAIN, LABELS, TEST[:, :3], TEST_LABELS), 'x_test: pictures of shape'),
@@ -154,7 +162,7 @@ def test_damaged_npz(tmp_path):
 
 
 def test_npz_that_expands_beyond_reason(tmp_path):
-    with pytest.raises(DataError, match='x_train.npy claims .* that is not a data set'):
+    with pytest.raises(DataError, match='x_train.npy: claims .* that is not a data set'):
         read_folder(write_npz(tmp_path, (np.zeros((9000, 28, 28), np.uint8), LABELS, TEST, TEST_LABELS)))
 
 
@@ -269,8 +277,10 @@ def test_photographs_of_letters_are_read_as_they_were_trained_on(tmp_path):
     }
     made = load('auto', write_tree(tmp_path / 'sizes', letters), n_validation=1)
     assert made.train.images.shape[1:] == (28, 28, 1) and made.made_digits and made.reads_digits
-    same = {name: array[:28, :28] for name, array in letters.items()}
-    taken = load('auto', write_tree(tmp_path / 'one_size', same), n_validation=1)
+    same = write_tree(tmp_path / 'one_size', {name: array[:28, :28] for name, array in letters.items()})
+    made = load('auto', same, n_validation=1)
+    assert made.made_digits and made.reads_digits
+    taken = load('auto', same, n_validation=1, pictures='raw')
     assert taken.train.images.shape[1:] == (28, 28, 1) and not taken.made_digits and not taken.reads_digits
 
 
@@ -278,7 +288,7 @@ def test_photographs_of_letters_are_read_as_they_were_trained_on(tmp_path):
     'pictures, problem',
     [
         ({'train/1/a.png': picture(0)}, 'has train/ but no test/ folder'),
-        ({'train/1/a.png': picture(0), 'test/2/a.png': picture(0)}, "label '2' has no pictures in"),
+        ({'train/1/a.png': picture(0), 'test/2/a.png': picture(0)}, "class '2' has no pictures in"),
         ({'train/a.png': picture(0), 'test/1/a.png': picture(0)}, 'has no folders'),
     ],
 )
@@ -297,13 +307,12 @@ def test_tree_with_empty_folders_or_bad_pictures(tmp_path):
         read_folder(folder)
 
 
-def test_tree_of_small_numbers_becomes_digits_as_predict_will_make_them(tmp_path):
+def test_small_pictures_of_digits_become_digits_as_predict_will_make_them(tmp_path):
     own = draw_block(np.array([3]), np.random.default_rng(1))[0]
-    raw = read_folder(write_tree(tmp_path / 'numbers', {'train/3/a.png': 255 - own, 'test/3/a.png': own}))
-    np.testing.assert_array_equal(raw.train_images[0, :, :, 0], own)
-    np.testing.assert_array_equal(raw.test_images[0, :, :, 0], own)
-    raw = read_folder(write_tree(tmp_path / 'words', {'train/shoe/a.png': 255 - own, 'test/shoe/a.png': own}))
-    np.testing.assert_array_equal(raw.train_images[0, :, :, 0], 255 - own)
+    for name in '3', 'three':  # names do not matter
+        raw = read_folder(write_tree(tmp_path / name, {f'train/{name}/a.png': 255 - own, f'test/{name}/a.png': own}))
+        np.testing.assert_array_equal(raw.train_images[0, :, :, 0], own)
+        np.testing.assert_array_equal(raw.test_images[0, :, :, 0], own)
 
 
 def test_odd_names_in_folders(tmp_path):
@@ -327,3 +336,118 @@ def test_emnist_labels_for_pictures(tmp_path):
     (folder / 'emnist-train-images-idx3-ubyte').write_bytes((folder / 'emnist-train-labels-idx1-ubyte').read_bytes())
     with pytest.raises(DataError, match='emnist-train-images.*holds an array of shape'):
         read_folder(str(folder))
+
+
+# Class folders with other things in them.
+
+
+def clean_classes(folder, n=4):
+    """Class folders of handwriting in one size: n training pictures and one test picture of each of two classes."""
+    digits = draw_block(np.arange(2 * n + 2) % 2, np.random.default_rng(1))
+    pictures = {f'train/{i % 2}/{i}.png': digits[i] for i in range(2 * n)}
+    return write_tree(folder, pictures | {f'test/{i}/x.png': digits[2 * n + i] for i in range(2)})
+
+
+def test_files_that_are_no_pictures_are_passed_over(tmp_path):
+    expected = load('auto', clean_classes(tmp_path))
+    for name in 'train/0/Thumbs.db', 'train/1/desktop.ini', 'train/1/.DS_Store', 'test/0/THUMBS.DB':
+        (tmp_path / name).write_bytes(b'something')
+    found = load('auto', str(tmp_path))
+    assert found.fingerprint == expected.fingerprint and found.notices == expected.notices
+    for name in 'train/0/notes.txt', 'test/1/list.csv':
+        (tmp_path / name).write_bytes(b'something')
+    (tmp_path / 'train/0/folder.png').mkdir()
+    found = load('auto', str(tmp_path))
+    assert found.fingerprint == expected.fingerprint
+    assert found.notices[0] == (
+        f"{tmp_path}: passed over 2 files without a picture's ending, such as {os.path.join('train', '0', 'notes.txt')}."
+    )
+
+
+@pytest.mark.parametrize('pictures', ['auto', 'raw', 'digits'])
+def test_bad_pictures_are_named_all_at_once(tmp_path, pictures):
+    folder = clean_classes(tmp_path, n=20)
+    bad = [tmp_path / f'train/{i % 2}/{i}.png' for i in range(12)]
+    for path in bad[:2]:
+        path.write_bytes(path.read_bytes()[:60])
+        with pytest.raises(ImageError) as caught:
+            load('auto', folder, pictures=pictures)
+    message = str(caught.value)
+    assert message.startswith(f'{tmp_path}: 2 of 42 pictures cannot be read; ') and '--skip_bad_pictures' in message
+    assert all(str(path) in message for path in bad[:2]) and '\n' not in message
+    for path in bad[2:]:
+        path.write_bytes(b'')
+    with pytest.raises(ImageError, match='12 of 42 pictures cannot be read; .* and 2 more') as caught:
+        load('auto', folder, pictures=pictures)
+    assert sum(str(path) in str(caught.value) for path in bad) == 10
+
+
+@pytest.mark.parametrize('pictures', ['auto', 'raw', 'digits'])
+def test_bad_pictures_can_be_skipped(tmp_path, pictures):
+    folder = clean_classes(tmp_path)
+    without = load('auto', folder, pictures=pictures, n_validation=0)
+    (tmp_path / 'train/1/extra.png').write_bytes(b'not a picture')
+    skipping = load('auto', folder, pictures=pictures, n_validation=0, skip_bad_pictures=True)
+    np.testing.assert_array_equal(skipping.test.images, without.test.images)
+    assert sorted(map(bytes, skipping.train.images)) == sorted(map(bytes, without.train.images))
+    assert re.search('skipped 1 of 11 pictures that cannot be read, such as .*extra.png: ', skipping.notices[-1])
+
+
+def test_blank_pictures_are_bad_where_digits_are_looked_for(tmp_path):
+    folder = clean_classes(tmp_path)
+    Image.fromarray(picture(255, (28, 28))).save(tmp_path / 'train/0/blank.png')
+    with pytest.raises(ImageError, match='1 of 11 pictures cannot be read.*blank.png: the picture is blank'):
+        load('auto', folder)
+    assert len(load('auto', folder, n_validation=0, skip_bad_pictures=True).train) == 8
+    assert len(load('auto', folder, n_validation=0, pictures='raw').train) == 9  # one more of them
+
+
+@pytest.mark.parametrize('part', ['train', 'test'])
+def test_nothing_but_bad_pictures(tmp_path, part):
+    folder = clean_classes(tmp_path)
+    for path in (tmp_path / part).rglob('*.png'):
+        path.write_bytes(b'')
+    with pytest.raises(DataError, match=f'{part}: none of its pictures can be read'):
+        load('auto', folder, skip_bad_pictures=True)
+
+
+# Arrays of other shapes and labels.
+
+
+def test_rows_of_a_square_number_of_pixels_are_pictures(tmp_path):
+    flat = TRAIN.reshape(60, 64), LABELS, TEST.reshape(25, 64), TEST_LABELS
+    assert_holds(read_folder(write_npz(tmp_path, flat)), (TRAIN, LABELS, TEST, TEST_LABELS))
+    with pytest.raises(
+        DataError, match=r'x_train: holds an array of shape \(60, 63\).* reshape it to \(pictures, height'
+    ):
+        read_folder(write_npz(tmp_path, (flat[0][:, 1:], LABELS, flat[2][:, 1:], TEST_LABELS)))
+
+
+@pytest.mark.parametrize(
+    'change',
+    [
+        lambda labels: labels[:, None],
+        lambda labels: labels.astype(float),
+        lambda labels: np.eye(4)[labels],
+        lambda labels: np.eye(4, dtype=bool)[labels],
+    ],
+)
+def test_labels_in_other_forms(tmp_path, change):
+    raw = read_folder(write_npz(tmp_path, (TRAIN / 255, change(LABELS), TEST / 255, change(TEST_LABELS))))
+    assert_holds(raw, (TRAIN, LABELS, TEST, TEST_LABELS))
+
+
+def test_two_labels_far_apart_are_two_classes(tmp_path):
+    labels = [np.where(each < 2, 3, 8).astype(np.uint8) for each in (LABELS, TEST_LABELS)]
+    dataset = load('auto', str(write_idx_folder(tmp_path, (TRAIN, labels[0], TEST, labels[1]))), n_validation=0)
+    assert dataset.class_names == ('3', '8') and dataset.input_spec().n_classes == 2
+    np.testing.assert_array_equal(dataset.train.labels, labels[0] == 8)
+    assert 'the 2 classes are named 3, 8' in dataset.notice
+
+
+def test_labels_that_are_no_classes(tmp_path):
+    labels = np.arange(60) * 7
+    many = np.arange(1500), np.zeros((1500, 2, 2), np.uint8)
+    with pytest.raises(DataError, match='has 1,500 different labels, more than the 1,000'):
+        read_folder(write_npz(tmp_path, (many[1], many[0], many[1], many[0])))
+    assert len(read_folder(write_npz(tmp_path, (TRAIN, labels, TEST, labels[:25]))).class_names) == 60

@@ -1,0 +1,81 @@
+"""The four IDX files of MNIST and of the data sets that follow it: Fashion-MNIST, EMNIST, KMNIST and others.
+
+They may be gzipped, and their names may have a prefix (`emnist-letters-train-images-idx3-ubyte.gz`) or a dot in place
+of the last dash (`train-images.idx3-ubyte`).
+"""
+
+import os
+import re
+from concurrent.futures import ThreadPoolExecutor
+
+from mnist_graph.base.errors import DataError
+from mnist_graph.data.idx import read_idx
+from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
+from mnist_graph.data.readers.format import Format, folder_name, list_files
+
+_IDX_NAME = re.compile(r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?')
+# Names that were changed, as browsers do with a second download: "train-images-idx3-ubyte (1).gz".
+_NEARLY_IDX_NAME = re.compile(r'(?P<part>train|t10k|test)[-_. ]*(?P<kind>images|labels).*?(?P<gz>\.gz)?')
+
+# (part, kind) of the four files, in the order of `RawData`.
+_ORDER = (('train', 'images'), ('train', 'labels'), ('test', 'images'), ('test', 'labels'))
+
+
+def paths(folder: str) -> list[str]:
+    """The IDX files in the folder, whether the data set is complete or not; [] if there is no such folder.
+
+    Raises:
+      DataError: They belong to several data sets.
+    """
+    return list(_idx_files(folder).values())
+
+
+def is_idx_name(name: str) -> bool:
+    """Whether a file of this name is an IDX file, a whole or a half downloaded one."""
+    return bool(_IDX_NAME.fullmatch(name) or name.endswith('.part') and _IDX_NAME.match(name))
+
+
+def misnamed(folder: str) -> list[tuple[str, str]]:
+    """(name, right name) of the files in the folder that seem to be IDX files under a changed name."""
+    found = []
+    for name in list_files(folder):
+        if not is_idx_name(name) and (match := _NEARLY_IDX_NAME.fullmatch(name)):
+            part = 'train' if match['part'] == 'train' else 't10k'
+            dimensions = 3 if match['kind'] == 'images' else 1
+            found.append((name, f'{part}-{match["kind"]}-idx{dimensions}-ubyte{match["gz"] or ""}'))
+    return found
+
+
+def _looks_like(folder: str) -> bool:
+    return len(_idx_files(folder)) == len(_ORDER)
+
+
+def _read(folder: str, options: ReadOptions) -> RawData:
+    files = _idx_files(folder)
+    in_order = [files[key] for key in _ORDER]
+    with ThreadPoolExecutor(len(_ORDER)) as pool:  # unpacking releases the interpreter lock
+        train_images, train_labels, test_images, test_labels = pool.map(read_idx, in_order)
+    train = Part(train_images, train_labels, in_order[0], in_order[1])
+    test = Part(test_images, test_labels, in_order[2], in_order[3])
+    raw = from_arrays(folder_name(folder), folder, train, test)
+    if not os.path.basename(in_order[0]).startswith('emnist'):
+        return raw
+    # EMNIST's files hold every picture transposed (Cohen et al. 2017, "EMNIST: an extension of MNIST").
+    return raw._replace(train_images=raw.train_images.swapaxes(1, 2), test_images=raw.test_images.swapaxes(1, 2))
+
+
+def _idx_files(folder: str) -> dict[tuple[str, str], str]:
+    """{('train' or 'test', 'images' or 'labels'): path} of the IDX files; plain ones win over gzipped."""
+    found: dict[tuple[str, str], str] = {}
+    prefixes = set()
+    for name in sorted(list_files(folder), key=lambda name: (name.endswith('.gz'), name)):
+        if match := _IDX_NAME.fullmatch(name):
+            prefixes.add(match['prefix'])
+            part = 'train' if match['part'] == 'train' else 'test'
+            found.setdefault((part, match['kind']), os.path.join(folder, name))
+    if len(prefixes) > 1:
+        raise DataError(f'{folder}: holds IDX files of several data sets; give each a folder of its own.')
+    return found
+
+
+FORMAT = Format('the four IDX files', _looks_like, _read)

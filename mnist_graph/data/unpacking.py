@@ -1,0 +1,64 @@
+"""Unpacking gzip and zip files without letting a small file fill the memory."""
+
+import gzip
+import io
+import zlib
+
+from mnist_graph.base.errors import DataError
+
+# Bytes that a packed file may unpack to. The largest public data set of this
+# kind, EMNIST ByClass, has 0.55 GB. What is stored unpacked may be of any size.
+MAX_UNPACKED_BYTES = 1 << 30
+# Deflate packs at most 1032:1 (zlib's technical details page). Pictures that
+# are mostly black may come near, but only one repeated value reaches this.
+_RATIO_OF_ONE_VALUE = 900
+# Bytes below which it does not matter how well a file is packed.
+_SMALL = 1 << 20
+_GZIP_MAGIC = b'\x1f\x8b'
+
+
+def is_gzipped(content: bytes) -> bool:
+    """Whether this is the beginning of a gzip file."""
+    return content[:2] == _GZIP_MAGIC
+
+
+def check_size(where: str, packed: int, unpacked: int) -> None:
+    """Refuses a file that would fill the memory, before any of it is unpacked.
+
+    Args:
+      where: The file, for the message.
+      packed: Its size in bytes.
+      unpacked: The size in bytes that it claims to unpack to.
+
+    Raises:
+      DataError: It claims too much.
+    """
+    if unpacked > max(_RATIO_OF_ONE_VALUE * packed, _SMALL):
+        raise DataError(f'{where}: claims {unpacked:,} bytes packed into {packed:,}; that is not a data set.')
+    if unpacked > max(packed, MAX_UNPACKED_BYTES):
+        raise DataError(
+            f'{where}: unpacks to {unpacked:,} bytes, more than the {MAX_UNPACKED_BYTES:,} that are read from a packed '
+            f'file; unpack it first and store the data as it is.'
+        )
+
+
+def gunzip(path: str, packed: bytes, max_bytes: int) -> bytes:
+    """The first `max_bytes` bytes of a gzip file, which may consist of several gzip members.
+
+    Where it has fewer, its checksums are right.
+
+    Args:
+      path: The file's path, for messages.
+      packed: Its content.
+      max_bytes: Unpack no more than this.
+
+    Raises:
+      DataError: It is damaged or truncated.
+    """
+    try:
+        with gzip.GzipFile(fileobj=io.BytesIO(packed)) as file:
+            return file.read(max_bytes)
+    except EOFError:
+        raise DataError(f'{path}: is truncated: the gzip stream ends early; delete it and fetch it again.') from None
+    except (OSError, zlib.error) as error:
+        raise DataError(f'{path}: is damaged ({error}); delete it and fetch it again.') from None

@@ -1,0 +1,98 @@
+"""Folders that are mistyped, and folders that are made in vain."""
+
+import os
+
+import pytest
+
+from helpers.data import write_idx_folder
+from mnist_graph.base.errors import DataError
+from mnist_graph.data import NoDataError, download, folders, load
+
+
+@pytest.fixture
+def downloads(fresh_folder, monkeypatch):
+    """The folders that MNIST was downloaded into; nothing is."""
+    seen = []
+    monkeypatch.setattr(download, 'download_mnist', lambda folder, show_progress: seen.append(folder))
+    return seen
+
+
+def test_a_mistyped_folder_is_not_made_and_the_right_one_is_suggested(downloads, fresh_folder, monkeypatch):
+    write_idx_folder(fresh_folder / 'fashion')
+    monkeypatch.setenv('HOME', str(fresh_folder))
+    for typed, right in (('fashoin', 'fashion'), ('./fashoin/', './fashion'), ('~/fashoin', '~/fashion')):
+        with pytest.raises(NoDataError, match=f'{typed}: there is no such folder. Did you mean {right}[?] To download'):
+            load('auto', typed)
+    assert downloads == [] and os.listdir() == ['fashion']
+
+
+def test_nothing_is_suggested_that_is_not_similar(downloads, fresh_folder):
+    (fresh_folder / 'pictures').mkdir()
+    (fresh_folder / 'fashion.txt').touch()
+    assert folders.suggestion('fashion') == '' and folders.suggestion('no/such/fashion') == ''
+
+
+def test_only_mnist_by_name_is_downloaded_into_a_named_folder(downloads, fresh_folder):
+    (fresh_folder / 'empty').mkdir()
+    for folder in 'empty', 'new':
+        with pytest.raises(NoDataError, match='add --dataset=mnist'):
+            load('auto', folder)
+        assert downloads == []
+    with pytest.raises(DataError):
+        load('mnist', 'empty')
+    assert downloads == ['empty']
+
+
+@pytest.mark.parametrize('dataset', ['auto', 'mnist'])
+def test_an_address_is_no_folder(downloads, fresh_folder, dataset):
+    for address in 'file:///a/b', 'https://example.org/mnist', 's3://bucket/x':
+        with pytest.raises(DataError, match=f'{address}: is an address, but --data_dir must be a folder'):
+            load(dataset, address)
+    assert downloads == [] and os.listdir() == []
+
+
+def test_folders_made_in_vain_are_removed_with_their_parents(fresh_folder):
+    with pytest.raises(DataError, match='refused'):
+        download.download_mnist('one/two/three', ('http://127.0.0.1:9/',))
+    assert os.listdir() == []
+    with pytest.raises(DataError, match='cannot be made'):
+        download.download_mnist(f'one/two/{"x" * 300}', ('http://127.0.0.1:9/',))
+    assert os.listdir() == []
+
+
+@pytest.mark.parametrize('error', [KeyboardInterrupt, OSError, DataError])
+def test_what_was_there_or_was_filled_stays(fresh_folder, error):
+    (fresh_folder / 'one').mkdir()
+    with pytest.raises(error), folders.made('one/two/three'):
+        raise error
+    assert os.listdir() == ['one'] and os.listdir('one') == []
+    with pytest.raises(error), folders.made('one/two/three'):
+        (fresh_folder / 'one/two/file').touch()
+        raise error
+    assert os.listdir('one/two') == ['file']
+    with folders.made('one/four'):
+        pass
+    assert os.path.isdir('one/four')
+
+
+# Files with changed names.
+
+
+@pytest.mark.parametrize(
+    'name, right',
+    [
+        ('t10k-labels-idx1-ubyte (1).gz', 't10k-labels-idx1-ubyte.gz'),
+        ('t10k-labels-idx1-ubyte(2).gz', 't10k-labels-idx1-ubyte.gz'),
+        ('t10k-labels (1).gz', 't10k-labels-idx1-ubyte.gz'),
+        ('t10k_labels', 't10k-labels-idx1-ubyte'),
+    ],
+)
+def test_a_file_with_a_changed_name_is_recognised(downloads, fresh_folder, name, right):
+    folder = write_idx_folder(fresh_folder / 'half', gzipped=True)
+    (folder / 't10k-labels-idx1-ubyte.gz').rename(folder / name)
+    for dataset in 'auto', 'mnist':
+        with pytest.raises(DataError) as caught:
+            load(dataset, 'half')
+        assert f'Rename "{name}" to {right}.' in str(caught.value)
+    (folder / name).rename(folder / right)
+    assert len(load('auto', 'half', 5).test) == 25
