@@ -111,7 +111,7 @@ def load(
     """
     if dataset not in DATASETS:
         raise UsageError(f'dataset={dataset}: must be one of {", ".join(DATASETS)}.')
-    folder = os.path.expanduser(data_dir or files.cache_folder())
+    folder = files.expand_user(data_dir) if data_dir else files.cache_folder()
     notice = ''
     if dataset == 'drawn':
         raw = _drawn(show_progress)
