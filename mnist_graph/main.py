@@ -67,7 +67,9 @@ def main(arguments) -> int:
 
     n_towers = cores.share_cores(run.n_threads, hparams)
     teacher = load_teacher(run, mnist)
-    described = description.describe(hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__, teacher)
+    described = description.describe(
+        hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__, teacher, n_towers
+    )
     network = graph.build(hparams, described.input_spec, n_steps, n_towers, teacher=teacher and teacher.logits)
 
     with open_folder(run, described) as folder, cores.open_session(network, run.n_threads, n_towers) as sess:
@@ -146,15 +148,16 @@ def new_run() -> Run:
       UsageError: They contradict each other, or --model_dir holds a model already.
       CheckpointError: The run that made it is still going on.
     """
+    model_dir = None
     if FLAGS.model_dir:
         from mnist_graph.training import run_folder
 
-        run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
+        model_dir = run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
     return Run(
         common_flags.hparams_from_flags(),
         FLAGS.dataset,
         FLAGS.data_dir,
-        FLAGS.model_dir,
+        model_dir,
         given_teachers(),
         common_flags.n_threads(),
     )
@@ -251,12 +254,11 @@ def load_teacher(run: Run, dataset):
 
 def open_folder(run: Run, described):
     """The run's folder, locked, with its description written into it."""
-    from mnist_graph.training import runs
     from mnist_graph.training.run_folder import RunFolder
 
     if FLAGS.resume:
         return RunFolder.reopen(run.model_dir, described, FLAGS.keep_checkpoints)
-    return RunFolder.create(run.model_dir or runs.make_new_folder(), described, FLAGS.keep_checkpoints)
+    return RunFolder.create(run.model_dir, described, FLAGS.keep_checkpoints)
 
 
 def resume_command(folder: str) -> str:

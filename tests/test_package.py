@@ -73,7 +73,7 @@ def test_the_library_knows_no_flags_and_prints_nothing(name):
 
 @pytest.mark.parametrize('name', sorted(MODULES))
 def test_only_what_is_required_is_imported(name):
-    allowed = {'tensorflow', 'numpy', 'PIL', 'absl', 'tqdm', 'mnist_graph'}
+    allowed = {'tensorflow', 'numpy', 'PIL', 'absl', 'tqdm', 'platformdirs', 'filelock', 'mnist_graph'}
     optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard'}
     import sys
 

@@ -1,38 +1,61 @@
-"""Writing small files so that a reader sees the old content or the new, never a part."""
+"""Small files that are written whole or not at all, and paths as messages show them."""
 
+import contextlib
 import errno
 import hashlib
 import json
 import os
-import tempfile
+import secrets
+import shutil
+import stat
 from typing import Any
 
+from mnist_graph.base.cache import cache_folder as cache_folder
+from mnist_graph.base.errors import UsageError
+
 _CHUNK_BYTES = 1 << 20
-
-
-def cache_folder() -> str:
-    """Where data that was downloaded or drawn is kept: mnist_graph in XDG_CACHE_HOME, or where that is not set in ~/.cache."""
-    return os.path.join(
-        os.environ.get('XDG_CACHE_HOME') or os.path.join(os.path.expanduser('~'), '.cache'), 'mnist_graph'
-    )
+# A file name has at most 255 bytes, and a character at most 4, so this many leave room for the rest of the name.
+_PREFIX_CHARACTERS = 40
 
 
 def write_atomically(path: str, content: bytes | str) -> None:
-    """Replaces the file at `path`; on any failure (OSError) the old one stays."""
+    """Replaces the file at `path`, so that a reader sees the old content or the new, never a part.
+
+    The file gets the permissions that `open` would give it, or keeps its own.
+    Behind a symbolic link it is the link's target that is replaced. What is no
+    regular file, as a pipe or /dev/stdout, is written to as it is.
+
+    Raises:
+      OSError: It could not be written; the old file stays, and no other is left behind.
+    """
     content = content.encode() if isinstance(content, str) else content
-    handle, temporary = tempfile.mkstemp(
-        prefix=os.path.basename(path) + '.', suffix='.part', dir=os.path.dirname(os.path.abspath(path))
-    )
+    path = os.path.realpath(path)
+    old = _status(path)
+    if old and not stat.S_ISREG(old.st_mode) and not stat.S_ISDIR(old.st_mode):
+        with open(path, 'wb') as file:
+            file.write(content)
+        return
+    folder, name = os.path.split(path)
+    temporary = os.path.join(folder, f'{name[:_PREFIX_CHARACTERS]}.{secrets.token_hex(4)}.part')
     try:
-        with os.fdopen(handle, 'wb') as file:
+        with open(temporary, 'xb') as file:
             file.write(content)
             file.flush()
             os.fsync(file.fileno())
-        os.chmod(temporary, 0o644)
+        if old:
+            shutil.copymode(path, temporary)
         os.replace(temporary, path)
     except BaseException:
-        os.unlink(temporary)
+        with contextlib.suppress(OSError):
+            os.unlink(temporary)
         raise
+
+
+def _status(path: str) -> os.stat_result | None:
+    try:
+        return os.stat(path)
+    except FileNotFoundError:
+        return None
 
 
 def write_json(path: str, value: Any) -> None:
@@ -52,3 +75,25 @@ def sha256(path: str) -> str:
         while chunk := file.read(_CHUNK_BYTES):
             digest.update(chunk)
     return digest.hexdigest()
+
+
+def relative(path: str) -> str:
+    """The path as seen from the working directory if it lies inside it, else unchanged."""
+    try:
+        here = os.path.join(os.getcwd(), '')
+    except OSError:  # the working directory was removed
+        return path
+    return os.path.relpath(path, here) if os.path.join(path, '').startswith(here) else path
+
+
+def expand_user(path: str) -> str:
+    """`path` with a leading ~ replaced by the home folder; a file that is really named so is left alone.
+
+    Raises:
+      UsageError: There is no such home folder. Python would leave the ~ as it
+        is, and a folder of that name would be made.
+    """
+    expanded = os.path.expanduser(path)
+    if expanded.startswith('~') and not os.path.lexists(expanded.split(os.sep)[0]):
+        raise UsageError(f'{path}: there is no home folder to put in place of the ~; give the whole path.')
+    return expanded

@@ -55,6 +55,7 @@ class Spec(NamedTuple):
           UsageError: The text is not of the hyperparameter's type or out of bounds.
         """
         text = text.strip()
+        value: Any
         try:
             if self.kind == 'float':
                 value = float(text)

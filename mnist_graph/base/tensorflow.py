@@ -7,6 +7,7 @@ to be built. Nothing here runs when the package is imported.
 
 import contextlib
 import faulthandler
+import functools
 import gc
 import glob
 import os
@@ -36,17 +37,21 @@ def import_tensorflow():
     TF_ENABLE_ONEDNN_OPTS to 1. All objects there are then are frozen (`gc.freeze`).
     """
     if 'tensorflow' in sys.modules:
-        import tensorflow.compat.v1 as tf
-
-        return tf
+        with _held_back_stderr():
+            return _import_and_look_for_gpus()
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     # oneDNN's matrix products are faster, and TensorFlow uses them by itself only
     # on the newest processors.
     os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
     with _held_back_stderr(), _no_garbage_collection(), _without_keras():
-        import tensorflow.compat.v1 as tf
+        return _import_and_look_for_gpus()
 
-        tf.config.list_physical_devices()  # the first look for a GPU logs, too
+
+@functools.cache
+def _import_and_look_for_gpus():
+    import tensorflow.compat.v1 as tf
+
+    tf.config.list_physical_devices()  # the first look for a GPU logs, too
     return tf
 
 
@@ -57,8 +62,12 @@ def _held_back_stderr():
     A crash inside still shows its traceback: faulthandler writes to the real
     standard error.
     """
-    sys.stderr.flush()
-    real = os.dup(2)
+    try:
+        sys.stderr.flush()
+        real = os.dup(2)
+    except (AttributeError, OSError):  # standard error is closed, so there is nothing to hold back
+        yield
+        return
     was_enabled = faulthandler.is_enabled()
     faulthandler.enable(file=real)
     with tempfile.TemporaryFile() as held:

@@ -1,11 +1,11 @@
 """The flags that several commands share, and how each hyperparameter becomes one."""
 
-import os
 from collections.abc import Callable
 
 from absl import flags
 
 from mnist_graph import hparams as hparams_module
+from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
@@ -42,7 +42,10 @@ class _PathParser(flags.ArgumentParser):
     """A path, whose ~ no shell expands after `--flag=`."""
 
     def parse(self, argument):
-        return os.path.expanduser(argument)
+        try:
+            return files.expand_user(argument)
+        except UsageError as error:
+            raise ValueError(str(error)) from None
 
 
 def define_path(name: str, help_text: str) -> None:

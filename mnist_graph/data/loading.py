@@ -59,7 +59,7 @@ def load(
     options = ReadOptions(pictures, skip_bad_pictures)
     if dataset == 'drawn':
         raw = _drawn(show_progress)
-    elif data_dir and os.path.expanduser(data_dir) != files.cache_folder():
+    elif data_dir and files.expand_user(data_dir) != files.cache_folder():
         raw = _read_named(data_dir, dataset == 'mnist', options, show_progress)
     else:
         raw = _read_cache(dataset == 'mnist', options, show_progress)
@@ -74,7 +74,7 @@ def _read_named(data_dir: str, may_download: bool, options: ReadOptions, show_pr
     """The data set in a folder that the user named. Nothing is put into it unless that was asked for."""
     if re.match('[A-Za-z][A-Za-z0-9+.-]+:/', data_dir):
         raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder of this machine.')
-    folder = os.path.expanduser(data_dir)
+    folder = files.expand_user(data_dir)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
     raw = readers.read_folder(folder, options)

@@ -43,7 +43,7 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
     if isinstance(model_dirs, (str, os.PathLike)):
         model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
-    folders = folders or [runs.resolve(None)]
+    folders = folders or [runs.newest().folder]
     descriptions, checkpoints, problems = [], [], []
     for folder in folders:
         described = description.read(folder)
@@ -67,7 +67,7 @@ def _reads(described: Description) -> tuple:
 def _split_list(entry: str) -> list[str]:
     """'a,b' is two folders, unless there is a folder of that very name."""
     folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
-    return [os.path.expanduser(folder) for folder in folders if folder]
+    return [runs.resolve(folder) for folder in folders if folder]
 
 
 class SavedModel(NamedTuple):

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from mnist_graph.base import files
+from mnist_graph.base import cache, files
 from mnist_graph.base.errors import UsageError
 
 _ENDINGS = ('.png', '.pdf', '.svg', '.jpg', '.jpeg', '.webp')
@@ -75,6 +75,7 @@ class Drawing:
         self._path, self._size = path, (width, height)
 
     def __enter__(self):
+        cache.set_matplotlib_folder()
         import matplotlib
         from matplotlib.figure import Figure
 

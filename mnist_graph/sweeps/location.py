@@ -107,7 +107,7 @@ def checked_data(sweep: Sweep, place: Place, listener: Listener) -> tuple[Sweep,
         listener.on_note(notice)
     # What 'auto' came to here it must come to in every worker.
     name = dataset.flag_for_again(place.dataset)
-    data_dir = os.path.abspath(os.path.expanduser(place.data_dir)) if place.data_dir else None
+    data_dir = os.path.abspath(files.expand_user(place.data_dir)) if place.data_dir else None
     return (
         dataclasses.replace(sweep, fingerprint=dataset.fingerprint, dataset=dataset.name),
         Settings(name, data_dir, dataset.fingerprint),

@@ -4,7 +4,7 @@ import os
 
 import numpy as np
 
-from mnist_graph.base import files
+from mnist_graph.base import cache, files
 from mnist_graph.sweeps import search_space
 from mnist_graph.sweeps.search_space import Choices, value_text
 
@@ -14,6 +14,7 @@ _DPI = 120
 
 def write(found) -> list[str]:
     """Draws what there is to draw of a `runner.Found` into its folder; returns the files written."""
+    cache.set_matplotlib_folder()
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
         from matplotlib.figure import Figure

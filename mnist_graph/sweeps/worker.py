@@ -246,20 +246,16 @@ class _Watcher(Monitor):
 
     def __init__(self, connection: Connection, job: Job, network, hparams: HParams):
         self._connection, self._key, self._stop = connection, job.key, False
-        self._events = _open_events(job.event_folder, network, hparams) if job.event_folder else None
+        self._events = None
+        if job.event_folder:
+            from mnist_graph.training.event_files import EventWriter
+
+            self._events = EventWriter(job.event_folder, network.graph, hparams, show_graph=False)
 
     def on_validation(self, progress, metrics, is_best):
         if self._events:
-            import tensorflow.compat.v1 as tf
-
-            self._events.add_summary(
-                tf.Summary(
-                    value=[
-                        tf.Summary.Value(tag='validation/loss', simple_value=metrics.loss),
-                        tf.Summary.Value(tag='validation/accuracy', simple_value=metrics.accuracy),
-                    ]
-                ),
-                progress.step,
+            self._events.scalars(
+                progress.step, {'validation/loss': metrics.loss, 'validation/accuracy': metrics.accuracy}
             )
         self._connection.send(('validation', self._key, progress.step, metrics.accuracy))
         # Not a step more before it is known whether the trial is pruned.
@@ -282,17 +278,6 @@ class _Watcher(Monitor):
         """Closes the event file."""
         if self._events:
             self._events.close()
-
-
-def _open_events(folder: str, network, hparams: HParams):
-    import tensorflow.compat.v1 as tf
-
-    from mnist_graph.training.event_files import hparams_summary
-
-    with network.graph.as_default():
-        writer = tf.summary.FileWriter(folder)
-    writer.add_summary(hparams_summary(hparams))
-    return writer
 
 
 if __name__ == '__main__':

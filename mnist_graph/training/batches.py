@@ -15,7 +15,7 @@ class BatchOrder:
 
     def __init__(self, n_images: int, batch_size: int, seed: int):
         self.n_images, self.batch_size, self.seed = n_images, batch_size, seed
-        self._epoch, self._permutation = -1, None
+        self._epoch, self._permutation = -1, np.zeros(0, np.int32)
 
     def rows(self, first_step: int, n_steps: int, last_position: int | None = None) -> np.ndarray:
         """int32 [n_steps * batch_size] indices of the pictures of these steps, in order.

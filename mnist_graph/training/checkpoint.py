@@ -7,7 +7,7 @@ so a checkpoint whose writing was cut short has none and does not count; one who
 bytes changed later no longer matches it and is passed over.
 """
 
-import glob
+import contextlib
 import hashlib
 import json
 import os
@@ -19,10 +19,16 @@ import numpy as np
 from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError
 
+# A run's folder has two folders of checkpoints: the newest, and the one with the best validation accuracy.
+LAST, BEST = 'checkpoints', 'best'
 _BASENAME = 'model.ckpt'
 _MANIFEST = re.compile(re.escape(_BASENAME) + r'-(\d+)\.json')
 _ANY_FILE = re.compile('(' + re.escape(_BASENAME) + r'-\d+)\..*')
 _MANIFEST_MAX_BYTES = 100_000
+
+
+class UnreadableError(CheckpointError):
+    """A checkpoint that may be whole, but cannot be read now, as for want of permission."""
 
 
 class Checkpoint(NamedTuple):
@@ -65,16 +71,14 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
             return Checkpoint(prefix, step, progress)
         _remove(prefix)  # a damaged or half-written one of the same step
         with sess.graph.as_default():
-            saver.save(
-                sess, os.path.join(folder, _BASENAME), global_step=step, write_meta_graph=False, write_state=False
-            )
-        written = sorted(path for path in glob.glob(glob.escape(prefix) + '.*'))
+            base = files.relative(os.path.join(folder, _BASENAME))
+            saver.save(sess, base, global_step=step, write_meta_graph=False, write_state=False)
         manifest = {
             'step': step,
             'progress': progress,
             'files': {
                 os.path.basename(path): {'bytes': os.path.getsize(path), 'sha256': files.sha256(path)}
-                for path in written
+                for path in _files(prefix)
             },
         }
         files.write_json(prefix + '.json', {**manifest, 'sha256': _digest(manifest)})
@@ -82,7 +86,7 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         _remove(prefix)
         reason = error.strerror if isinstance(error, OSError) else _reason(error)
         raise CheckpointError(
-            f'{folder}: the checkpoint of step {step} could not be written ({reason}); '
+            f'{files.relative(folder)}: the checkpoint of step {step} could not be written ({reason}); '
             f'free some space or mend the folder, then --resume.'
         ) from None
     _remove_others(folder, step, keep)
@@ -115,48 +119,80 @@ def _remove_others(folder: str, step: int, keep: int) -> None:
     Later ones go too: they were damaged, or training would have gone on from
     them. So does what was left half-written when a process was killed.
     """
-    kept = {f'{_BASENAME}-{each}' for each in [each for each in _steps(folder) if each <= step][-keep:]}
-    found = {match[1] for name in _names(folder) if (match := _ANY_FILE.fullmatch(name))}
+    try:
+        kept = {f'{_BASENAME}-{each}' for each in [each for each in steps(folder) if each <= step][-keep:]}
+        found = {match[1] for name in _names(folder) if (match := _ANY_FILE.fullmatch(name))}
+    except UnreadableError:
+        return  # the new checkpoint is whole; the next save will remove what is too much
     for name in found - kept:
         _remove(os.path.join(folder, name))
 
 
 def _remove(prefix: str) -> None:
     """Removes a checkpoint's files, the manifest first, so that what is left never counts as whole."""
-    manifest = prefix + '.json'
-    leftovers = glob.glob(glob.escape(prefix) + '.*')
-    for path in [manifest] * (manifest in leftovers) + [path for path in leftovers if path != manifest]:
-        try:
+    try:
+        leftovers = _files(prefix)
+    except OSError:
+        return  # to be reported by whatever is written next
+    for path in sorted(leftovers, key=lambda path: path != prefix + '.json'):
+        with contextlib.suppress(OSError):  # gone already
             os.unlink(path)
-        except OSError:
-            pass  # gone already, or to be reported by whatever is written next
 
 
-def _steps(folder: str) -> list[int]:
-    """Steps of all checkpoints that have a manifest, ascending."""
+def _files(prefix: str) -> list[str]:
+    """Paths of all files of one checkpoint, the manifest included, in order of their names."""
+    folder, name = os.path.split(prefix)
+    return sorted(os.path.join(folder, each) for each in os.listdir(folder) if each.startswith(name + '.'))
+
+
+def steps(folder: str) -> list[int]:
+    """Steps of all checkpoints that have a manifest, ascending; [] if there is no such folder.
+
+    Raises:
+      UnreadableError: The folder cannot be read. To take it for empty would start a training anew.
+    """
     return sorted(int(match[1]) for name in _names(folder) if (match := _MANIFEST.fullmatch(name)))
+
+
+def _unreadable(path: str, error: OSError) -> CheckpointError:
+    if isinstance(error, FileNotFoundError):
+        return CheckpointError(f'{path}: is gone')
+    return UnreadableError(f'{path}: cannot be read ({error.strerror})')
 
 
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
-    except OSError:
+    except FileNotFoundError:
         return []
+    except OSError as error:
+        raise UnreadableError(f'{files.relative(folder)}: cannot be read ({error.strerror})') from None
 
 
-def find(folder: str) -> tuple[Checkpoint | None, list[str]]:
+def find(folder: str, refuse_unreadable: bool = False) -> tuple[Checkpoint | None, list[str]]:
     """The newest whole checkpoint in `folder`.
+
+    Args:
+      folder: Where to look; it may be missing.
+      refuse_unreadable: Whether a newer checkpoint that cannot be read, as for
+        want of permission, is an error. Training on from an older one removes
+        newer ones, and it may be whole.
 
     Returns:
       The checkpoint, or None if there is no whole one; and a line for each
       newer one that is damaged, saying which and how.
+
+    Raises:
+      UnreadableError: The folder cannot be read, or, with `refuse_unreadable`, a checkpoint.
     """
-    problems = []
-    for step in reversed(_steps(folder)):
+    problems: list[str] = []
+    for step in reversed(steps(folder)):
         prefix = os.path.join(folder, f'{_BASENAME}-{step}')
         try:
             return _verified(prefix, step), problems
         except CheckpointError as error:
+            if refuse_unreadable and isinstance(error, UnreadableError):
+                raise
             problems.append(str(error))
     return None, problems
 
@@ -167,25 +203,29 @@ def _verified(prefix: str, step: int) -> Checkpoint:
     Nothing but the manifest is parsed before its hash is known to be right, so
     damaged files never reach TensorFlow's own readers.
     """
-    manifest_path = prefix + '.json'
+    shown = files.relative(prefix)
     try:
-        with open(manifest_path, 'rb') as file:
+        with open(prefix + '.json', 'rb') as file:
             manifest = json.loads(file.read(_MANIFEST_MAX_BYTES))
         if manifest.pop('sha256') != _digest(manifest):
             raise ValueError('sha256')
         listed = {name: (entry['bytes'], entry['sha256']) for name, entry in manifest['files'].items()}
         progress, saved_step = dict(manifest['progress']), manifest['step']
-    except (OSError, ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise CheckpointError(f'{manifest_path}: is damaged') from None
+    except OSError as error:
+        raise _unreadable(shown + '.json', error) from None
+    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
+        raise CheckpointError(f'{shown}.json: is damaged') from None
     if saved_step != step or not any(name.endswith('.index') for name in listed):
-        raise CheckpointError(f'{manifest_path}: is damaged')
+        raise CheckpointError(f'{shown}.json: is damaged')
     for name, (n_bytes, digest) in listed.items():
         path = os.path.join(os.path.dirname(prefix), os.path.basename(name))
         try:
             if os.path.getsize(path) != n_bytes or files.sha256(path) != digest:
-                raise CheckpointError(f'{path}: is damaged (its size or SHA-256 is not what was saved)')
-        except (OSError, ValueError) as error:
-            raise CheckpointError(f'{path}: cannot be read ({getattr(error, "strerror", error)})') from None
+                raise CheckpointError(f'{files.relative(path)}: is damaged (its size or SHA-256 is not what was saved)')
+        except OSError as error:
+            raise _unreadable(files.relative(path), error) from None
+        except ValueError:  # a zero byte in the name
+            raise CheckpointError(f'{shown}.json: is damaged') from None
     return Checkpoint(prefix, step, progress)
 
 
@@ -204,11 +244,12 @@ def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
     import tensorflow.compat.v1 as tf
 
     _check_variables(checkpoint, variables)
+    shown = files.relative(checkpoint.prefix)
     try:
         # What Saver.restore runs, without the line that it logs.
-        sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: checkpoint.prefix})
+        sess.run(saver.saver_def.restore_op_name, {saver.saver_def.filename_tensor_name: shown})
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'{checkpoint.prefix}: cannot be restored ({_reason(error)}).') from None
+        raise CheckpointError(f'{shown}: cannot be restored ({_reason(error)}).') from None
 
 
 def values(checkpoint: Checkpoint, variables) -> list[np.ndarray]:
@@ -220,25 +261,25 @@ def values(checkpoint: Checkpoint, variables) -> list[np.ndarray]:
     import tensorflow.compat.v1 as tf
 
     _check_variables(checkpoint, variables)
+    shown = files.relative(checkpoint.prefix)
     try:
-        reader = tf.train.load_checkpoint(checkpoint.prefix)
+        reader = tf.train.load_checkpoint(shown)
         return [reader.get_tensor(variable.op.name) for variable in variables]
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'{checkpoint.prefix}: cannot be read ({_reason(error)}).') from None
+        raise CheckpointError(f'{shown}: cannot be read ({_reason(error)}).') from None
 
 
 def _check_variables(checkpoint: Checkpoint, variables) -> None:
     import tensorflow.compat.v1 as tf
 
+    shown = files.relative(checkpoint.prefix)
     try:
-        saved = dict(tf.train.list_variables(checkpoint.prefix))
+        saved = dict(tf.train.list_variables(shown))
     except (tf.errors.OpError, ValueError) as error:
-        raise CheckpointError(f'{checkpoint.prefix}: cannot be read ({_reason(error)}).') from None
+        raise CheckpointError(f'{shown}: cannot be read ({_reason(error)}).') from None
     for variable in variables:
         name, shape = variable.op.name, variable.shape.as_list()
         if name not in saved:
-            raise CheckpointError(f'{checkpoint.prefix}: has no variable {name}; it is of another network.')
+            raise CheckpointError(f'{shown}: has no variable {name}; it is of another network.')
         if saved[name] != shape:
-            raise CheckpointError(
-                f'{checkpoint.prefix}: {name} has shape {saved[name]}, but the network needs {shape}.'
-            )
+            raise CheckpointError(f'{shown}: {name} has shape {saved[name]}, but the network needs {shape}.')

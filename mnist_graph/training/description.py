@@ -17,6 +17,32 @@ FORMAT = 1
 _MAX_BYTES = 1_000_000
 
 
+class TrainedWith(NamedTuple):
+    """What the last bits of the weights depend on beside the hyperparameters and the data.
+
+    Attributes:
+      step: The first step after this one was taken with it, and those after that until the next entry.
+      tensorflow: Version of TensorFlow.
+      n_threads: Cores used.
+      n_towers: Parts that each batch was divided into; see `cores.share_cores`.
+        None where an earlier version of the package did not write it.
+    """
+
+    step: int
+    tensorflow: str
+    n_threads: int
+    n_towers: int | None
+
+    def __str__(self) -> str:
+        towers = '' if self.n_towers is None else f' and {self.n_towers} tower{"s" * (self.n_towers != 1)}'
+        return f'TensorFlow {self.tensorflow}, {self.n_threads} thread{"s" * (self.n_threads != 1)}{towers}'
+
+    def same_bits_as(self, other: 'TrainedWith') -> bool:
+        """Whether both give the same weights; a number of towers that is not known is taken to be the same."""
+        towers = {self.n_towers, other.n_towers} - {None}
+        return self[1:3] == other[1:3] and len(towers) < 2
+
+
 class Description(NamedTuple):
     """What a model folder says of itself.
 
@@ -30,8 +56,8 @@ class Description(NamedTuple):
       dataset_flag, data_dir: How it was asked for, so that later commands find it again.
       teacher_model_dirs, teacher_fingerprint: Of the `teachers.Teacher` it learned from; () and '' if none.
       n_train: Pictures trained on.
-      n_threads: Cores used, on which the last bits of the weights depend.
-      package_version, tensorflow_version: What made it.
+      package_version: What made it.
+      trained_with: TensorFlow's version and numbers of threads, each from its step on; at least one.
     """
 
     hparams: HParams
@@ -45,9 +71,13 @@ class Description(NamedTuple):
     teacher_model_dirs: tuple[str, ...]
     teacher_fingerprint: str
     n_train: int
-    n_threads: int
     package_version: str
-    tensorflow_version: str
+    trained_with: tuple[TrainedWith, ...]
+
+    @property
+    def n_threads(self) -> int:
+        """Cores used last."""
+        return self.trained_with[-1].n_threads
 
 
 # Earlier versions did not write these: they had no teachers, and how pictures are read was as the data looked.
@@ -62,9 +92,10 @@ def describe(
     n_threads: int,
     tensorflow_version: str,
     teacher=None,
+    n_towers: int = 1,
 ) -> Description:
     """The description of a run that is about to begin; `teacher` is the `teachers.Teacher` that it learns from."""
-    data_dir = os.path.abspath(os.path.expanduser(data_dir)) if data_dir else ''
+    data_dir = os.path.abspath(files.expand_user(data_dir)) if data_dir else ''
     return Description(
         hparams,
         dataset.input_spec(hparams.standardize),
@@ -77,10 +108,41 @@ def describe(
         teacher.model_dirs if teacher else (),
         teacher.fingerprint if teacher else '',
         len(dataset.train),
-        n_threads,
         __version__,
-        tensorflow_version,
+        (TrainedWith(0, tensorflow_version, n_threads, n_towers),),
     )
+
+
+def check_same_origin(folder: str, saved: Description, wanted: Description) -> None:
+    """Raises UsageError unless both learn from the same data and the same teacher."""
+    if saved.fingerprint != wanted.fingerprint:
+        raise UsageError(
+            f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
+            f'now {wanted.dataset}, {wanted.fingerprint}); give the --data_dir or --dataset of then.'
+        )
+    if saved.teacher_fingerprint != wanted.teacher_fingerprint:
+        raise UsageError(
+            f'{folder}: learned from another teacher ({", ".join(saved.teacher_model_dirs) or "none"}, '
+            f'fingerprint {saved.teacher_fingerprint or "none"}, now {wanted.teacher_fingerprint or "none"}); '
+            f'give it by --teacher_model_dir, as it was then.'
+        )
+
+
+def going_on(folder: str, saved: Description, now: Description, step: int) -> tuple[Description, str]:
+    """`now` with the history of `saved`, of a run that goes on from `step`.
+
+    Returns:
+      The description; and a line without a full stop if the weights may get
+      other last bits than before, else ''.
+    """
+    current = now.trained_with[-1]._replace(step=step)
+    earlier = tuple(each for each in saved.trained_with if each.step < step)
+    if earlier and earlier[-1].same_bits_as(current):
+        return now._replace(trained_with=earlier), ''
+    notice = ''
+    if earlier:
+        notice = f'{folder}: was trained with {earlier[-1]}, and now with {current}, so its last bits may differ'
+    return now._replace(trained_with=(*earlier, current)), notice
 
 
 def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
@@ -125,6 +187,7 @@ def write(folder: str, description: Description) -> None:
     values = {'format': FORMAT, **description._asdict()}
     values['hparams'] = description.hparams.to_dict()
     values['input_spec'] = description.input_spec._asdict()
+    values['trained_with'] = [each._asdict() for each in description.trained_with]
     files.write_json(os.path.join(folder, FILENAME), values)
 
 
@@ -163,6 +226,9 @@ def read(folder: str) -> Description:
 
 def _checked(path: str, values: dict[str, Any]) -> Description:
     values.pop('format')
+    if 'trained_with' not in values and {'tensorflow_version', 'n_threads'} <= set(values):  # as in version 1.0
+        first = TrainedWith(0, values.pop('tensorflow_version'), values.pop('n_threads'), None)
+        values['trained_with'] = [first._asdict()]
     unknown, missing = set(values) - set(Description._fields), _REQUIRED - set(values)
     if unknown or missing:
         problem = f'unknown entry {sorted(unknown)[0]!r}' if unknown else f'missing entry {sorted(missing)[0]!r}'
@@ -177,6 +243,7 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
             raise ValueError('teacher_model_dirs')
         values['teacher_model_dirs'] = tuple(teachers)
         values.setdefault('teacher_fingerprint', '')
+        values['trained_with'] = _trained_with(values['trained_with'])
         description = Description(**values)
         if len(description.class_names) != description.input_spec.n_classes:
             raise ValueError('class_names')
@@ -184,9 +251,8 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
             description.reads_digits and description.input_spec[:3] != (28, 28, 1)
         ):
             raise ValueError('reads_digits')
-        for name in ('n_train', 'n_threads'):
-            if not isinstance(values[name], int) or values[name] < 1:
-                raise ValueError(name)
+        if not isinstance(values['n_train'], int) or values['n_train'] < 1:
+            raise ValueError('n_train')
         for name in ('dataset', 'fingerprint', 'dataset_flag', 'data_dir', 'teacher_fingerprint'):
             if not isinstance(values[name], str):
                 raise ValueError(name)
@@ -195,6 +261,17 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f'{path}: has an entry that cannot be right ({error}).') from None
     return description
+
+
+def _trained_with(values: list[dict[str, Any]]) -> tuple[TrainedWith, ...]:
+    entries = tuple(TrainedWith(**entry) for entry in values)
+    for each in entries:
+        numbers = [each.step + 1, each.n_threads, 1 if each.n_towers is None else each.n_towers]
+        if not all(type(number) is int and number >= 1 for number in numbers) or not isinstance(each.tensorflow, str):
+            raise ValueError('trained_with')
+    if not entries or [each.step for each in entries] != sorted({each.step for each in entries}):
+        raise ValueError('trained_with')
+    return entries
 
 
 def _input_spec(values: dict[str, Any]) -> InputSpec:

@@ -16,25 +16,65 @@ from mnist_graph.data import Split
 from mnist_graph.hparams import HParams
 from mnist_graph.training.monitor import Monitor
 
+_PREFIX = 'events.out.tfevents'
 _N_MISREAD = 25
 _HPARAMS_PLUGIN = 'hparams'
 _SESSION_START_FIELD = b'\x1a'  # field 3, a message, of HParamsPluginData
 
 
+class EventWriter:
+    """An event file of one run, begun with its hyperparameters.
+
+    Args:
+      folder: Where to write; made if need be.
+      graph: The tf.Graph that is trained; shown in the Graphs tab unless the run goes on.
+      hparams: For the HParams tab.
+      step: Where training begins. What earlier files in the folder hold of
+        later steps is marked as void.
+      show_graph: Whether a new run's graph is written.
+    """
+
+    def __init__(self, folder: str, graph, hparams: HParams, step: int = 0, show_graph: bool = True):
+        folder = os.path.abspath(folder)  # TensorFlow looks for it again later, from whatever working directory
+        has_earlier = os.path.isdir(folder) and any(name.startswith(_PREFIX) for name in os.listdir(folder))
+        with graph.as_default():
+            self._writer = tf.summary.FileWriter(folder, graph if show_graph and not step else None)
+        if has_earlier:
+            self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
+        if not step:
+            self._writer.add_summary(hparams_summary(hparams))
+
+    def scalars(self, step: int, values: dict[str, float]) -> None:
+        """Adds one point to each curve."""
+        self.add(
+            step, tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()])
+        )
+
+    def add(self, step: int, summary) -> None:
+        """Adds a tf.Summary, or the bytes of one."""
+        self._writer.add_summary(summary, step)
+
+    def flush(self) -> None:
+        """Makes TensorBoard see what was added."""
+        self._writer.flush()
+
+    def close(self) -> None:
+        """Writes what is left and closes the file."""
+        self._writer.close()
+
+
 class EventFiles(Monitor):
-    """Writes event files into a run's folder; a context manager.
+    """Records a whole training in an event file in its run's folder; a context manager.
 
     Args:
       folder: Where to write.
       network: The `graph.Network` that is trained.
       sess: Its session.
       hparams: For the HParams tab.
-      step: Where training begins. What an earlier process wrote of later steps
-        is marked as void.
+      step: Where training begins.
     """
 
     def __init__(self, folder: str, network, sess, hparams: HParams, step: int):
-        has_earlier = any(name.startswith('events.out.tfevents') for name in os.listdir(folder))
         self._sess, self._step, self._time = sess, step, time.perf_counter()
         with network.graph.as_default(), tf.name_scope('histograms'):
             variables = {
@@ -44,12 +84,7 @@ class EventFiles(Monitor):
             self._histograms = tf.summary.merge(
                 [tf.summary.histogram(name, value, collections=[]) for name, value in variables.items()], collections=[]
             )
-        with network.graph.as_default():
-            self._writer = tf.summary.FileWriter(folder, None if step else network.graph)
-        if has_earlier:
-            self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
-        if not step:
-            self._writer.add_summary(hparams_summary(hparams))
+        self._writer = EventWriter(folder, network.graph, hparams, step)
 
     def __enter__(self) -> 'EventFiles':
         return self
@@ -59,14 +94,9 @@ class EventFiles(Monitor):
         with contextlib.suppress(Exception) if error else contextlib.nullcontext():
             self._writer.close()
 
-    def _scalars(self, step: int, values: dict[str, float]) -> None:
-        self._writer.add_summary(
-            tf.Summary(value=[tf.Summary.Value(tag=tag, simple_value=value) for tag, value in values.items()]), step
-        )
-
     def on_display(self, step, loss, accuracy, learning_rate):
         now = time.perf_counter()
-        self._scalars(
+        self._writer.scalars(
             step,
             {
                 'train/loss': loss,
@@ -78,10 +108,10 @@ class EventFiles(Monitor):
         self._step, self._time = step, now
 
     def on_validation(self, progress, metrics, is_best):
-        self._scalars(progress.step, {'validation/loss': metrics.loss, 'validation/accuracy': metrics.accuracy})
+        self._writer.scalars(progress.step, {'validation/loss': metrics.loss, 'validation/accuracy': metrics.accuracy})
 
     def on_save(self, progress):
-        self._writer.add_summary(self._sess.run(self._histograms), progress.step)
+        self._writer.add(progress.step, self._sess.run(self._histograms))
         self._writer.flush()
 
     def on_end(self, progress, validation: Split, logits):
@@ -91,8 +121,8 @@ class EventFiles(Monitor):
             image = tf.Summary.Image(
                 height=sheet.shape[0], width=sheet.shape[1], colorspace=sheet.shape[2], encoded_image_string=_png(sheet)
             )
-            self._writer.add_summary(
-                tf.Summary(value=[tf.Summary.Value(tag='misread_validation_digits', image=image)]), progress.step
+            self._writer.add(
+                progress.step, tf.Summary(value=[tf.Summary.Value(tag='misread_validation_digits', image=image)])
             )
 
 

@@ -8,50 +8,64 @@ runs/2026-01-31-120000/
   events.out.tfevents*  for TensorBoard
 """
 
-import contextlib
-import json
 import os
 import shlex
-from typing import Any
 
 from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError, DivergedError, MnistGraphError, UsageError
 from mnist_graph.base.lock import FolderLock
-from mnist_graph.training import checkpoint, description, runs
+from mnist_graph.training import checkpoint, description, metrics, runs
+from mnist_graph.training.checkpoint import Checkpoint
 from mnist_graph.training.description import Description
+from mnist_graph.training.metrics import read as read_metrics
 from mnist_graph.training.monitor import Monitor, Progress
 
-_CHECKPOINTS, _BEST, _METRICS = 'checkpoints', 'best', 'metrics.jsonl'
+__all__ = ['RunFolder', 'check_new', 'find_checkpoint', 'read_metrics']
+# TensorFlow takes the name of a checkpoint for a pattern when it reads it. On Windows a backslash parts folders.
+_PATTERN_CHARACTERS = set('*?[') | ({'\\'} - {os.sep})
 
 
-def check_new(folder: str) -> None:
+def check_new(model_dir: str) -> str:
     """Refuses a folder that no new run can have, before it is made.
 
+    Returns:
+      The real folder; see `runs.resolve`.
+
     Raises:
-      UsageError: It holds a model already, is a file, or TensorFlow could not read a model in it.
+      UsageError: It holds a model already, is a file, or TensorFlow could not write or read a model in it.
       CheckpointError: The run that made it is still going on.
     """
-    _check_name(folder)
+    folder = _resolve_new(model_dir)
     if os.path.exists(folder) and not os.path.isdir(folder):
         raise UsageError(f'{folder}: is a file; --model_dir must be a folder.')
     if os.path.exists(os.path.join(folder, description.FILENAME)):
         FolderLock(folder).release()
     _check_free(folder)
+    return folder
 
 
-def _check_name(folder: str) -> None:
-    if odd := set(folder) & set('*?[\\'):
-        # TensorFlow takes the name of a checkpoint for a pattern when it reads it.
+def _resolve_new(model_dir: str) -> str:
+    folder = runs.resolve(model_dir)
+    if folder == runs.LATEST and not os.path.isdir(folder):
+        raise UsageError(f'{folder}: is kept for the name of the newest run; give another --model_dir.')
+    if odd := set(folder) & _PATTERN_CHARACTERS:
         raise UsageError(
             f'{folder}: TensorFlow cannot read models from a folder with {" ".join(sorted(odd))} in its '
             f'name; give another --model_dir.'
         )
+    try:
+        os.path.abspath(folder).encode()
+    except UnicodeEncodeError:
+        raise UsageError(
+            f'{folder}: TensorFlow cannot write to a folder whose name is not UTF-8; give another --model_dir.'
+        ) from None
+    return folder
 
 
 def _check_free(folder: str) -> None:
     if os.path.exists(os.path.join(folder, description.FILENAME)):
         raise UsageError(f'{folder}: holds a model already; continue it with --resume, or give another --model_dir.')
-    if any(os.path.exists(os.path.join(folder, name)) for name in (_CHECKPOINTS, _BEST)):
+    if any(os.path.exists(os.path.join(folder, name)) for name in (checkpoint.LAST, checkpoint.BEST)):
         raise UsageError(f'{folder}: holds checkpoints, but no {description.FILENAME}; give another --model_dir.')
 
 
@@ -59,62 +73,71 @@ class RunFolder(Monitor):
     """A folder in use by this training, which it records as a Monitor; a context manager.
 
     Attributes:
-      path: The folder.
+      path: The folder, as messages name it.
     """
 
-    def __init__(self, folder: str, lock: FolderLock, keep_checkpoints: int):
+    def __init__(
+        self,
+        folder: str,
+        lock: FolderLock,
+        keep_checkpoints: int,
+        found: Checkpoint | None = None,
+        problems: list[str] | None = None,
+    ):
         self.path, self._lock, self._keep = folder, lock, keep_checkpoints
-        self._metrics = None
-        self._sess = self._saver = self._variables = None
+        self._folder = os.path.abspath(folder)  # whatever becomes of the working directory
+        self._found, self._problems = found, problems or []
+        self._metrics: metrics.MetricsFile | None = None
 
     @classmethod
-    def create(cls, folder: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
-        """A folder for a new run.
+    def create(cls, model_dir: str | None, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+        """A folder for a new run; None makes a new one in runs/.
 
         Raises:
           UsageError: As of `check_new`.
           CheckpointError: It is in use, or cannot be written.
         """
-        _check_name(folder)
-        lock = FolderLock(folder)
+        folder = _resolve_new(model_dir) if model_dir else runs.make_new_folder()
+        lock = FolderLock(folder, made=() if model_dir else (runs.RUNS, folder))
         try:
             _check_free(folder)
-        except UsageError:
-            lock.release()
-            raise
-        try:
             description.write(folder, described)
             runs.point_latest_at(folder)
-        except OSError as error:
+        except MnistGraphError:
             lock.release()
+            raise
+        except OSError as error:
+            lock.undo(description.FILENAME)
             raise CheckpointError(f'{folder}: cannot be written ({error.strerror}); give another folder.') from None
         return cls(folder, lock, keep_checkpoints)
 
     @classmethod
-    def reopen(cls, folder: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+    def reopen(cls, model_dir: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
         """The folder of a run to be resumed; `described` replaces its description.
 
+        What the folder says of earlier TensorFlow versions and numbers of
+        threads is kept beside what `described` says.
+
         Raises:
-          CheckpointError: There is no run in it, it is in use, or cannot be written.
+          CheckpointError: There is no run in it, no checkpoint of it is whole,
+            something in it cannot be read or written, or it is in use.
           UsageError: It was trained on other data, or by another teacher.
         """
+        folder = runs.resolve(model_dir)
         if not os.path.isdir(folder):
             raise CheckpointError(f'{folder}: there is no such folder to resume; start a run without --resume.')
         lock = FolderLock(folder)
         try:
             saved = description.read(folder)
-            if saved.fingerprint != described.fingerprint:
-                raise UsageError(
-                    f'{folder}: was trained on other data ({saved.dataset}, fingerprint {saved.fingerprint}, '
-                    f'now {described.dataset}, {described.fingerprint}); give the --data_dir or --dataset of then.'
+            description.check_same_origin(folder, saved, described)
+            # Whatever cannot be read is found before anything is written.
+            found, problems = checkpoint.find(os.path.join(folder, checkpoint.LAST), refuse_unreadable=True)
+            if problems and not found:
+                raise CheckpointError(
+                    f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without --resume.'
                 )
-            if saved.teacher_fingerprint != described.teacher_fingerprint:
-                raise UsageError(
-                    f'{folder}: learned from another teacher ({", ".join(saved.teacher_model_dirs) or "none"}, '
-                    f'fingerprint {saved.teacher_fingerprint or "none"}, now '
-                    f'{described.teacher_fingerprint or "none"}); give it by --teacher_model_dir, '
-                    f'as it was then.'
-                )
+            read_metrics(folder)
+            described, notice = description.going_on(folder, saved, described, found.step if found else 0)
             if saved != described:
                 description.write(folder, described)
         except OSError as error:
@@ -125,7 +148,7 @@ class RunFolder(Monitor):
         except MnistGraphError:
             lock.release()
             raise
-        return cls(folder, lock, keep_checkpoints)
+        return cls(folder, lock, keep_checkpoints, found, problems + [notice] * bool(notice))
 
     def attach(self, network, sess) -> tuple[Progress, list[str]]:
         """Gives the session's variables their saved or first values, and begins recording.
@@ -135,8 +158,10 @@ class RunFolder(Monitor):
           sess: A session on its graph.
 
         Returns:
-          How far the run had come, and a line for each damaged checkpoint that
-          was passed over.
+          How far the run had come, whose step is 0 if nothing was saved yet; and
+          a line without a full stop for each thing to know on going on: damaged
+          checkpoints that were passed over, another TensorFlow version than
+          before, another number of threads.
 
         Raises:
           CheckpointError: The checkpoint is of another network, or the folder
@@ -149,108 +174,71 @@ class RunFolder(Monitor):
             self._saver = tf.train.Saver(self._variables, max_to_keep=0)
         self._sess = sess
         sess.run(network.initializer)
-        found, problems = checkpoint.find(os.path.join(self.path, _CHECKPOINTS))
         progress = Progress()
-        if found:
-            checkpoint.restore(sess, self._saver, found, self._variables)
-            progress = Progress(**found.progress)
-        self._cut_metrics(progress.step)
-        return progress, problems
-
-    def _cut_metrics(self, step: int) -> None:
-        """Drops the metrics of steps that will be taken again."""
-        path = os.path.join(self.path, _METRICS)
-        kept = [line for line in read_metrics(self.path) if line['step'] <= step]
-        try:
-            files.write_atomically(path, ''.join(json.dumps(line) + '\n' for line in kept))
-            self._metrics = open(path, 'a', buffering=1)
-        except OSError as error:
-            raise _cannot_write(path, error) from None
+        if self._found:
+            checkpoint.restore(sess, self._saver, self._found, self._variables)
+            progress = Progress(**self._found.progress)
+        self._metrics = metrics.MetricsFile(self._folder, progress.step)
+        return progress, self._problems
 
     def on_display(self, step, loss, accuracy, learning_rate):
-        self._write_metrics({'step': step, 'loss': loss, 'accuracy': accuracy, 'learning_rate': learning_rate})
+        self._write({'step': step, 'loss': loss, 'accuracy': accuracy, 'learning_rate': learning_rate})
 
     def on_validation(self, progress, metrics, is_best):
-        self._write_metrics(
-            {'step': progress.step, 'validation_loss': metrics.loss, 'validation_accuracy': metrics.accuracy}
-        )
+        self._write({'step': progress.step, 'validation_loss': metrics.loss, 'validation_accuracy': metrics.accuracy})
         if is_best:
-            self._save(_BEST, progress, keep=1)
+            self._save(checkpoint.BEST, progress, keep=1)
 
     def on_save(self, progress):
-        self._save(_CHECKPOINTS, progress, self._keep)
+        self._save(checkpoint.LAST, progress, self._keep)
+
+    def _write(self, values: dict) -> None:
+        assert self._metrics, 'attach comes first'
+        self._metrics.write(values)
 
     def _save(self, subfolder: str, progress: Progress, keep: int) -> None:
-        if not os.path.isdir(self.path):
+        if not os.path.isdir(self._folder):
             raise CheckpointError(f'{self.path}: the folder is gone; nothing more can be saved in it.')
-        checkpoint.save(
-            self._sess, self._saver, os.path.join(self.path, subfolder), progress.step, progress._asdict(), keep
-        )
-
-    def _write_metrics(self, values: dict[str, Any]) -> None:
-        try:
-            self._metrics.write(json.dumps(values) + '\n')
-        except OSError as error:
-            raise _cannot_write(os.path.join(self.path, _METRICS), error) from None
+        folder = os.path.join(self._folder, subfolder)
+        checkpoint.save(self._sess, self._saver, folder, progress.step, progress._asdict(), keep)
 
     def restore_best(self, sess) -> None:
         """Gives the session's variables the values of the best validation accuracy."""
-        best, _ = find_checkpoint(self.path, 'best')
+        best, _ = find_checkpoint(self._folder, 'best')
         checkpoint.restore(sess, self._saver, best, self._variables)
 
     def __enter__(self) -> 'RunFolder':
         return self
 
     def __exit__(self, kind, error, traceback) -> None:
-        if isinstance(error, DivergedError):
-            found, _ = checkpoint.find(os.path.join(self.path, _CHECKPOINTS))
-            error.args = (
-                f'{error} '
-                + (
-                    f'The checkpoint of step {found.step} in {self.path} is still good.'
-                    if found
-                    else 'No checkpoint was saved before that.'
-                ),
-            )
-        if self._metrics:
-            with contextlib.suppress(OSError) if error else contextlib.nullcontext():  # the disk that is full, again
-                self._metrics.close()
-        self._lock.release()
+        try:
+            if isinstance(error, DivergedError):
+                error.args = (f'{error} {self._last_good()}',)
+            if self._metrics:
+                self._metrics.close(after_error=bool(error))
+        finally:
+            self._lock.release()
+
+    def _last_good(self) -> str:
+        """What is left of a run that has diverged."""
+        found, _ = checkpoint.find(os.path.join(self._folder, checkpoint.LAST))
+        if not found:
+            return 'No checkpoint was saved before that.'
+        return f'The checkpoint of step {found.step} in {self.path} is still good.'
 
 
-def _cannot_write(path: str, error: OSError) -> CheckpointError:
-    return CheckpointError(f'{path}: cannot be written ({error.strerror}); {files.how_to_mend(error)}, then --resume.')
-
-
-def read_metrics(folder: str) -> list[dict[str, Any]]:
-    """The lines of metrics.jsonl that are whole, oldest first; [] if there are none."""
-    lines = []
-    try:
-        with open(os.path.join(folder, _METRICS), encoding='utf-8', errors='replace') as file:
-            for line in file:
-                try:
-                    values = json.loads(line)
-                except (ValueError, RecursionError):
-                    continue
-                if isinstance(values, dict) and isinstance(values.get('step'), int):
-                    lines.append(values)
-    except OSError:
-        pass
-    return lines
-
-
-def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, list[str]]:
+def find_checkpoint(folder: str, which: str) -> tuple[Checkpoint, list[str]]:
     """The 'last' or 'best' whole checkpoint of a model folder, and lines about damaged ones.
 
     Raises:
       CheckpointError: There is no whole checkpoint.
     """
-    subfolder = {'last': _CHECKPOINTS, 'best': _BEST}[which]
+    subfolder = {'last': checkpoint.LAST, 'best': checkpoint.BEST}[which]
     found, problems = checkpoint.find(os.path.join(folder, subfolder))
     if found is None:
-        reason = problems[0] if problems else 'none was saved yet'
+        shown, reason = files.relative(folder), problems[0] if problems else 'none was saved yet'
         raise CheckpointError(
-            f'{folder}: has no whole checkpoint to load ({reason}); train on with python -m '
-            f'mnist_graph.main --resume --model_dir={shlex.quote(folder)}, or give another --model_dir.'
+            f'{shown}: has no whole checkpoint to load ({reason}); train on with python -m '
+            f'mnist_graph.main --resume --model_dir={shlex.quote(shown)}, or give another --model_dir.'
         )
     return found, problems

@@ -1,12 +1,35 @@
-"""The folder runs/, with a folder for each run that was given no other: new ones, and the latest."""
+"""The folder runs/, with a folder for each run that was given no other: new ones, and the newest.
+
+`runs/latest` is a small file with the name of the run that was begun last. It
+is no symbolic link, since TensorBoard would show that run twice, and some
+platforms allow no links. `--model_dir=runs/latest` works all the same, because
+`resolve` reads the file; links that earlier versions made work, too.
+"""
 
 import os
 import time
+from typing import NamedTuple
 
+from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError
+from mnist_graph.training import checkpoint, description
 
 RUNS = 'runs'
-LATEST = os.path.join(RUNS, 'latest')
+_LATEST = 'latest'
+LATEST = os.path.join(RUNS, _LATEST)
+_MAX_NAME_BYTES = 255
+
+
+class Newest(NamedTuple):
+    """The newest run that can be loaded.
+
+    Attributes:
+      folder: Its folder.
+      notice: A line that names the newer ones without a checkpoint, which were passed over; or ''.
+    """
+
+    folder: str
+    notice: str
 
 
 def make_new_folder() -> str:
@@ -30,32 +53,93 @@ def make_new_folder() -> str:
 
 
 def point_latest_at(folder: str) -> None:
-    """Makes runs/latest a link to a folder inside runs/; other folders are left out of it.
+    """Writes the name of a folder inside runs/ into runs/latest; other folders are left out of it.
 
-    A runs/latest that is no link, as in a copy of runs/, stays what it is.
+    A folder runs/latest, as in a copy of runs/ that followed a link, stays what it is.
     """
-    is_ours = os.path.islink(LATEST) or not os.path.exists(LATEST)
-    if os.path.dirname(os.path.abspath(folder)) != os.path.abspath(RUNS) or not is_ours:
+    if os.path.isdir(LATEST) and not os.path.islink(LATEST):
         return
-    temporary = f'{LATEST}.{os.getpid()}.part'
-    os.symlink(os.path.basename(os.path.abspath(folder)), temporary)
-    os.replace(temporary, LATEST)
+    real = os.path.realpath(folder)
+    names = os.listdir(RUNS) if os.path.isdir(RUNS) else []
+    inside = [name for name in names if name != _LATEST and os.path.realpath(os.path.join(RUNS, name)) == real]
+    if not inside:
+        return
+    if os.path.islink(LATEST):  # by an earlier version
+        os.unlink(LATEST)
+    files.write_atomically(LATEST, os.fsencode(inside[0]) + b'\n')
 
 
 def resolve(model_dir: str | None) -> str:
-    """The folder to read a model from: the one given, or the newest run.
+    """The real folder of a model, which no link can point elsewhere later on.
+
+    Args:
+      model_dir: A path to it, which may go by way of links, or be the file
+        runs/latest. None is the run that was begun last.
+
+    Returns:
+      Its path without links: relative if it lies in the working directory.
 
     Raises:
-      CheckpointError: None was given and there is no run yet, or the newest is gone.
+      UsageError: The path begins with a ~ that stands for no home folder.
+      CheckpointError: None was given and there is no run yet, or runs/latest names one that is gone.
     """
-    if model_dir:
-        folder = os.path.expanduser(model_dir)
-        # Not by way of a link, as runs/latest is, which may point elsewhere by and by.
-        return os.path.relpath(os.path.realpath(folder)) if os.path.islink(folder) else folder
-    if os.path.islink(LATEST) and not os.path.isdir(LATEST):
-        raise CheckpointError(f'{LATEST}: the run that it points at, {os.readlink(LATEST)}, is gone; give --model_dir.')
-    if not os.path.isdir(LATEST):
-        raise CheckpointError(
-            f'{LATEST}: there is no trained model yet; train one with python -m mnist_graph.main, or give --model_dir.'
-        )
-    return os.path.normpath(os.path.join(RUNS, os.readlink(LATEST))) if os.path.islink(LATEST) else LATEST
+    if not model_dir and not os.path.lexists(LATEST):
+        folders = _newest_first()
+        if not folders:
+            raise _no_model(RUNS)
+        return folders[0]
+    folder = files.expand_user(model_dir or LATEST)
+    name = folder.rstrip(os.sep + (os.altsep or ''))
+    if os.path.basename(name) == _LATEST and (pointed_at := _pointed_at(name)):
+        folder = os.path.join(os.path.dirname(name), pointed_at)
+        if not os.path.isdir(folder):
+            raise CheckpointError(f'{name}: the run that it points at, {pointed_at}, is gone; give --model_dir.')
+    return files.relative(os.path.realpath(folder))
+
+
+def newest() -> Newest:
+    """The newest run in runs/ that has a checkpoint.
+
+    Raises:
+      CheckpointError: There is none.
+    """
+    without: list[str] = []
+    for folder in _newest_first():
+        if checkpoint.steps(os.path.join(folder, checkpoint.LAST)):
+            notice = f'{", ".join(without)}: no checkpoint was saved yet; using {folder}.' if without else ''
+            return Newest(folder, notice)
+        without.append(folder)
+    raise _no_model((without or [RUNS])[0])
+
+
+def _no_model(folder: str) -> CheckpointError:
+    return CheckpointError(
+        f'{folder}: there is no trained model yet; train one with python -m mnist_graph.main, or give --model_dir.'
+    )
+
+
+def _pointed_at(latest: str) -> str | None:
+    """The name in a file `latest`, or where a link of that name points; None if it is neither."""
+    if os.path.islink(latest):
+        return os.readlink(latest)
+    if not os.path.isfile(latest):
+        return None
+    try:
+        with open(latest, 'rb') as file:
+            name = os.fsdecode(file.read(_MAX_NAME_BYTES + 1).strip())
+    except OSError as error:
+        raise CheckpointError(f'{latest}: cannot be read ({error.strerror}); give --model_dir.') from None
+    return name if os.path.basename(name) == name and name not in ('', os.curdir, os.pardir) else None
+
+
+def _newest_first() -> list[str]:
+    """The folders of all runs in runs/: first the one that runs/latest names, then by the time they were begun."""
+    begun = {}
+    for name in os.listdir(RUNS) if os.path.isdir(RUNS) else []:
+        folder = os.path.join(RUNS, name)
+        try:
+            begun[folder] = os.stat(os.path.join(folder, description.FILENAME)).st_mtime
+        except OSError:
+            continue  # no run's folder
+    latest = os.path.join(RUNS, _pointed_at(LATEST) or _LATEST)
+    return sorted(begun, key=lambda folder: (folder == latest, begun[folder], folder), reverse=True)

@@ -12,7 +12,7 @@ from helpers.data import tiny_arrays, tiny_dataset, write_idx_folder
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
 from mnist_graph.network.distortion import distort
-from mnist_graph.training import description
+from mnist_graph.training import description, runs
 from mnist_graph.training.run_folder import find_checkpoint
 
 STUDENT = (
@@ -147,12 +147,12 @@ def test_teacher_of_the_latest_run(entry_point):
     """runs/latest points at the student by and by."""
     write_idx_folder('data')
     assert entry_point(*TEACHER).code == 0
-    teacher = os.path.realpath('runs/latest')
+    teacher = os.path.realpath(runs.resolve('runs/latest'))
     student = entry_point(
         *STUDENT, '--distillation_temperature=2', '--teacher_model_dir=runs/latest', '--n_iterations=20'
     )
-    assert student.code == 0 and os.path.realpath('runs/latest') != teacher
-    assert description.read('runs/latest').teacher_model_dirs == (teacher,)
+    assert student.code == 0 and os.path.realpath(runs.resolve('runs/latest')) != teacher
+    assert description.read(runs.resolve('runs/latest')).teacher_model_dirs == (teacher,)
     assert entry_point('--resume', '--n_iterations=40').code == 0
 
 

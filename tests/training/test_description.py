@@ -45,12 +45,8 @@ def test_round_trip(described):
     assert read == it and read.hparams == HPARAMS
     assert type(read.hparams.hidden_units) is tuple and type(read.input_spec) is InputSpec
     assert (read.dataset, read.fingerprint, read.class_names) == ('tiny', '0123456789abcdef', ('0', '1', '2', '3'))
-    assert (read.n_train, read.n_threads, read.package_version, read.tensorflow_version) == (
-        45,
-        2,
-        __version__,
-        '2.21.0',
-    )
+    assert (read.n_train, read.n_threads, read.package_version) == (45, 2, __version__)
+    assert read.trained_with == ((0, '2.21.0', 2, 1),)
     assert read.data_dir == os.path.join(folder, 'data') and not read.reads_digits
     assert 0 < read.input_spec.pixel_mean < 1 and read.input_spec.pixel_std < 1
 
@@ -99,7 +95,12 @@ def set_to(*path_and_value):
         (set_to('class_names', 7), 'cannot be right'),
         (set_to('n_train', 0), 'cannot be right'),
         (set_to('teacher_model_dirs', 'runs/a'), 'cannot be right'),
-        (set_to('n_threads', '2'), 'cannot be right'),
+        (set_to('trained_with', []), 'cannot be right'),
+        (set_to('trained_with', 5), 'cannot be right'),
+        (set_to('trained_with', 0, 'n_threads', '2'), 'cannot be right'),
+        (set_to('trained_with', 0, 'n_towers', 0), 'cannot be right'),
+        (set_to('trained_with', 0, 'step', -1), 'cannot be right'),
+        (set_to('trained_with', 0, 'tensorflow', 2), 'cannot be right'),
         (set_to('reads_digits', 1), 'cannot be right'),
         (set_to('reads_digits', True), 'cannot be right'),
         (set_to('dataset', None), 'cannot be right'),
@@ -118,6 +119,17 @@ def test_earlier_versions_did_not_write_what_pictures_look_like(described):
     folder, it = described
     rewrite(folder, lambda values: values.pop('reads_digits'))
     assert description.read(folder) == it
+
+
+def test_earlier_versions_wrote_one_version_and_one_number_of_threads(described):
+    folder, it = described
+
+    def as_before(values):
+        first = values.pop('trained_with')[0]
+        values |= {'tensorflow_version': first['tensorflow'], 'n_threads': first['n_threads']}
+
+    rewrite(folder, as_before)
+    assert description.read(folder) == it._replace(trained_with=((0, '2.21.0', 2, None),))
 
 
 @pytest.mark.parametrize(

@@ -138,8 +138,6 @@ def test_resume_needs_the_same_data():
     ):
         RunFolder.reopen('model', described()._replace(fingerprint='f' * 16))
     assert description.read('model') == described()
-    RunFolder.reopen('model', described()._replace(n_threads=7)).__exit__(None, None, None)
-    assert description.read('model').n_threads == 7
 
 
 def test_second_run_in_one_folder_is_refused():
@@ -156,7 +154,7 @@ def test_no_checkpoint_to_load(trained):
         find_checkpoint('model', 'last')
     trained('damaged', stop_after=10, keep_checkpoints=1)
     os.unlink(find_checkpoint('damaged', 'last')[0].prefix + '.index')
-    with pytest.raises(CheckpointError, match=r'has no whole checkpoint to load \(.*ckpt-\d+.index: cannot be read'):
+    with pytest.raises(CheckpointError, match=r'has no whole checkpoint to load \(.*ckpt-\d+.index: is gone'):
         find_checkpoint('damaged', 'last')
 
 
