@@ -16,9 +16,7 @@ def cache_folder() -> str:
     home, it is a folder of this user in the system's temporary folder. A folder
     that holds files already is used even if nothing can be added.
     """
-    import platformdirs
-
-    folder = platformdirs.user_cache_dir(_NAME, appauthor=False)
+    folder = _usual_folder('user_cache_dir', _NAME)
     return folder if _can_use(folder) else _temporary_folder()
 
 
@@ -27,11 +25,19 @@ def set_matplotlib_folder() -> None:
 
     Otherwise it would say on standard error that it made one.
     """
+    usual = [_usual_folder(kind, 'matplotlib') for kind in ('user_config_dir', 'user_cache_dir')]
+    if 'MPLCONFIGDIR' not in os.environ and not all(map(_can_write, usual)):
+        os.environ['MPLCONFIGDIR'] = os.path.join(_temporary_folder(), 'matplotlib')
+
+
+def _usual_folder(kind: str, program: str) -> str:
+    """Where the platform's convention puts a program's files; '' for a user without a home."""
     import platformdirs
 
-    defaults = platformdirs.user_config_dir('matplotlib'), platformdirs.user_cache_dir('matplotlib')
-    if 'MPLCONFIGDIR' not in os.environ and not all(map(_can_write, defaults)):
-        os.environ['MPLCONFIGDIR'] = os.path.join(_temporary_folder(), 'matplotlib')
+    try:
+        return getattr(platformdirs, kind)(program, appauthor=False)
+    except RuntimeError:
+        return ''
 
 
 def _can_use(folder: str) -> bool:
@@ -45,7 +51,7 @@ def _can_use(folder: str) -> bool:
 
 def _can_write(folder: str) -> bool:
     """Whether files can be made in the folder, which may have to be made first."""
-    if not os.path.isabs(folder):  # a ~ that stands for no home
+    if not os.path.isabs(folder):  # none, or one below a ~ that stands for no home
         return False
     while not os.path.lexists(folder):
         folder = os.path.dirname(folder)

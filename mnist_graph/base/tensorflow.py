@@ -62,10 +62,10 @@ def _held_back_stderr():
     A crash inside still shows its traceback: faulthandler writes to the real
     standard error.
     """
+    _flush_stderr()
     try:
-        sys.stderr.flush()
         real = os.dup(2)
-    except (AttributeError, OSError):  # standard error is closed, so there is nothing to hold back
+    except OSError:  # standard error is closed, so there is nothing to hold back
         yield
         return
     was_enabled = faulthandler.is_enabled()
@@ -75,7 +75,7 @@ def _held_back_stderr():
         try:
             yield
         finally:
-            sys.stderr.flush()
+            _flush_stderr()
             os.dup2(real, 2)
             faulthandler.disable()
             if was_enabled:
@@ -85,6 +85,11 @@ def _held_back_stderr():
                 if not _is_known(line):
                     os.write(2, line)
             os.close(real)
+
+
+def _flush_stderr() -> None:
+    if sys.stderr:  # None in a program without a console
+        sys.stderr.flush()
 
 
 def _is_known(line: bytes) -> bool:

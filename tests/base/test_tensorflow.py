@@ -1,5 +1,6 @@
 """TensorFlow as a guest: the threads that it is given."""
 
+import glob
 import os
 
 import pytest
@@ -58,3 +59,40 @@ def test_towers(tf, n_threads, changes, n_towers):
     from mnist_graph.training import cores
 
     assert cores.share_cores(n_threads, HParams(**changes)) == n_towers
+
+
+NOISE = """
+import os
+from mnist_graph.base import tensorflow
+with tensorflow._held_back_stderr():
+    os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n')
+    os.write(2, b'E0000 00:00:1764290000.000001    1234 cuda_platform.cc:52] failed call to cuInit: INTERNAL: '
+                b'CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)\\n')
+    os.write(2, b'shown\\n')
+"""
+
+
+@pytest.mark.skipif(bool(glob.glob('/dev/nvidia[0-9]*')), reason='with a GPU this line is a fault')
+def test_without_a_gpu_nothing_is_said_of_it(fresh_folder):
+    (fresh_folder / 'program.py').write_text(NOISE)
+    assert run_python('program.py', folder=fresh_folder) == (0, '', 'shown\n')
+
+
+@pytest.mark.parametrize('before', ['', 'os.close(2)', 'sys.stderr = None'])
+def test_the_import_is_quiet_whatever_standard_error_is(fresh_folder, before):
+    (fresh_folder / 'program.py').write_text(
+        f'import os, sys\n{before}\nfrom mnist_graph.base import tensorflow\n'
+        'tf = tensorflow.import_tensorflow()\ntf.config.list_physical_devices("GPU")\n'
+        'with tf.Session(graph=tf.Graph()): print("done")\n'
+    )
+    assert run_python('program.py', folder=fresh_folder) == (0, 'done\n', '')
+
+
+def test_a_look_for_gpus_is_quiet_after_a_loud_import(fresh_folder):
+    """As where a program imports TensorFlow by itself and then this package."""
+    program = 'import os, tensorflow as tf\nos.write(2, b"--")\nfrom mnist_graph.base import tensorflow\n'
+    (fresh_folder / 'program.py').write_text(
+        program + 'tensorflow.import_tensorflow()\ntf.config.list_physical_devices()\n'
+    )
+    ended = run_python('program.py', folder=fresh_folder)
+    assert ended.code == 0 and ended.err.partition('--')[2] == ''

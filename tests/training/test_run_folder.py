@@ -1,7 +1,11 @@
 """A run's folder: never overwritten, never shared, and resumed from its newest whole checkpoint."""
 
+import builtins
+import contextlib
+import errno
 import json
 import os
+import pathlib
 import shutil
 
 import numpy as np
@@ -234,7 +238,7 @@ def test_resuming_into_another_network_is_refused(trained):
         trained('model', hparams=HParams(**{**TINY.to_dict(), 'hidden_units': (6, 7)}), resume=True)
 
 
-def test_unreadable_metrics(tmp_path):
+def test_lines_of_the_metrics_that_are_not_whole(tmp_path):
     assert read_metrics(str(tmp_path / 'gone')) == []
     (tmp_path / 'metrics.jsonl').write_bytes(b'\xff\xfe\n[1]\n{"step": "x"}\n{"step": 3}\n{"st')
     assert read_metrics(str(tmp_path)) == [{'step': 3}]
@@ -249,3 +253,113 @@ def test_names_that_tensorflow_takes_for_patterns(fresh_folder, name):
     os.chdir('a[b]')  # where nothing is read by this name
     RunFolder.create('model', described()).__exit__(None, None, None)
     assert os.path.exists('model')
+
+
+@contextlib.contextmanager
+def refused(ending, number):
+    """Lets nobody open or list paths that end so; root may read whatever its permissions say."""
+
+    def guard(real):
+        def guarded(path, *args, **options):
+            if str(path).endswith(ending):
+                raise OSError(number, os.strerror(number), path)
+            return real(path, *args, **options)
+
+        return guarded
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(builtins, 'open', guard(open))
+        patch.setattr(os, 'listdir', guard(os.listdir))
+        yield
+
+
+def everything_in(folder):
+    """{path: bytes} of all files but those of the lock."""
+    return {
+        path: path.read_bytes()
+        for path in pathlib.Path(folder).rglob('*')
+        if path.is_file() and '.lock' not in path.name
+    }
+
+
+@pytest.mark.parametrize('number', [errno.EACCES, errno.EIO])
+@pytest.mark.parametrize(
+    'ending', ['metrics.jsonl', 'checkpoints', 'model.ckpt-20.json', 'model.ckpt-20.index', 'hparams.json']
+)
+def test_what_cannot_be_read_is_not_taken_for_missing(trained, ending, number):
+    trained('model', stop_after=20)
+    before = everything_in('model')
+    with refused(ending, number):
+        with pytest.raises(CheckpointError, match=f'model.*{ending}: cannot be read .{os.strerror(number)}.') as caught:
+            trained('model', resume=True)
+    assert '\n' not in str(caught.value) and everything_in('model') == before
+    FolderLock('model').release()
+
+
+def test_metrics_that_are_a_folder(trained):
+    trained('model', stop_after=20)
+    os.unlink('model/metrics.jsonl')
+    os.mkdir('model/metrics.jsonl')
+    with pytest.raises(CheckpointError, match='model/metrics.jsonl: cannot be read .Is a directory.; see to its perm'):
+        trained('model', resume=True)
+
+
+def test_where_no_checkpoint_is_whole_nothing_begins_again(trained):
+    """The best one is still good, and would be replaced."""
+    trained('model', stop_after=10, keep_checkpoints=1)
+    found = find_checkpoint('model', 'last')[0]
+    os.truncate(found.prefix + '.index', 3)
+    before = everything_in('model')
+    with pytest.raises(CheckpointError, match=r'model: no checkpoint to go on from is whole \(.*is damaged'):
+        trained('model', resume=True)
+    assert everything_in('model') == before
+
+
+def with_versions(tensorflow='2.21.0', n_threads=1, n_towers=1):
+    return described()._replace(trained_with=(description.TrainedWith(0, tensorflow, n_threads, n_towers),))
+
+
+@pytest.mark.parametrize(
+    'now, words',
+    [
+        (
+            with_versions(tensorflow='2.22.0'),
+            'TensorFlow 2.21.0, 1 thread and 1 tower, and now with TensorFlow 2.22.0, ',
+        ),
+        (
+            with_versions(n_threads=4),
+            'and now with TensorFlow 2.21.0, 4 threads and 1 tower, so its last bits may differ',
+        ),
+        (with_versions(n_threads=4, n_towers=4), 'and now with TensorFlow 2.21.0, 4 threads and 4 towers'),
+    ],
+)
+def test_going_on_with_another_tensorflow_or_other_threads_is_said_and_recorded(trained, now, words):
+    trained('model', stop_after=20)
+    with RunFolder.reopen('model', now) as run:
+        notices = run._problems
+    assert len(notices) == 1 and notices[0].startswith('model: was trained with ') and words in notices[0]
+    assert '\n' not in notices[0] and not notices[0].endswith('.')
+    first, second = described().trained_with[0], now.trained_with[0]._replace(step=20)
+    assert description.read('model').trained_with == (first, second)
+    assert trained('model', resume=True)[1] == []  # back again, before a step was taken
+    assert description.read('model').trained_with == (first,)
+
+
+def test_before_the_first_checkpoint_there_is_nothing_to_say(trained):
+    RunFolder.create('model', described()).__exit__(None, None, None)
+    with RunFolder.reopen('model', with_versions(n_threads=7)) as run:
+        assert run._problems == []
+    assert description.read('model').trained_with == with_versions(n_threads=7).trained_with
+
+
+def test_a_new_folder_that_cannot_be_written_is_gone_again(monkeypatch):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, 'fsync', full)
+    for folder in ('one/two', None):
+        with pytest.raises(
+            CheckpointError, match=r'cannot be written \(No space left on device\); give another folder'
+        ):
+            RunFolder.create(folder, described())
+    assert os.listdir() == []

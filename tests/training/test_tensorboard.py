@@ -20,25 +20,26 @@ def ask(tmp_path_factory):
     pytest.importorskip('tensorboard')
     folder = tmp_path_factory.mktemp('board')
     data_dir = write_idx_folder(folder / 'digits')
-    subprocess.run(
-        [
-            sys.executable,
-            '-m',
-            'mnist_graph.main',
-            f'--data_dir={data_dir}',
-            '--model_dir=runs/first',
-            '--hidden_units=8,6,5',
-            '--n_iterations=20',
-            '--display_step=10',
-            '--batch_size=10',
-            '--n_validation=20',
-            '--learning_rate=0.003',
-        ],
-        cwd=folder,
-        env=environment(folder),
-        check=True,
-        capture_output=True,
-    )
+    for name in ('first', 'second'):
+        subprocess.run(
+            [
+                sys.executable,
+                '-m',
+                'mnist_graph.main',
+                f'--data_dir={data_dir}',
+                f'--model_dir=runs/{name}',
+                '--hidden_units=8,6,5',
+                '--n_iterations=20',
+                '--display_step=10',
+                '--batch_size=10',
+                '--n_validation=20',
+                '--learning_rate=0.003',
+            ],
+            cwd=folder,
+            env=environment(folder),
+            check=True,
+            capture_output=True,
+        )
     board = subprocess.Popen(
         [sys.executable, '-m', 'tensorboard.main', '--logdir=runs', '--host=127.0.0.1', '--port=0'],
         cwd=folder,
@@ -72,6 +73,11 @@ def test_scalars(ask):
     assert set(ask('plugin/scalars/tags')['first']) == tags
     rates = ask('plugin/scalars/scalars?run=first&tag=learning_rate')
     assert [(step, value) for _, step, value in rates] == [(10, pytest.approx(0.003)), (20, pytest.approx(0.003))]
+
+
+def test_each_run_is_shown_once(ask):
+    """The newest, too, which runs/latest names."""
+    assert ask('runs') == ['first', 'second']
 
 
 def test_histograms_of_all_weights(ask):
