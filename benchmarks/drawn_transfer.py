@@ -44,7 +44,7 @@ def train_and_read(hparams, digits, pictures):
 
     n_threads = tensorflow.usable_cores()
     n_towers = cores.share_cores(n_threads, hparams)
-    network = graph.build(hparams, digits.input_spec(), train.total_steps(hparams, len(digits.train)), n_towers)
+    network = graph.build(hparams, digits.input_spec(), hparams.total_steps(len(digits.train)), n_towers)
     with cores.open_session(network, n_threads, n_towers) as sess:
         sess.run(network.initializer)
         train.train(network, sess, hparams, digits, n_threads=n_threads)

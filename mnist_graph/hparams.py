@@ -1,8 +1,8 @@
 """Every hyperparameter, defined once: type, default, bounds and help.
 
 The command-line flags, the saved `hparams.json` and the search spaces of
-sweeps are all derived from the fields of `HParams`; a new hyperparameter is
-one new field here and its use in the library.
+sweeps are all made from the fields of `HParams`. To add a hyperparameter, add a
+field here and use it where it has an effect.
 
     from mnist_graph.hparams import HParams
     HParams(learning_rate=3e-4, hidden_units=(256, 128))
@@ -11,161 +11,239 @@ one new field here and its use in the library.
 import dataclasses
 import difflib
 import json
-from collections.abc import Collection
+import math
+from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.base.spec import Spec
+from mnist_graph.choices.activations import ACTIVATIONS
+from mnist_graph.choices.initializers import INITIALIZERS
+from mnist_graph.choices.optimizers import OPTIMIZERS
+from mnist_graph.choices.schedules import SCHEDULES
 
-ACTIVATIONS = ('linear', 'relu', 'sigmoid', 'tanh')
-OPTIMIZERS = ('adam', 'rmsprop', 'momentum', 'gradient_descent')
-INITIALIZERS = ('truncated_normal', 'glorot_uniform', 'he_normal')
-SCHEDULES = ('constant', 'linear', 'cosine')
-
-
-def _field(default: Any, *spec_args, **spec_kwargs):
-    return dataclasses.field(default=default, metadata={'spec': Spec(*spec_args, **spec_kwargs)})
-
-
-def _float(default, help, lower=0, upper=None, **open_ends):
-    return _field(default, 'float', help, lower, upper, **open_ends)
+# Headings of --help, in its order.
+TRAINING, DATA, NETWORK = 'training', 'data', 'network'
+REGULARISATION, AUGMENTATION = 'regularisation', 'augmentation'
+# With eval_steps=0 a training is validated about so many times: enough points for a curve, at little cost.
+_DEFAULT_VALIDATIONS = 10
 
 
-def _int(default, help, lower=0, upper=None):
-    return _field(default, 'int', help, lower, upper)
+def _field(
+    group: str,
+    default: Any,
+    kind: str,
+    help: str,
+    lower: float | None = None,
+    upper: float | None = None,
+    **options: Any,
+) -> Any:
+    spec = Spec(kind, help, lower, upper, group=group, **options)
+    return dataclasses.field(default=default, metadata={'spec': spec})
 
 
-def _enum(default, help, choices):
-    return _field(default, 'enum', help, choices=choices)
+def _float(group: str, default: float, help: str, lower: float, upper: float, **open_ends: bool) -> Any:
+    return _field(group, default, 'float', help, lower, upper, **open_ends)
 
 
-def _bool(default, help):
-    return _field(default, 'bool', help)
+def _int(group: str, default: int, help: str, lower: int, upper: int) -> Any:
+    return _field(group, default, 'int', help, lower, upper)
+
+
+def _bool(group: str, help: str) -> Any:
+    return _field(group, False, 'bool', help)
+
+
+def _ints(group: str, default: tuple[int, ...], help: str, lower: int, upper: int, **options: Any) -> Any:
+    return _field(group, default, 'ints', help, lower, upper, **options)
+
+
+def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
+    """A hyperparameter that chooses an entry of `table`: {name: what has a `help`, or is one}."""
+    choices = '; '.join(f'{name}: {getattr(entry, "help", entry)}' for name, entry in table.items())
+    return _field(group, default, 'enum', f'{help}: {choices}.', choices=tuple(table))
 
 
 @dataclasses.dataclass(frozen=True)
 class HParams:
     """One training run's hyperparameters, checked when made.
 
-    The defaults are the tutorial's network with ReLU layers and its dropout
-    connected. Everything from `model` on is an ingredient that the tutorial
-    does not have, and is off by default, but for validation every `eval_steps`.
+    The defaults are the tutorial's network with ReLU layers and with its
+    dropout connected. All that the tutorial does not have is off by default,
+    except for validation.
 
     Raises:
       UsageError: A value has the wrong type or is out of bounds.
     """
 
-    learning_rate: float = _float(
-        1e-4, 'Step size of the optimizer (its peak, if a schedule varies it).', 0, 10, open_lower=True
-    )
-    n_iterations: int = _int(1000, 'Training steps, one mini-batch each.', 1, 100_000_000)
+    n_iterations: int = _int(TRAINING, 1000, 'Training steps, of one mini-batch each.', 1, 100_000_000)
     n_epochs: int = _int(
+        TRAINING, 0, 'Passes over the training pictures; 0 trains for --n_iterations steps instead.', 0, 1_000_000
+    )
+    batch_size: int = _int(TRAINING, 128, 'Pictures in each mini-batch.', 1, 1_000_000)
+    learning_rate: float = _float(
+        TRAINING,
+        1e-4,
+        'Step size of the optimizer. With warm-up or a schedule, its highest value.',
         0,
-        'Passes over the training images, instead of --n_iterations; 0 means that --n_iterations counts.',
+        10,
+        open_lower=True,
+    )
+    optimizer: str = _enum(TRAINING, 'adam', 'Rule that turns gradients into updates', OPTIMIZERS)
+    momentum: float = _float(
+        TRAINING, 0.9, 'Fraction of the previous update that --optimizer=momentum adds.', 0, 1, open_upper=True
+    )
+    learning_rate_schedule: str = _enum(
+        TRAINING, 'constant', 'What the learning rate does after its warm-up', SCHEDULES
+    )
+    warmup_steps: int = _int(
+        TRAINING, 0, 'First steps, in which the learning rate rises linearly to --learning_rate.', 0, 100_000_000
+    )
+    eval_steps: int = _int(
+        TRAINING,
+        0,
+        'Steps from one validation to the next; 0 validates about ten times in the whole training. '
+        'The last step is always validated.',
+        0,
+        100_000_000,
+    )
+    early_stopping_patience: int = _int(
+        TRAINING,
+        0,
+        'Stop after this many validations in a row without a new best accuracy; 0 never stops early.',
         0,
         1_000_000,
     )
-    batch_size: int = _int(128, 'Images in each mini-batch.', 1, 1_000_000)
-    dropout: float = _float(
-        0.5, 'Fraction of units dropped while training; keep_prob = 1 - dropout.', 0, 1, open_upper=True
+    seed: int = _int(
+        TRAINING, 0, 'Start of all random numbers: first weights, batches, dropout, augmentation.', 0, 2**31 - 1
     )
-    dropout_layers: str = _enum('last', 'Which hidden layers dropout follows.', ('last', 'all'))
-    hidden_units: tuple[int, ...] = _field(
+
+    n_validation: int = _int(
+        DATA, 5000, 'Pictures held out for validation: the first of the training set.', 0, 10_000_000
+    )
+
+    model: str = _enum(
+        NETWORK,
+        'mlp',
+        'Kind of network',
+        {'mlp': 'the layers of --hidden_units', 'cnn': 'three convolutions, then the layers of --hidden_units'},
+    )
+    hidden_units: tuple[int, ...] = _ints(
+        NETWORK,
         (512, 256, 128),
-        'ints',
-        'Units of each hidden layer, comma-separated, first layer first.',
+        'Units of each hidden layer, separated by commas, first layer first; empty is no hidden layer.',
         1,
         65_536,
         may_be_empty=True,
     )
-    activation: str = _enum('relu', 'Function applied to every hidden layer.', ACTIVATIONS)
-    optimizer: str = _enum('adam', 'Rule that turns gradients into updates.', OPTIMIZERS)
-    momentum: float = _float(0.9, 'Share of the last update that --optimizer=momentum keeps.', 0, 1, open_upper=True)
-    n_validation: int = _int(5000, 'Images held out for validation: the first of the training set.', 0, 10_000_000)
-    seed: int = _int(0, 'Start of every random choice: weights, batches, dropout, augmentation.', 0, 2**31 - 1)
-
-    model: str = _enum(
-        'mlp',
-        'Network: fully connected layers, or convolutions followed by the layers of --hidden_units.',
-        ('mlp', 'cnn'),
+    activation: str = _enum(NETWORK, 'relu', 'Function of x that each hidden layer applies', ACTIVATIONS)
+    initializer: str = _enum(NETWORK, 'truncated_normal', 'Distribution of the first weights', INITIALIZERS)
+    filters: tuple[int, ...] = _ints(
+        NETWORK, (32, 64, 64), 'Channels of the three convolutions of --model=cnn.', 1, 4096, length=3
     )
-    filters: tuple[int, ...] = _field(
-        (32, 64, 64), 'ints', 'Channels of the three convolutions of --model=cnn, comma-separated.', 1, 4096, length=3
-    )
-    kernel_sizes: tuple[int, ...] = _field(
+    kernel_sizes: tuple[int, ...] = _ints(
+        NETWORK,
         (5, 3, 3),
-        'ints',
-        'Height and width of the filters of the three convolutions of --model=cnn, in pixels, comma-separated.',
+        'Height and width in pixels of the filters of the three convolutions of --model=cnn.',
         1,
         99,
         length=3,
     )
     batch_norm: bool = _bool(
-        False, 'Shift and scale the units of every hidden layer to mean 0 and standard deviation 1 over each batch.'
+        NETWORK, 'Batch normalization: mean 0 and standard deviation 1 over each batch, for each hidden unit.'
     )
-    initializer: str = _enum(
-        'truncated_normal',
-        'First weights: truncated_normal (stddev 0.1, biases 0.1), glorot_uniform or he_normal (biases 0).',
-        INITIALIZERS,
+    standardize: bool = _bool(
+        NETWORK, 'Shift and scale the pixels to mean 0 and standard deviation 1 over all pictures.'
     )
-    standardize: bool = _bool(False, "Shift and scale pixels to the training images' mean 0 and standard deviation 1.")
     deskew: bool = _bool(
-        False, 'Shear every image until its ink stands upright, in training (after --augment) and in use.'
+        NETWORK, 'Shear every picture until its ink stands upright, in training (after --augment) and in use.'
     )
-    augment: bool = _bool(False, 'Turn, scale, shear, shift and bend every training image anew each time it is used.')
-    augment_rotation: float = _float(15.0, 'Largest turn of --augment, in degrees.', 0, 180)
-    augment_scale: float = _float(
-        0.12, 'Largest change of size of --augment on each axis, as a fraction.', 0, 1, open_upper=True
+
+    dropout: float = _float(
+        REGULARISATION, 0.5, 'Fraction of units dropped in training; keep_prob = 1 - dropout.', 0, 1, open_upper=True
     )
-    augment_shear: float = _float(0.15, 'Largest shear of --augment, in pixels per pixel.', 0, 1)
-    augment_shift: float = _float(1.0, 'Largest shift of --augment on each axis, in pixels.', 0, 1000)
-    augment_elastic: float = _float(0.8, "Standard deviation of --augment's elastic displacements, in pixels.", 0, 100)
-    augment_taper: float = _float(
-        0.0, 'Last fraction of training in which each image is augmented by a random part of the full strength.', 0, 1
+    dropout_layers: str = _enum(
+        REGULARISATION, 'last', 'Hidden layers that --dropout applies to', {'last': 'the last one', 'all': 'every one'}
+    )
+    input_dropout: float = _float(
+        REGULARISATION,
+        0.0,
+        'Fraction of input pixels set to 0 in training; the others are divided by the fraction kept.',
+        0,
+        1,
+        open_upper=True,
+    )
+    weight_decay: float = _float(
+        REGULARISATION,
+        0.0,
+        'Decoupled weight decay: each step removes this fraction of every weight, times the learning rate.',
+        0,
+        100,
     )
     label_smoothing: float = _float(
-        0.0, 'Probability spread evenly over all classes in the training labels.', 0, 1, open_upper=True
+        REGULARISATION, 0.0, 'Probability that training labels spread evenly over all classes.', 0, 1, open_upper=True
+    )
+    ema_decay: float = _float(
+        REGULARISATION,
+        0.0,
+        'Decay of an exponential moving average of the weights, which predictions then use; 0 is no average.',
+        0,
+        1,
+        open_upper=True,
     )
     distillation_temperature: float = _float(
+        REGULARISATION,
         0.0,
-        "Learn from a teacher (--teacher_model_dir) instead of the labels, with both sides' logits divided by this; "
-        '0 is off.',
+        'Learn from a teacher (--teacher_model_dir) instead of the labels; the logits of both networks are divided '
+        'by this temperature. 0 learns from the labels.',
         0,
         1000,
     )
-    weight_decay: float = _float(
-        0.0, 'Decoupled weight decay: fraction of a weight removed per step, times the learning rate.', 0, 100
+
+    augment: bool = _bool(
+        AUGMENTATION, 'Turn, scale, shear, shift and bend every training picture differently each time it is used.'
     )
-    input_dropout: float = _float(
+    augment_rotation: float = _float(AUGMENTATION, 15.0, 'Largest turn, in degrees.', 0, 180)
+    augment_scale: float = _float(
+        AUGMENTATION, 0.12, 'Largest change of size along each axis, as a fraction.', 0, 1, open_upper=True
+    )
+    augment_shear: float = _float(AUGMENTATION, 0.15, 'Largest shear, in pixels sideways for each pixel down.', 0, 1)
+    augment_shift: float = _float(AUGMENTATION, 1.0, 'Largest shift along each axis, in pixels.', 0, 1000)
+    augment_elastic: float = _float(
+        AUGMENTATION, 0.8, 'Standard deviation of the elastic displacements, in pixels.', 0, 100
+    )
+    augment_taper: float = _float(
+        AUGMENTATION,
         0.0,
-        'Fraction of input pixels set to zero while training; the others are divided by the fraction kept.',
+        'Last fraction of the training, in which each picture is distorted by a random part of the full strength.',
         0,
         1,
-        open_upper=True,
-    )
-    learning_rate_schedule: str = _enum(
-        'constant',
-        'The learning rate after its warm-up: constant, or linear or cosine, which fall to about 0 at the last step.',
-        SCHEDULES,
-    )
-    warmup_steps: int = _int(0, 'Steps over which the learning rate first rises linearly to its peak.', 0, 100_000_000)
-    ema_decay: float = _float(
-        0.0,
-        'Decay of the exponential moving average of the weights, which then is what is tested and used; 0 is off.',
-        0,
-        1,
-        open_upper=True,
-    )
-    early_stopping_patience: int = _int(
-        0, 'Stop after this many validations in a row without a new best accuracy; 0 never stops early.', 0, 1_000_000
-    )
-    eval_steps: int = _int(
-        500, 'Steps from one validation to the next; validation also follows the last step.', 1, 100_000_000
     )
 
     def __post_init__(self):
         for name, spec in SPECS.items():
             object.__setattr__(self, name, spec.checked(name, getattr(self, name)))
+
+    def total_steps(self, n_train: int) -> int:
+        """Length of the training in steps; the last batch of n_epochs may be a short one.
+
+        Args:
+          n_train: Number of training pictures.
+
+        Raises:
+          UsageError: The learning rate is still warming up when it should have fallen.
+        """
+        n_steps = math.ceil(self.n_epochs * n_train / self.batch_size) if self.n_epochs else self.n_iterations
+        if SCHEDULES[self.learning_rate_schedule].factor and self.warmup_steps >= n_steps:
+            raise UsageError(
+                f'warmup_steps={self.warmup_steps}: the whole training has only {n_steps} steps; '
+                f'give a smaller --warmup_steps, or train longer.'
+            )
+        return n_steps
+
+    def validation_interval(self, n_steps: int) -> int:
+        """Steps from one validation to the next in a training of `n_steps`: `eval_steps`, or about a tenth."""
+        return self.eval_steps or math.ceil(n_steps / _DEFAULT_VALIDATIONS)
 
     def to_dict(self) -> dict[str, Any]:
         """All values by name, as JSON can hold them (tuples become lists)."""
@@ -182,30 +260,34 @@ class HParams:
         """
         for name in values:
             if name not in SPECS:
-                raise UsageError(f'{where}: unknown hyperparameter {name!r}.{did_you_mean(name)}')
+                similar = closest(name, SPECS)
+                hint = f' Did you mean {similar}?' if similar else ''
+                raise UsageError(f'{where}: unknown hyperparameter {name!r}.{hint}')
         try:
             return cls(**values)
         except UsageError as error:
             raise UsageError(f'{where}: {error}') from None
 
     def to_flags(self, always: Collection[str] = ()) -> list[str]:
-        """The command-line flags that make these of the defaults, in field order.
+        """The command-line flags that turn the defaults into these values, in field order.
+
+        n_iterations is left out beside n_epochs, where it has no effect and `main` refuses it.
 
         Args:
-          always: Names of those to write even where they are the default.
+          always: Names of hyperparameters to write even if they have their default.
         """
         return [
             flag_text(name, getattr(self, name))
             for name in SPECS
             if (name in always or getattr(self, name) != DEFAULTS[name])
             and not (name == 'n_iterations' and self.n_epochs)
-        ]  # which main refuses, as it has no effect
+        ]
 
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
 ABOVE_ZERO = object()
-# Hyperparameters of an ingredient: (the one that turns it on, its value then or ABOVE_ZERO).
+# Hyperparameters that have an effect only beside another: {name: (that other, the value it needs or ABOVE_ZERO)}.
 NEEDS: dict[str, tuple[str, Any]] = {
     'momentum': ('optimizer', 'momentum'),
     'filters': ('model', 'cnn'),
@@ -216,11 +298,11 @@ NEEDS: dict[str, tuple[str, Any]] = {
 
 
 def missing_flag(name: str, hparams: HParams) -> str:
-    """What the hyperparameter `name` of NEEDS has no effect without, as '--augment'; '' if it has one."""
-    ingredient, value = NEEDS[name]
+    """The flag that the hyperparameter `name` of NEEDS has no effect without, such as '--augment'; '' if it has one."""
+    other, value = NEEDS[name]
     if value is ABOVE_ZERO:
-        return '' if getattr(hparams, ingredient) > 0 else f'a --{ingredient} above 0'
-    return '' if getattr(hparams, ingredient) == value else flag_text(ingredient, value)
+        return '' if getattr(hparams, other) > 0 else f'a --{other} above 0'
+    return '' if getattr(hparams, other) == value else flag_text(other, value)
 
 
 def flag_text(name: str, value: Any) -> str:
@@ -228,10 +310,9 @@ def flag_text(name: str, value: Any) -> str:
     return SPECS[name].flag(name, value)
 
 
-def did_you_mean(name: str, known=None) -> str:
-    """' Did you mean learning_rate?' or '' when nothing known is close to `name`."""
-    close = difflib.get_close_matches(name, list(SPECS if known is None else known), n=1)
-    return f' Did you mean {close[0]}?' if close else ''
+def closest(name: str, known: Iterable[str]) -> str:
+    """The known name that is most like `name`, a misspelt one, or '' if none is close."""
+    return next(iter(difflib.get_close_matches(name, list(known), n=1)), '')
 
 
 def parse(name: str, text: str) -> Any:

@@ -52,7 +52,7 @@ def main(arguments) -> int:
     mnist = data.load(run.dataset, run.data_dir, hparams.n_validation, show_progress=sys.stderr.isatty())
     for notice in mnist.notices:
         process.note(notice)
-    n_steps = train.total_steps(hparams, len(mnist.train))
+    n_steps = hparams.total_steps(len(mnist.train))
     image = read_image(mnist)
 
     # The graph. TensorFlow takes seconds to import, so not before it is needed.
@@ -70,7 +70,9 @@ def main(arguments) -> int:
     described = description.describe(
         hparams, mnist, run.dataset, run.data_dir, run.n_threads, tf.__version__, teacher, n_towers
     )
-    network = graph.build(hparams, described.input_spec, n_steps, n_towers, teacher=teacher and teacher.logits)
+    network = graph.build(
+        hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=teacher and teacher.logits
+    )
 
     with open_folder(run, described) as folder, cores.open_session(network, run.n_threads, n_towers) as sess:
         # Training.

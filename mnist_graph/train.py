@@ -8,21 +8,18 @@ after any step and go on later from a checkpoint, bit for bit.
 import math
 import time
 from collections.abc import Callable, Sequence
-from typing import Any, NamedTuple
+from typing import TYPE_CHECKING, Any, NamedTuple
 
-from mnist_graph.base.errors import DivergedError, UsageError
+from mnist_graph.base.errors import DivergedError
 from mnist_graph.base.inputs import one_hot, to_input
-from mnist_graph.data import Dataset, Split
+from mnist_graph.data import Dataset
 from mnist_graph.hparams import HParams
 from mnist_graph.training import evaluation
-from mnist_graph.training.batches import BatchOrder
+from mnist_graph.training.feeding import Feeder
 from mnist_graph.training.monitor import Monitor, Progress
 
-# One run of the in-graph loop should be short enough to answer Ctrl-C soon and
-# its pictures few enough to copy into the graph at no cost.
-_SECONDS_PER_RUN = 0.4
-_BYTES_PER_RUN = 16 << 20
-_FIRST_RUN_STEPS = 10
+if TYPE_CHECKING:
+    from mnist_graph.graph import Network
 
 
 class Result(NamedTuple):
@@ -46,23 +43,8 @@ class Result(NamedTuple):
     seconds: float
 
 
-def total_steps(hparams: HParams, n_train: int) -> int:
-    """Length of the training in steps; the last batch of n_epochs may be a short one.
-
-    Raises:
-      UsageError: It ends before the learning rate has warmed up to fall again.
-    """
-    n_steps = math.ceil(hparams.n_epochs * n_train / hparams.batch_size) if hparams.n_epochs else hparams.n_iterations
-    if hparams.learning_rate_schedule != 'constant' and hparams.warmup_steps >= n_steps:
-        raise UsageError(
-            f'warmup_steps={hparams.warmup_steps}: the whole training has only {n_steps} steps; '
-            f'give a smaller --warmup_steps, or train longer.'
-        )
-    return n_steps
-
-
 def train(
-    network,
+    network: 'Network',
     sess,
     hparams: HParams,
     dataset: Dataset,
@@ -71,6 +53,7 @@ def train(
     monitors: Sequence[Monitor] = (),
     display_step: int = 100,
     save_steps: int = 1000,
+    save_seconds: float = 30.0,
     should_stop: Callable[[], Any] = lambda: False,
     n_threads: int = 1,
 ) -> Result:
@@ -84,48 +67,64 @@ def train(
       start: Where to begin; the variables must be those of that step.
       monitors: Told of everything that happens.
       display_step, save_steps: Steps between two calls of on_display, on_save.
-      should_stop: Asked several times a second; what is true stops after a save.
+      save_seconds: on_save is also called when so many seconds have passed since the last time.
+      should_stop: Asked several times a second; a true answer stops the training after a save.
       n_threads: Threads for evaluation.
 
     Raises:
-      DivergedError: The loss is not a finite number; says at which step.
+      DivergedError: The loss or the weights are no longer finite; says at which step.
+      ValueError: The network was built without training.
     """
-    n_steps = total_steps(hparams, len(dataset.train))
+    if network.loop is None:
+        raise ValueError('the network was built with training=False; build it with training=True')
+    loop, keep_prob = network.loop, 1 - hparams.dropout
+    n_steps = hparams.total_steps(len(dataset.train))
+    eval_steps = hparams.validation_interval(n_steps)
+    feeder = Feeder(hparams, dataset.train)
     progress, result = start, Result(start, math.nan, math.nan, None, False, False, 0.0)
-    take_steps = _StepRunner(network, sess, hparams, dataset.train)
-    began = time.perf_counter()
-    logits = None
-    while True:
-        stopped_early = 0 < hparams.early_stopping_patience <= progress.validations_since_best
-        if progress.step >= n_steps or stopped_early:
-            break
+    logits, saved_step = None, start.step
+    began = saved_at = time.perf_counter()
+    while progress.step < n_steps and not _has_stopped_improving(hparams, progress):
         if should_stop():
-            loss, accuracy, _ = take_steps.measure_last_batch()
+            loss, accuracy, _ = _measure_last_batch(network, sess, hparams, feeder)
             _tell(monitors, 'on_save', progress)
             return result._replace(progress=progress, loss=loss, accuracy=accuracy, seconds=time.perf_counter() - began)
-        end = min(
-            n_steps,
-            *(_next_multiple(progress.step, interval) for interval in (display_step, save_steps, hparams.eval_steps)),
+
+        # As many steps as are convenient, but none beyond the next one after which something is due.
+        end = min(n_steps, *(_next_multiple(progress.step, n) for n in (display_step, save_steps, eval_steps)))
+        run_began = time.perf_counter()
+        images, labels = feeder.next_steps(progress.step, end)
+        step, loss, weights_sum = sess.run(
+            [loop.steps_done, loop.last_loss, loop.weights_sum],
+            feed_dict={loop.images: images, loop.labels: labels, network.keep_prob: keep_prob},
         )
-        progress = progress._replace(step=take_steps(progress.step, end))
-        step = progress.step
-        _tell(monitors, 'on_steps', step)
-        if step == end:  # something is due: never validate, show or save what has diverged
-            loss, accuracy, rate = take_steps.measure_last_batch()
+        _check_finite(hparams, step, loss, weights_sum)
+        feeder.took(time.perf_counter() - run_began)
+        progress = progress._replace(step=int(step))
+        _tell(monitors, 'on_steps', progress.step)
+
+        is_last = step == n_steps
+        display_due = is_last or step % display_step == 0
+        validation_due = len(dataset.validation) and (is_last or step % eval_steps == 0)
+        save_due = is_last or step % save_steps == 0 or time.perf_counter() - saved_at >= save_seconds
+        if display_due or validation_due or save_due:  # what has diverged is never shown, validated or saved
+            loss, accuracy, learning_rate = _measure_last_batch(network, sess, hparams, feeder)
             result = result._replace(loss=loss, accuracy=accuracy)
-        if step % display_step == 0 or step == n_steps:
-            _tell(monitors, 'on_display', step, loss, accuracy, rate)
-        if len(dataset.validation) and (step % hparams.eval_steps == 0 or step == n_steps):
+        if display_due:
+            _tell(monitors, 'on_display', progress.step, loss, accuracy, learning_rate)
+        if validation_due:
             logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
             metrics = evaluation.metrics_of(logits, dataset.validation.labels)
             progress = progress.after_validation(metrics.accuracy)
-            _tell(monitors, 'on_validation', progress, metrics, progress.best_step == step)
-        if step % save_steps == 0 or step == n_steps:
+            _tell(monitors, 'on_validation', progress, metrics, progress.best_step == progress.step)
+        if save_due:
             _tell(monitors, 'on_save', progress)
+            saved_step, saved_at = progress.step, time.perf_counter()
+
     seconds = time.perf_counter() - began
-    if stopped_early and progress.step % save_steps:
+    if progress.step != saved_step:
         _tell(monitors, 'on_save', progress)
-    if logits is None:
+    if logits is None:  # there was nothing left to do
         logits = evaluation.logits(network, sess, dataset.validation.images, n_threads)
     if len(logits):
         _tell(monitors, 'on_end', progress, dataset.validation, logits)
@@ -133,79 +132,51 @@ def train(
         progress=progress,
         validation=evaluation.metrics_of(logits, dataset.validation.labels),
         finished=True,
-        stopped_early=stopped_early and progress.step < n_steps,
+        stopped_early=progress.step < n_steps,
         seconds=seconds,
     )
 
 
-def _tell(monitors: Sequence[Monitor], event: str, *what) -> None:
-    for monitor in monitors:
-        getattr(monitor, event)(*what)
+def _has_stopped_improving(hparams: HParams, progress: Progress) -> bool:
+    return 0 < hparams.early_stopping_patience <= progress.validations_since_best
 
 
 def _next_multiple(step: int, interval: int) -> int:
     return (step // interval + 1) * interval
 
 
-class _StepRunner:
-    """Takes steps in runs of the in-graph loop, each as long as is convenient."""
+def _tell(monitors: Sequence[Monitor], event: str, *arguments) -> None:
+    for monitor in monitors:
+        getattr(monitor, event)(*arguments)
 
-    def __init__(self, network, sess, hparams: HParams, split: Split):
-        self._network, self._sess, self._hparams = network, sess, hparams
-        self._images, self._labels = split.images.reshape(len(split), -1), split.labels
-        self._order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
-        self._last_position = hparams.n_epochs * len(split) if hparams.n_epochs else None
-        loop = network.loop
-        self._run = sess.make_callable(
-            [loop.steps_done, loop.last_loss, loop.weights_sum], [loop.images, loop.labels, network.keep_prob]
-        )
-        self._most_steps = max(1, _BYTES_PER_RUN // (self._images.shape[1] * hparams.batch_size))
-        self._steps = min(_FIRST_RUN_STEPS, self._most_steps)
-        self._last_rows = None
 
-    def __call__(self, step: int, end: int) -> int:
-        """Goes from `step` toward `end`, as far as one run may take; returns the step reached."""
-        n_steps = min(end - step, self._steps)
-        began = time.perf_counter()
-        rows = self._order.rows(step, n_steps, self._last_position)
-        reached, loss, weights_sum = self._run(self._images[rows], self._labels[rows], 1 - self._hparams.dropout)
-        self._check(loss, reached)
-        if not math.isfinite(weights_sum):
-            self._diverged(f'The weights became {weights_sum} by step {reached}')
-        seconds_per_step = (time.perf_counter() - began) / n_steps
-        self._steps = max(1, min(self._most_steps, 2 * self._steps, int(_SECONDS_PER_RUN / seconds_per_step)))
-        self._last_rows = rows[(n_steps - 1) * self._hparams.batch_size :]
-        return step + n_steps
+def _measure_last_batch(network: 'Network', sess, hparams: HParams, feeder: Feeder) -> tuple[float, float, float]:
+    """Loss and accuracy on the mini-batch that was trained on last, without dropout; and the next learning rate.
 
-    def _check(self, loss: float, step: int) -> None:
-        if not math.isfinite(loss):
-            self._diverged(f'The loss became {loss} at step {step}')
+    All are nan before the first batch.
 
-    def _diverged(self, what: str) -> None:
-        raise DivergedError(
-            f'{what}: lower --learning_rate={self._hparams.learning_rate:g}, '
-            f'or change --activation, --initializer or --optimizer.'
-        )
+    Raises:
+      DivergedError: The loss is not a finite number.
+    """
+    batch = feeder.last_batch()
+    if batch is None:
+        return math.nan, math.nan, math.nan
+    images, labels = batch
+    batch_x, batch_y = to_input(images), one_hot(labels, network.Y.shape[1])
+    loss, accuracy, learning_rate, step = sess.run(
+        [network.cross_entropy, network.accuracy, network.learning_rate, network.global_step],
+        feed_dict={network.X: batch_x, network.Y: batch_y, network.keep_prob: 1.0},
+    )
+    _check_finite(hparams, step, loss)
+    return float(loss), float(accuracy), float(learning_rate)
 
-    def measure_last_batch(self) -> tuple[float, float, float]:
-        """(loss, accuracy, learning rate) with the batch that was trained on last, without dropout.
 
-        Before the first batch there is nothing to measure, and all are nan.
-
-        Raises:
-          DivergedError: The loss is not a finite number.
-        """
-        if self._last_rows is None:
-            return math.nan, math.nan, math.nan
-        network = self._network
-        n_classes = network.Y.shape[1]
-        loss, accuracy, rate, step = self._sess.run(
-            [network.cross_entropy, network.accuracy, network.learning_rate, network.global_step],
-            {
-                network.X: to_input(self._images[self._last_rows]),
-                network.Y: one_hot(self._labels[self._last_rows], n_classes),
-                network.keep_prob: 1.0,
-            },
-        )
-        self._check(loss, step)
-        return float(loss), float(accuracy), float(rate)
+def _check_finite(hparams: HParams, step: int, loss: float, weights_sum: float = 0.0) -> None:
+    """Raises DivergedError unless the loss at `step`, and the sum of the weights after it, are finite."""
+    if math.isfinite(loss) and math.isfinite(weights_sum):
+        return
+    number = f'loss became {loss} at' if not math.isfinite(loss) else f'weights became {weights_sum} by'
+    raise DivergedError(
+        f'The {number} step {step}: lower --learning_rate={hparams.learning_rate:g}, '
+        f'or change --activation, --initializer or --optimizer.'
+    )

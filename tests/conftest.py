@@ -104,13 +104,12 @@ def running(tf):
 @pytest.fixture
 def session(tf):
     """Function of hyperparameters and a data set: (network, initialised session)."""
-    from mnist_graph.train import total_steps
     from mnist_graph.training import cores
 
     opened = []
 
     def start(hparams, dataset, values=None):
-        network = built(hparams, dataset.input_spec(), total_steps(hparams, len(dataset.train)))
+        network = built(hparams, dataset.input_spec(), hparams.total_steps(len(dataset.train)))
         sess = cores.open_session(network, 2)
         opened.append(sess)
         sess.run(network.initializer)

@@ -1,5 +1,6 @@
 """Hyperparameters: defaults, bounds, texts, and the ways in and out of dictionaries and flags."""
 
+import itertools
 import json
 import math
 
@@ -10,7 +11,7 @@ from hypothesis import given, settings
 from helpers.any_hparams import ANY_HPARAMS
 from mnist_graph import hparams as hparams_module
 from mnist_graph.base.errors import UsageError
-from mnist_graph.hparams import DEFAULTS, SPECS, HParams, did_you_mean, differences, flag_text, parse
+from mnist_graph.hparams import DEFAULTS, SPECS, HParams, closest, differences, flag_text, parse
 
 NUMBERS = [name for name, spec in SPECS.items() if spec.kind in ('int', 'float')]
 
@@ -76,7 +77,7 @@ def test_bounds_hold(name):
         ({'seed': -1}, 'seed=-1: must be a whole number at least 0 and at most 2147483647.'),
         ({'seed': 2**31}, 'seed=2147483648: must be a whole number at least 0 and at most 2147483647.'),
         ({'activation': 'swish'}, 'activation=swish: must be one of linear, relu, sigmoid, tanh.'),
-        ({'optimizer': ['adam']}, 'optimizer=adam: must be one of adam, rmsprop, momentum, gradient_descent.'),
+        ({'optimizer': ['adam']}, 'optimizer=adam: must be one of adam, rmsprop, momentum, gradient_descent, adagrad.'),
         ({'augment': 1}, 'augment=1: must be true or false.'),
         ({'augment': 'yes'}, 'augment=yes: must be true or false.'),
         (
@@ -136,11 +137,13 @@ def test_no_hidden_layer_at_all_is_allowed():
         ('learning_rate', ' 1 ', 1.0),
         ('n_iterations', '12', 12),
         ('hidden_units', '512,256', (512, 256)),
-        ('hidden_units', '512, 256 ,', (512, 256)),
+        ('hidden_units', '512, 256', (512, 256)),
         ('hidden_units', '7', (7,)),
         ('augment', 'True', True),
         ('augment', '0', False),
         ('activation', 'tanh', 'tanh'),
+        ('activation', 'Tanh', 'tanh'),
+        ('optimizer', 'RMSProp', 'rmsprop'),
     ],
 )
 def test_parse(name, text, value):
@@ -158,9 +161,11 @@ def test_parse(name, text, value):
         ('n_iterations', '5.0'),
         ('n_iterations', '9' * 5000),
         ('hidden_units', '5;6'),
+        ('hidden_units', '512,,256'),
+        ('hidden_units', '512,'),
         ('hidden_units', '5,-6'),
         ('augment', 'maybe'),
-        ('activation', 'RELU'),
+        ('activation', 'swish'),
         ('activation', ''),
     ],
 )
@@ -185,14 +190,14 @@ def test_round_trips_through_json_and_flag_texts(hparams):
 def test_to_flags_names_only_what_differs():
     assert HParams().to_flags() == []
     assert HParams(learning_rate=3e-4, hidden_units=(9, 8), augment=True, n_epochs=2).to_flags() == [
-        '--learning_rate=0.0003',
         '--n_epochs=2',
+        '--learning_rate=0.0003',
         '--hidden_units=9,8',
         '--augment',
     ]
     assert HParams(n_iterations=7).to_flags() == ['--n_iterations=7']
     assert HParams(n_iterations=7, n_epochs=2).to_flags() == ['--n_epochs=2']  # n_iterations has no effect
-    assert HParams().to_flags(always=('seed', 'activation')) == ['--activation=relu', '--seed=0']
+    assert HParams().to_flags(always=('seed', 'activation')) == ['--seed=0', '--activation=relu']
 
 
 def test_from_dict_refuses_unknown_names_and_says_where():
@@ -204,10 +209,42 @@ def test_from_dict_refuses_unknown_names_and_says_where():
         HParams.from_dict({'seed': -1}, 'here')
 
 
-def test_did_you_mean():
-    assert did_you_mean('hiden_units') == ' Did you mean hidden_units?'
-    assert did_you_mean('zzzzz') == ''
-    assert did_you_mean('b', ['ab']) == ' Did you mean ab?'
+def test_closest_known_name():
+    assert closest('hiden_units', SPECS) == 'hidden_units'
+    assert closest('zzzzz', SPECS) == ''
+    assert closest('b', ['ab']) == 'ab'
+
+
+def test_groups_follow_each_other():
+    """--help lists the hyperparameters by group, each group once."""
+    groups = [spec.group for spec in SPECS.values()]
+    assert list(dict.fromkeys(groups)) == [group for group, _ in itertools.groupby(groups)]
+    assert all(groups) and len(set(groups)) == 5
+
+
+def test_each_choice_is_explained():
+    for name, spec in SPECS.items():
+        if spec.kind == 'enum':
+            assert all(f'{choice}: ' in spec.help for choice in spec.choices), name
+
+
+def test_validation_interval():
+    assert HParams(eval_steps=7).validation_interval(1000) == 7
+    assert [HParams().validation_interval(n) for n in (1, 10, 11, 1000, 1001)] == [1, 1, 2, 100, 101]
+
+
+@pytest.mark.parametrize('schedule', ['linear', 'cosine'])
+def test_warm_up_must_end_before_a_training_whose_rate_falls(schedule):
+    hparams = HParams(learning_rate_schedule=schedule, warmup_steps=20, n_iterations=20)
+    with pytest.raises(UsageError, match='warmup_steps=20: the whole training has only 20 steps'):
+        hparams.total_steps(45)
+    assert HParams(warmup_steps=20, n_iterations=20).total_steps(45) == 20
+
+
+def test_hparams_json_of_an_earlier_version_can_be_read():
+    """Its entries were in another order, and eval_steps was a number."""
+    values = {**dict(reversed(HParams().to_dict().items())), 'eval_steps': 500}
+    assert HParams.from_dict(values) == HParams(eval_steps=500)
 
 
 def test_differences():

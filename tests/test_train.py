@@ -11,7 +11,7 @@ from mnist_graph import train as train_module
 from mnist_graph.base.errors import DivergedError
 from mnist_graph.data import Split
 from mnist_graph.hparams import HParams
-from mnist_graph.train import total_steps, train
+from mnist_graph.train import train
 from mnist_graph.training import evaluation
 from mnist_graph.training.monitor import Progress
 
@@ -23,27 +23,28 @@ class FakePlaceholder:
 
 
 class FakeSession:
-    """Stands in for a tf.Session: each loop run is recorded, and losses are as scripted."""
+    """Stands in for a tf.Session: each run of the loop is recorded, and losses are as scripted."""
 
     def __init__(self, bad_step=None, loss_after=0.5, weights_sum=1.0):
         self.rows, self.step, self.runs = [], 0, []
         self._bad_step, self.loss_after, self._weights_sum = bad_step, loss_after, weights_sum
 
-    def make_callable(self, fetches, feeds):
-        def run(images, labels, keep_prob):
-            assert len(images) == len(labels)
-            n_steps = -(-len(labels) // self.batch_size)
-            self.runs.append((self.step, n_steps, keep_prob))
-            self.rows += labels.tolist()
-            if self._bad_step is not None and self.step < self._bad_step <= self.step + n_steps:
-                return self._bad_step, math.nan, math.nan
-            self.step += n_steps
-            return self.step, 0.5, self._weights_sum
+    def run(self, fetches, feed_dict):
+        if fetches == ['cross_entropy', 'accuracy', 'learning_rate', 'global_step']:
+            assert feed_dict['keep_prob'] == 1.0 and len(feed_dict['X']) <= self.batch_size
+            return self.loss_after, 0.25, 0.125, self.step
+        assert fetches == ['steps_done', 'last_loss', 'weights_sum']
+        return self.run_loop(feed_dict['images'], feed_dict['labels'], feed_dict['keep_prob'])
 
-        return run
-
-    def run(self, fetches, feeds):
-        return self.loss_after, 0.25, 0.125, self.step
+    def run_loop(self, images, labels, keep_prob):
+        assert len(images) == len(labels)
+        n_steps = -(-len(labels) // self.batch_size)
+        self.runs.append((self.step, n_steps, keep_prob))
+        self.rows += labels.tolist()
+        if self._bad_step is not None and self.step < self._bad_step <= self.step + n_steps:
+            return self._bad_step, math.nan, math.nan
+        self.step += n_steps
+        return self.step, 0.5, self._weights_sum
 
 
 @pytest.fixture
@@ -51,17 +52,11 @@ def faked(monkeypatch):
     """Function of hyperparameters and options of `train`; returns (session, recorder, function that trains)."""
 
     def prepare(hparams, n_train=45, n_validation=4, accuracies=(), sess=None, **options):
-        loop = SimpleNamespace(images=None, labels=None, steps_done=None, last_loss=None, weights_sum=None)
-        network = SimpleNamespace(
-            loop=loop,
-            keep_prob='keep_prob',
-            X='X',
-            Y=FakePlaceholder(),
-            cross_entropy=None,
-            accuracy=None,
-            learning_rate=None,
-            global_step=None,
-        )
+        # Every fetch and placeholder is its own name, but for Y, which has a shape.
+        names = ('images', 'labels', 'steps_done', 'last_loss', 'weights_sum')
+        loop = SimpleNamespace(**{name: name for name in names})
+        names = ('keep_prob', 'X', 'cross_entropy', 'accuracy', 'learning_rate', 'global_step')
+        network = SimpleNamespace(loop=loop, Y=FakePlaceholder(), **{name: name for name in names})
         sess = sess or FakeSession()
         sess.batch_size = hparams.batch_size
         # The label of a picture is its row, so that what is fed can be told.
@@ -89,7 +84,7 @@ def faked(monkeypatch):
 @pytest.mark.parametrize('n_epochs, batch_size, steps', [(1, 8, 6), (3, 8, 17), (2, 45, 2), (2, 100, 1), (1, 1, 45)])
 def test_epochs_use_every_picture_exactly_so_often(faked, n_epochs, batch_size, steps):
     hparams = HParams(n_epochs=n_epochs, batch_size=batch_size, eval_steps=4)
-    assert total_steps(hparams, 45) == steps
+    assert hparams.total_steps(45) == steps
     sess, recorder, run = faked(hparams)
     result = run()
     assert result.progress.step == sess.step == steps and result.finished
@@ -97,7 +92,7 @@ def test_epochs_use_every_picture_exactly_so_often(faked, n_epochs, batch_size, 
 
 
 def test_iterations_count_without_epochs(faked):
-    assert total_steps(HParams(n_iterations=7), 45) == 7
+    assert HParams(n_iterations=7).total_steps(45) == 7
     sess, _, run = faked(HParams(n_iterations=7, batch_size=8))
     run()
     assert len(sess.rows) == 56 and max(np.bincount(sess.rows)) - min(np.bincount(sess.rows)) <= 1
@@ -117,6 +112,47 @@ def test_events_come_at_their_steps(faked):
     assert {keep_prob for _, _, keep_prob in sess.runs} == {0.75}
     # Runs follow each other without gap or overlap.
     assert [start for start, _, _ in sess.runs] == [0, *np.cumsum([n for _, n, _ in sess.runs])[:-1]]
+
+
+def test_it_saves_when_so_many_seconds_have_passed_since_the_last_time(faked, monkeypatch):
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(train_module.time, 'perf_counter', lambda: clock.now)
+    sess, recorder, run = faked(HParams(n_iterations=400, batch_size=8, eval_steps=400), display_step=400)
+    run_loop = sess.run_loop
+
+    def slow(images, labels, keep_prob):
+        clock.now += len(labels) / 8 * 0.125
+        return run_loop(images, labels, keep_prob)
+
+    sess.run_loop = slow
+    run(save_steps=200, save_seconds=10.0)
+    # At 0.125 s a step 80 steps take 10 s. Runs are of 3 steps after the first of 10, so a save is due after 82 or 81.
+    assert recorder.steps('save') == [82, 163, 200, 281, 362, 400]
+    assert recorder.steps('display') == [400]
+
+
+def test_what_diverged_is_not_saved_because_time_has_passed(faked):
+    _, recorder, run = faked(HParams(n_iterations=50, batch_size=8), sess=FakeSession(loss_after=math.inf))
+    with pytest.raises(DivergedError, match='The loss became inf at step 5'):
+        run(save_seconds=0.0, display_step=5)
+    assert recorder.events == []
+
+
+@pytest.mark.parametrize('n_steps, validations', [(50, list(range(5, 51, 5))), (3, [1, 2, 3]), (44, [5, 10, 44])])
+def test_it_validates_about_ten_times_by_default(faked, n_steps, validations):
+    _, recorder, run = faked(HParams(n_iterations=n_steps, batch_size=8))
+    run()
+    steps = recorder.steps('validation')
+    assert len(steps) <= 10 and steps[:2] + steps[-1:] == validations[:2] + validations[-1:]
+
+
+def test_a_network_built_without_training_cannot_be_trained(tf):
+    from helpers.by_hand import PAIR
+    from mnist_graph import graph
+
+    network = graph.build(HParams(hidden_units=()), PAIR, training=False)
+    with pytest.raises(ValueError, match='built with training=False'):
+        train(network, None, HParams(), None)
 
 
 def test_a_run_never_crosses_an_event(faked):
@@ -166,7 +202,8 @@ def test_early_stopping(faked, patience, accuracies, stops):
 
 def test_early_stopping_goes_on_counting_after_a_resume(faked):
     hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=2)
-    _, _, run = faked(hparams, accuracies=[0.4])
+    sess, _, run = faked(hparams, accuracies=[0.4])
+    sess.step = 20
     assert run(start=Progress(20, 0.5, 10, 1)).progress.step == 30
     _, recorder, run = faked(hparams)
     result = run(start=Progress(30, 0.5, 10, 2))  # it had stopped already
@@ -235,18 +272,13 @@ def test_runs_grow_while_they_are_short_and_shrink_when_they_take_long(faked, mo
     clock = SimpleNamespace(now=0.0)
     monkeypatch.setattr(train_module.time, 'perf_counter', lambda: clock.now)
     sess, _, run = faked(HParams(n_iterations=1000, batch_size=8, eval_steps=1000), display_step=1000)
-    make = sess.make_callable
+    run_loop = sess.run_loop
 
-    def slow(*arguments):
-        inner = make(*arguments)
+    def slow(images, labels, keep_prob):
+        clock.now += len(labels) / 8 * (0.001 if sess.step < 300 else 0.01)
+        return run_loop(images, labels, keep_prob)
 
-        def timed(images, labels, keep_prob):
-            clock.now += len(labels) / 8 * (0.001 if sess.step < 300 else 0.01)
-            return inner(images, labels, keep_prob)
-
-        return timed
-
-    sess.make_callable = slow
+    sess.run_loop = slow
     run()
     # Doubling at first; 0.4 seconds at most once the speed is known.
     lengths = [n for _, n, _ in sess.runs]

@@ -57,7 +57,7 @@ def run_training(dataset, settings):
     )
     n_threads = tensorflow.usable_cores()
     n_towers = cores.share_cores(n_threads, hparams)
-    network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers)
+    network = graph.build(hparams, dataset.input_spec(), n_towers=n_towers, fed_step=settings.variant == 'feed')
     with cores.open_session(network, n_threads, n_towers) as session:
         session.run(network.initializer)
 

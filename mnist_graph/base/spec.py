@@ -7,6 +7,18 @@ from typing import Any, NamedTuple
 from mnist_graph.base.errors import UsageError
 
 
+class BadValueError(UsageError):
+    """A value that a hyperparameter cannot have.
+
+    Attributes:
+      expected: 'must be a number above 0 and at most 10.': the message without the name and the value.
+    """
+
+    def __init__(self, name: str, value: str, expected: str):
+        super().__init__(f'{name}={value}: {expected}')
+        self.expected = expected
+
+
 class Spec(NamedTuple):
     """What a value of one hyperparameter may be.
 
@@ -17,6 +29,7 @@ class Spec(NamedTuple):
       choices: The values of an enum.
       may_be_empty: Whether a list of kind 'ints' may hold no number.
       length: How many numbers a list holds; None is any.
+      group: Heading under which `--help` lists it.
     """
 
     kind: str
@@ -28,6 +41,7 @@ class Spec(NamedTuple):
     choices: tuple[str, ...] = ()
     may_be_empty: bool = False
     length: int | None = None
+    group: str = ''
 
     def describe_bounds(self) -> str:
         """'above 0 and at most 10': the bounds as an error message says them."""
@@ -51,8 +65,10 @@ class Spec(NamedTuple):
     def parse(self, name: str, text: str) -> Any:
         """One value of the hyperparameter `name` from its text on a command line.
 
+        Choices and booleans may be written in capitals.
+
         Raises:
-          UsageError: The text is not of the hyperparameter's type or out of bounds.
+          BadValueError: The text is not of the hyperparameter's type or out of bounds.
         """
         text = text.strip()
         value: Any
@@ -62,13 +78,13 @@ class Spec(NamedTuple):
             elif self.kind == 'int':
                 value = int(text)
             elif self.kind == 'ints':
-                value = tuple(int(part) for part in text.split(',') if part.strip()) if text else ()
+                value = tuple(int(part) for part in text.split(',')) if text else ()
             elif self.kind == 'bool':
                 value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
             else:
-                value = text
+                value = next((choice for choice in self.choices if choice.lower() == text.lower()), text)
         except (ValueError, KeyError):
-            raise UsageError(f'{name}={text}: {self._expected()}.') from None
+            raise BadValueError(name, _shown(text), f'{self._expected()}.') from None
         return self.checked(name, value)
 
     def flag(self, name: str, value: Any) -> str:
@@ -83,9 +99,9 @@ class Spec(NamedTuple):
         """`value` in the hyperparameter's own type.
 
         Raises:
-          UsageError: It is of another type or out of bounds; the message says `name`.
+          BadValueError: It is of another type or out of bounds; the message says `name`.
         """
-        good = None
+        good: Any = None
         if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
             good = value
         elif self.kind == 'int' and _is_int(value) and self.allows(value):
@@ -98,7 +114,7 @@ class Spec(NamedTuple):
                 good = whole
         if good is None:
             shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
-            raise UsageError(f'{name}={" ".join(shown.split())[:100]}: {self._expected()}.')
+            raise BadValueError(name, _shown(shown), f'{self._expected()}.')
         return good
 
     def _expected(self) -> str:
@@ -113,6 +129,11 @@ class Spec(NamedTuple):
             'ints': f'must be {count}whole numbers separated by commas, each',
         }[self.kind]
         return f'{noun} {self.describe_bounds()}'.rstrip()
+
+
+def _shown(value: str) -> str:
+    """The value on one line, cut to what an error message can hold."""
+    return ' '.join(value.split())[:100]
 
 
 def _is_int(number: Any) -> bool:

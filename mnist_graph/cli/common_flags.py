@@ -7,6 +7,7 @@ from absl import flags
 from mnist_graph import hparams as hparams_module
 from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
+from mnist_graph.base.spec import BadValueError
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
@@ -26,8 +27,8 @@ class _HParamParser(flags.ArgumentParser):
             return argument
         try:
             return hparams_module.parse(self._name, argument)
-        except UsageError as error:
-            raise ValueError(str(error).partition(': ')[2]) from None
+        except BadValueError as error:
+            raise ValueError(error.expected) from None
 
     def flag_type(self):
         return SPECS[self._name].kind
@@ -59,7 +60,7 @@ def define_hparams() -> None:
         if spec.kind == 'bool':
             flags.DEFINE_boolean(name, DEFAULTS[name], spec.help)
         elif spec.kind == 'enum':
-            flags.DEFINE_enum(name, DEFAULTS[name], list(spec.choices), spec.help)
+            flags.DEFINE_enum(name, DEFAULTS[name], list(spec.choices), spec.help, case_sensitive=False)
         else:
             bounds = spec.describe_bounds()
             flags.DEFINE(

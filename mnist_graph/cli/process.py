@@ -52,8 +52,9 @@ def _parse_flags(argv: Sequence[str]) -> list[str]:
     try:
         return FLAGS(argv)
     except flags.UnrecognizedFlagError as error:
-        suggestion = hparams_module.did_you_mean(error.flagname, list(FLAGS)).replace('mean ', 'mean --')
-        fail(f'Unknown flag --{error.flagname}.{suggestion or " See --help."}', UsageError.exit_code)
+        similar = hparams_module.closest(error.flagname, FLAGS)
+        hint = f'Did you mean --{similar}?' if similar else 'See --help.'
+        fail(f'Unknown flag --{error.flagname}. {hint}', UsageError.exit_code)
     except (flags.Error, OSError) as error:
         fail(' '.join(str(error).removeprefix('ERROR:: ').split()), UsageError.exit_code)
     except UnicodeError:

@@ -3,14 +3,14 @@
 Where a label says 7, the teacher also says how much like a 1 this 7 looks
 (Hinton, Vinyals and Dean 2015). It is asked about each picture as the student
 sees it, distorted, so that what is learned is the teacher's function and not
-its opinion of 55,000 pictures (Beyer et al. 2022). `graph.distillation_loss` is
-what the student minimizes.
+its opinion of 55,000 pictures (Beyer et al. 2022). `network/distillation.py` has
+the loss that the student minimises.
 """
 
 import hashlib
 import os
 from collections.abc import Sequence
-from typing import Any, NamedTuple
+from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
@@ -19,6 +19,7 @@ from mnist_graph.base.errors import UsageError
 from mnist_graph.data import Dataset
 from mnist_graph.models import saved_model
 from mnist_graph.network.batch_norm import Moments
+from mnist_graph.network.model import Model
 from mnist_graph.training import checkpoint
 from mnist_graph.training.description import Description
 
@@ -32,27 +33,23 @@ class Teacher(NamedTuple):
     Attributes:
       model_dirs: Absolute paths of their folders.
       fingerprint: 16 hexadecimal digits that tell these values from others.
-      members: (description, weights, biases, moments) of each, the three as
-        `graph.layers` takes them, but arrays.
+      members: The model of each, with arrays instead of variables.
       problems: A line for each damaged checkpoint that was passed over.
     """
 
     model_dirs: tuple[str, ...]
     fingerprint: str
-    members: list[tuple[Description, Any, Any, Any]]
+    members: list[Model]
     problems: list[str]
 
     def logits(self, X: tf.Tensor) -> tf.Tensor:
         """Adds the teacher to the current graph: float32 [batch, classes], the mean over its members.
 
         Args:
-          X: float32 [batch, features], as `augmentation.distort` leaves them.
+          X: float32 [batch, features], as `training_input` returns them.
         """
         with tf.name_scope('teacher'):
-            logits = [
-                graph.layers(described.hparams, described.input_spec, X, weights, biases, moments, masks={})
-                for described, weights, biases, moments in self.members
-            ]
+            logits = [graph.inference(model, X, masks={}) for model in self.members]
             return tf.add_n(logits) / len(logits)
 
 
@@ -74,11 +71,8 @@ def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teac
     for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
         _check_fits(folder, described, dataset, n_validation)
         network = graph.build(described.hparams, described.input_spec, training=False)
-        variables = [
-            {name: network.tested(variable) for name, variable in group.items()}
-            for group in (network.weights, network.biases)
-        ]
-        variables.append({name: list(moments) for name, moments in network.moments.items()})
+        tested = network.model.tested()
+        variables = [tested.weights, tested.biases, {name: list(pair) for name, pair in tested.moments.items()}]
         if sum(variable.shape.num_elements() for variable in tf.nest.flatten(variables)) > _MOST_VALUES:
             raise UsageError(
                 f'{folder}: is too large to teach; give a --teacher_model_dir of at most {_MOST_VALUES:,} weights.'
@@ -87,7 +81,8 @@ def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teac
         for array in arrays:
             digest.update(array.tobytes())
         weights, biases, moments = tf.nest.pack_sequence_as(variables, arrays)
-        members.append((described, weights, biases, {name: Moments(*pair) for name, pair in moments.items()}))
+        pairs = {name: Moments(*pair) for name, pair in moments.items()}
+        members.append(Model(described.hparams, described.input_spec, weights, biases, pairs))
     # Not by way of a link, as runs/latest is, which will point at the student.
     return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)
 

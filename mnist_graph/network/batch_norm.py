@@ -2,20 +2,21 @@
 
 Each unit, or channel of a convolution, is shifted and scaled to mean 0 and
 variance 1 over the pictures of a batch (and their pixels). The layer's bias is
-added after that. The paper's factor for each unit is left out: after a ReLU (if
-not after a sigmoid or tanh) the next weights can scale as well. Tests use moving
-averages of the batches' moments, since how a picture is read must not depend on
-the others beside it; those of the variance are of its unbiased estimate.
+added after that. The paper's scale for each unit is left out: after a ReLU the
+next layer's weights can do the same (after a sigmoid or tanh they cannot).
+Predictions use moving averages of the batches' means and variances, since how a
+picture is read must not depend on the pictures beside it. The variances that are
+averaged are unbiased estimates.
 """
 
 from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph.network import schedule
+from mnist_graph.network.averages import ema_step_size
 
-DECAY = 0.99  # of the moving averages: they span some hundred steps
-EPSILON = 1e-3
+DECAY = 0.99  # of the moving averages, which so cover about the last hundred steps
+EPSILON = 1e-3  # added to variances, as Keras does, so that a constant unit is not divided by 0
 
 
 class Moments(NamedTuple):
@@ -38,7 +39,7 @@ def make_moments(weights: dict[str, tf.Variable]) -> dict[str, Moments]:
         }
 
 
-def normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.Tensor:
+def batch_normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.Tensor:
     """A layer before its bias and activation, normalized: float32 [batch, units] or [batch, height, width, units].
 
     Args:
@@ -53,7 +54,7 @@ def normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.
         x=images, scale=ones, offset=tf.zeros_like(ones), mean=ones, variance=ones, epsilon=EPSILON, is_training=True
     )
     normalized = tf.reshape(normalized, tf.shape(layer))
-    fraction = schedule.share_of_new(DECAY, step)
+    fraction = ema_step_size(DECAY, step)
     updates = [
         average.assign_sub(fraction * (average.read_value() - value), read_value=False)
         for average, value in zip(moments, (mean, variance))

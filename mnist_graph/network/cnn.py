@@ -4,8 +4,8 @@ Three convolutions in the TensorFlow 1 way, with their filters in the same
 `weights` and `biases` dictionaries: one without padding (unless its filters are
 larger than the pictures), 2x2 max-pooling, two with padding, 2x2 max-pooling.
 The number of filters of each is --filters, their sides are --kernel_sizes (by
-default 5x5, 3x3, 3x3). What batch normalization sees of the first and the last
-is what pooling leaves.
+default 5x5, 3x3, 3x3). The first and last convolutions are pooled before they
+are normalised.
 """
 
 from collections.abc import Callable
@@ -27,14 +27,14 @@ def filter_shapes(hparams: HParams, spec: InputSpec) -> dict[str, list[int]]:
 
 
 def n_features(hparams: HParams, spec: InputSpec) -> int:
-    """Numbers that leave the convolutions: 6 * 6 * 64 for MNIST and the default filters."""
+    """Length of the flattened output of the convolutions: 6 * 6 * 64 for MNIST and the default filters."""
     side = hparams.kernel_sizes[0]
     border = side - 1 if _padding(spec, side) == 'VALID' else 0
     return -(-(spec.height - border) // 4) * -(-(spec.width - border) // 4) * hparams.filters[-1]
 
 
 def _padding(spec: InputSpec, side: int) -> str:
-    """Of the first convolution: none, as digits are not drawn to the edge, unless its filters are larger than pictures."""
+    """Padding of the first convolution: none, as digits do not reach the edge, unless the filter exceeds the picture."""
     return 'VALID' if min(spec.height, spec.width) >= side else 'SAME'
 
 
@@ -50,7 +50,7 @@ def convolutions(
     """float32 [batch, n_features] of X, float32 [batch, height * width * channels].
 
     Args:
-      activation: A function that never falls, such as tf.nn.relu.
+      activation: A function that never falls as its input rises, such as tf.nn.relu.
       moments: As `batch_norm.make_moments` makes them, or {}.
       step: int64 []: updates so far, to train; None to test.
     """
@@ -59,10 +59,10 @@ def convolutions(
         name = f'conv{number}'
         with tf.name_scope(f'conv_{number}'):
             images = tf.nn.conv2d(images, weights[name], strides=1, padding=padding)
-            if pool:  # bias and activation rise with their input: after it they give the same for a quarter of the work
+            if pool:  # before bias and activation, which never fall: the result is the same for a quarter of the work
                 images = tf.nn.max_pool2d(images, ksize=2, strides=2, padding='SAME')
             if moments:
-                images = batch_norm.normalize(images, moments[name], step)
+                images = batch_norm.batch_normalize(images, moments[name], step)
             return activation(tf.nn.bias_add(images, biases[name]))
 
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])

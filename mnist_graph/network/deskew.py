@@ -1,10 +1,10 @@
 """Making digits upright before the network sees them, --deskew.
 
-Rows are shifted sideways until the ink's horizontal and vertical places no
-longer go together: a shear by the moments of inertia, as Y. LeCun, L. Bottou,
-Y. Bengio and P. Haffner deslanted digits for several of their classifiers
-("Gradient-Based Learning Applied to Document Recognition", 1998). A network
-then need not learn how slanted each digit may be.
+Rows are shifted sideways until the ink's columns are no longer correlated with its
+rows: a shear by the moments of inertia, as Y. LeCun, L. Bottou, Y. Bengio and
+P. Haffner deslanted digits for several of their classifiers ("Gradient-Based
+Learning Applied to Document Recognition", 1998). A network then need not learn
+how slanted each digit may be.
 """
 
 import numpy as np
@@ -13,10 +13,12 @@ import tensorflow.compat.v1 as tf
 from mnist_graph.base.inputs import InputSpec
 from mnist_graph.network import augmentation
 
-LARGEST_SLANT = 1.0  # 45 degrees: more is not slant, but the form of what little ink there is
-
-# Squared pixels: the spread of the ink's rows below which their slant means nothing.
-_LEAST_SPREAD = 0.1
+# Columns per row (45 degrees). More is not handwriting's slant, but the shape of a short stroke.
+LARGEST_SLANT = 1.0
+# Squared pixels: variance of the ink's rows below which it is a horizontal line, which has no slant.
+_LEAST_ROW_VARIANCE = 0.1
+# Total ink below which a picture counts as black; it keeps the division by it finite.
+_LEAST_INK = 1e-6
 
 
 def slants(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
@@ -37,8 +39,8 @@ def slants(images: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor]:
     terms = np.stack([np.ones_like(row), row, column, row * row, row * column], axis=1)
     ink = tf.reshape(tf.reduce_sum(images, axis=3), [-1, height * width])
     sums = tf.matmul(ink, tf.constant(terms, tf.float32))
-    _, row, column, row_row, row_column = tf.unstack(sums / tf.maximum(sums[:, :1], 1e-6), num=5, axis=1)
-    slant = (row_column - row * column) / tf.maximum(row_row - row * row, _LEAST_SPREAD)
+    _, row, column, row_row, row_column = tf.unstack(sums / tf.maximum(sums[:, :1], _LEAST_INK), num=5, axis=1)
+    slant = (row_column - row * column) / tf.maximum(row_row - row * row, _LEAST_ROW_VARIANCE)
     return tf.clip_by_value(slant, -LARGEST_SLANT, LARGEST_SLANT), row
 
 
@@ -60,7 +62,7 @@ def deskew(images: tf.Tensor, compiled: bool | None = None) -> tf.Tensor:
         return tf.stop_gradient(augmentation.warp(images, tf.stack([rows, columns], axis=1), compiled=compiled))
 
 
-def deskewed(spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
+def deskew_input(spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
     """The pictures X made upright, float32 [batch, features]; see `network/deskew.py``."""
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
     # Compiling pays in training only: a prediction is over too soon.

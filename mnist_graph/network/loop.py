@@ -1,17 +1,16 @@
 """Many training steps in one `Session.run`, and one step on several cores.
 
-`Session.run` once for each step costs Python's time and leaves cores idle
-between small operations. Two things make the loop fast, and neither changes
-what a step computes:
+One `Session.run` for each step costs Python's time and leaves cores idle between
+small operations. Two things make the loop fast:
 
 1. A `tf.while_loop` inside the graph takes as many steps as pictures are fed
    (TensorFlow 1's `iterations_per_loop`), slicing batch after batch from them.
-2. Each batch is split into towers that share the variables and run at the same
-   time, a core each. Their gradients are added up. A batch of 128 is too little
-   work to be shared among cores within one matrix product.
-
-The order of that sum depends on the number of towers, and so does the last bit
-of the weights; the number of steps in one run changes nothing.
+   The number of steps in one run changes nothing of what a step computes.
+2. A batch of 128 is too little work to share among cores within one matrix
+   product. So each batch is split into parts, called towers, which share the
+   variables and run at the same time, each on a core of its own. Their gradients
+   are added up. The order of that sum depends on the number of towers, and so
+   does the last bit of the weights.
 """
 
 from collections.abc import Callable, Sequence
@@ -19,7 +18,9 @@ from typing import Any, NamedTuple
 
 import tensorflow.compat.v1 as tf
 
-from mnist_graph.base.inputs import PIXEL_SCALE, InputSpec
+from mnist_graph.base.inputs import PIXEL_SCALE
+from mnist_graph.network.model import Model
+from mnist_graph.network.updater import Updater
 
 
 class TrainingLoop(NamedTuple):
@@ -28,9 +29,9 @@ class TrainingLoop(NamedTuple):
     Attributes:
       images: Placeholder, uint8 [n, features]: the pictures of all steps, in order.
       labels: Placeholder, int32 [n]: their labels.
-      steps_done: int64 []: runs the loop; global_step afterwards. It is less
-        than the pictures would have given if a loss was not finite: the step
-        numbered `steps_done` (counting from 1) then was the bad one.
+      steps_done: int64 []: runs the loop; global_step afterwards. The loop ends
+        early after a loss that is not finite: then `steps_done` is the number
+        of the step that had it, counting from 1.
       last_loss: float32 []: training loss of the last step.
       weights_sum: float32 []: of all trained variables after the loop: not
         finite if any of them is not. The loss alone would not tell, since
@@ -44,57 +45,48 @@ class TrainingLoop(NamedTuple):
     weights_sum: tf.Tensor
 
 
-class StepFunctions(NamedTuple):
-    """How one step is computed, as functions that add it to the graph.
-
-    Attributes:
-      distort: (X, step) -> X: what happens to the pictures first.
-      draw_masks: (n_rows, step) -> {layer: float32 [n_rows, units]}: dropout.
-      loss: (X, Y, masks, step) -> float32 []: mean over the rows.
-    """
-
-    distort: Callable
-    draw_masks: Callable
-    loss: Callable
-
-
 def add_training_loop(
-    spec: InputSpec, batch_size: int, optimizer, n_towers: int, functions: StepFunctions
+    model: Model, updater: Updater, take_step: Callable[..., tuple[tf.Operation, tf.Tensor]]
 ) -> TrainingLoop:
-    """Adds the loop to the current graph; `optimizer` is an `optimizers.Optimizer`."""
-    images = tf.placeholder(tf.uint8, [None, spec.n_features], name='images')
-    labels = tf.placeholder(tf.int32, [None], name='labels')
-    n_pictures = tf.shape(labels)[0]
-    first_step = optimizer.global_step.read_value()
-    # Where nothing in a step depends on its number, only this keeps the loop
-    # from counting a step before the count has been read.
-    with tf.control_dependencies([first_step]):
-        first_picture = tf.constant(0)
+    """Adds the loop to the current graph.
 
-    def more_to_do(start, step, loss):
-        return tf.logical_and(start < n_pictures, tf.math.is_finite(loss))
+    Args:
+      model: Its batch size and the shape of its pictures; the last batch of a run may be smaller.
+      updater: What the steps update.
+      take_step: (X, Y, step) -> (train_step, loss): adds one step to the graph.
+    """
+    batch_size, spec = model.hparams.batch_size, model.spec
+    with tf.name_scope('loop'):
+        images = tf.placeholder(tf.uint8, [None, spec.n_features], name='images')
+        labels = tf.placeholder(tf.int32, [None], name='labels')
+        n_pictures = tf.shape(labels)[0]
+        first_step = updater.global_step.read_value()
+        # If nothing in a step depends on its number, only this keeps the loop
+        # from counting a step before the count has been read.
+        with tf.control_dependencies([first_step]):
+            first_picture = tf.constant(0)
 
-    def one_step(start, step, loss):
-        end = tf.minimum(start + batch_size, n_pictures)
-        X = tf.cast(images[start:end], tf.float32) * PIXEL_SCALE
-        Y = tf.one_hot(labels[start:end], spec.n_classes)
-        rows = (functions.distort(X, step), Y, functions.draw_masks(end - start, step))
-        gradients, loss = gradients_in_towers(
-            lambda *rows: functions.loss(*rows, step), rows, optimizer.variables, n_towers
+        def more_to_do(start, step, loss):
+            return tf.logical_and(start < n_pictures, tf.math.is_finite(loss))
+
+        def next_batch(start, step, loss):
+            end = tf.minimum(start + batch_size, n_pictures)
+            X = tf.cast(images[start:end], tf.float32) * PIXEL_SCALE
+            Y = tf.one_hot(labels[start:end], spec.n_classes)
+            train_step, loss = take_step(X, Y, step)
+            with tf.control_dependencies([train_step]):
+                return end, step + 1, tf.identity(loss)
+
+        _, steps_done, last_loss = tf.while_loop(
+            more_to_do, next_batch, [first_picture, first_step, tf.constant(0.0)], parallel_iterations=1
         )
-        with tf.control_dependencies([optimizer.apply_gradients(gradients, step)]):
-            return end, step + 1, tf.identity(loss)
-
-    _, steps_done, last_loss = tf.while_loop(
-        more_to_do, one_step, [first_picture, first_step, tf.constant(0.0)], parallel_iterations=1
-    )
-    with tf.control_dependencies([steps_done]):
-        weights_sum = tf.add_n([tf.reduce_sum(variable.read_value()) for variable in optimizer.variables])
-    return TrainingLoop(images, labels, steps_done, last_loss, weights_sum)
+        with tf.control_dependencies([steps_done]):
+            weights_sum = tf.add_n([tf.reduce_sum(variable.read_value()) for variable in updater.variables])
+        return TrainingLoop(images, labels, steps_done, last_loss, weights_sum)
 
 
 def gradients_in_towers(
-    loss: Callable, rows: Sequence[Any], variables: Sequence[tf.Variable], n_towers: int
+    loss: Callable[..., tf.Tensor], rows: Sequence[Any], variables: Sequence[tf.Variable], n_towers: int
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Gradients of a mean loss over a batch, computed part by part.
 
@@ -109,16 +101,16 @@ def gradients_in_towers(
       The gradients, and the mean loss over the whole batch.
     """
     if n_towers == 1:
-        total = loss(*rows)
-        return tf.gradients(total, variables), total
+        batch_loss = loss(*rows)
+        return tf.gradients(batch_loss, variables), batch_loss
     n_rows = tf.shape(rows[0])[0]
     losses, gradients = [], []
     for tower in range(n_towers):
         start, end = n_rows * tower // n_towers, n_rows * (tower + 1) // n_towers
         with tf.name_scope(f'tower_{tower + 1}'):
-            share = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
-            part = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
-            # A short batch may leave a tower no row, whose mean is NaN: it has no share.
-            losses.append(tf.math.multiply_no_nan(loss(*part), share))
+            fraction = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
+            tower_rows = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
+            # A short batch may leave a tower without rows, whose mean loss is NaN; its fraction is 0.
+            losses.append(tf.math.multiply_no_nan(loss(*tower_rows), fraction))
             gradients.append(tf.gradients(losses[-1], variables))
     return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)

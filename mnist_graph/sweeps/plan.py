@@ -141,7 +141,7 @@ def make(
         pruner != 'none'
         and not {'n_iterations', 'n_epochs', 'eval_steps'} & set(space)
         and not base.n_epochs
-        and base.eval_steps >= base.n_iterations
+        and base.validation_interval(base.n_iterations) >= base.n_iterations
     ):
         raise UsageError(
             f'--pruner={pruner} judges a trial while it trains, but --eval_steps={base.eval_steps} is no '

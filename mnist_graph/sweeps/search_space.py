@@ -114,7 +114,8 @@ def dimension(name: str, spec: str) -> Choices | Range:
 
 def _check_name(name: str) -> None:
     if name not in SPECS:
-        hint = hparams.did_you_mean(name).replace('mean ', 'mean --')
+        similar = hparams.closest(name, SPECS)
+        hint = f' Did you mean --{similar}?' if similar else ''
         raise UsageError(f'Unknown flag --{name} to search.{hint}')
 
 

@@ -124,7 +124,7 @@ class Store:
                 self._study.sampler = optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
             fixed = not {'n_iterations', 'n_epochs', 'eval_steps'} & set(sweep.space) and not base.n_epochs
             most = base.n_iterations if fixed else 'auto'
-            least = base.eval_steps if fixed else 'auto'
+            least = base.validation_interval(base.n_iterations) if fixed else 'auto'
             self._study.pruner = {
                 'none': optuna.pruners.NopPruner,
                 'median': optuna.pruners.MedianPruner,

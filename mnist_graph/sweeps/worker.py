@@ -134,7 +134,7 @@ class _Trainer:
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Trains one trial; returns what is worth telling of it."""
-        from mnist_graph import graph, train
+        from mnist_graph import graph
         from mnist_graph.training import evaluation
 
         hparams = HParams.from_dict(job.hparams)
@@ -145,7 +145,7 @@ class _Trainer:
             network = graph.build(hparams, spec, training=False)
         else:
             outcome = None
-            n_steps = train.total_steps(hparams, len(dataset.train))
+            n_steps = hparams.total_steps(len(dataset.train))
             network = graph.build(hparams, spec, n_steps, fed_step=False)
         with cores.open_session(network, n_threads=1) as sess:
             if outcome:

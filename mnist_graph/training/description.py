@@ -1,7 +1,6 @@
 """`hparams.json`: everything needed to rebuild a run's network, and to know what it was trained on."""
 
 import json
-import math
 import os
 from typing import Any, NamedTuple
 
@@ -165,11 +164,13 @@ def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
             f'The run to resume was to end with an epoch, with a short batch that a longer run would not '
             f'have ({"; ".join(longer)}); start a new run without --resume.'
         )
-    n_steps = math.ceil(saved.n_epochs * n_train / saved.batch_size) or saved.n_iterations
-    if longer and saved.early_stopping_patience and n_steps % saved.eval_steps:
+    n_steps = saved.total_steps(n_train)
+    interval, later_interval = (each.validation_interval(each.total_steps(n_train)) for each in (saved, wanted))
+    if longer and saved.early_stopping_patience and (interval != later_interval or n_steps % interval):
         raise UsageError(
-            f'The run to resume was validated at its end, step {n_steps}, where a longer run would not be, '
-            f'which --early_stopping_patience counts ({"; ".join(longer)}); start a new run without --resume.'
+            f'The run to resume was validated every {interval} steps and at step {n_steps}, its end; a longer run '
+            f'would be validated at other steps, which --early_stopping_patience counts ({"; ".join(longer)}); '
+            f'start a new run without --resume.'
         )
     if (
         wanted.n_iterations < saved.n_iterations

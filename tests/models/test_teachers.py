@@ -11,7 +11,8 @@ import pytest
 from helpers.data import tiny_arrays, tiny_dataset, write_idx_folder
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
-from mnist_graph.network.distortion import distort
+from mnist_graph.network.distillation import distillation_loss
+from mnist_graph.network.training_input import training_input
 from mnist_graph.training import description, runs
 from mnist_graph.training.run_folder import find_checkpoint
 
@@ -47,11 +48,9 @@ TEACHER = (
 
 
 def test_loss_by_hand(tf):
-    from mnist_graph import graph
-
     with tf.Graph().as_default(), tf.Session() as sess:
         student, teacher = tf.constant([[0.0, 2.0]]), tf.constant([[2.0, 0.0]])
-        loss = graph.distillation_loss(student, teacher, 2.0)
+        loss = distillation_loss(student, teacher, 2.0)
         value, slope = sess.run([loss, *tf.gradients(loss, student)])
         assert tf.gradients(loss, teacher) == [None]
     likely = 1 / (1 + np.exp(-1))  # softmax of (2, 0) / 2
@@ -101,7 +100,7 @@ def test_labels_do_not_matter_to_a_student(tf):
     seen = []
     network = graph.build(hparams, spec, teacher=lambda X: seen.append(X) or X[:, 27:31] * 5)
     with network.graph.as_default():
-        distorted = distort(hparams, spec, network.X, tf.identity(network.global_step), 1000)
+        distorted = training_input(hparams, spec, network.X, tf.identity(network.global_step), 1000)
     X, after = np.random.default_rng(0).random((6, 64), np.float32), []
     for labels in ([0, 1, 2, 3, 0, 1], [3, 3, 3, 3, 3, 3]):
         with tf.Session(graph=network.graph) as sess:
@@ -113,9 +112,9 @@ def test_labels_do_not_matter_to_a_student(tf):
             after.append(sess.run(network.loop.last_loss, fed))
     np.testing.assert_array_equal(after[0], after[2])
     assert after[1] == after[3] > 0
-    with pytest.raises(UsageError, match='a temperature above 0 needs a teacher, and a teacher it'):
+    with pytest.raises(UsageError, match='a temperature above 0 needs a teacher, and a teacher needs a temperature'):
         graph.build(hparams, spec)
-    with pytest.raises(UsageError, match='a temperature above 0 needs a teacher, and a teacher it'):
+    with pytest.raises(UsageError, match='a temperature above 0 needs a teacher, and a teacher needs a temperature'):
         graph.build(HParams(), spec, teacher=lambda X: X[:, :4])
 
 

@@ -180,7 +180,7 @@ def test_a_short_batch_in_towers_weighs_rows_equally(tf, n_rows):
 def test_batch_normalization_keeps_the_batch_whole():
     from mnist_graph import graph
 
-    with pytest.raises(ValueError, match='batch_norm needs the batch whole'):
+    with pytest.raises(ValueError, match='batch_norm needs the whole batch'):
         graph.build(hparams(batch_norm=True), SPEC, 12, n_towers=2)
 
 

@@ -64,7 +64,12 @@ def test_samplers(search, options, sampler, n_trials):
         ),
         (['n_iterations=100,200'], {'n_epochs': 1}, {}, 'n_iterations: has no effect beside --n_epochs'),
         (['n_iterations=100,200', 'n_epochs=0,1'], {}, {}, 'n_iterations: has no effect beside --n_epochs'),
-        (GRID, {'n_iterations': 500}, {'pruner': 'median'}, '--eval_steps=500 is no less than --n_iterations=500'),
+        (
+            GRID,
+            {'n_iterations': 500, 'eval_steps': 500},
+            {'pruner': 'median'},
+            '--eval_steps=500 is no less than --n_iterations=500',
+        ),
     ],
 )
 def test_sweeps_that_make_no_sense(search, base, options, message):

@@ -189,7 +189,7 @@ def test_runs_that_may_be_resumed(saved, wanted):
         (
             {'early_stopping_patience': 2, 'eval_steps': 300},
             {'early_stopping_patience': 2, 'eval_steps': 300, 'n_iterations': 2000},
-            'was validated at its end, step 1000, where a longer run would not be',
+            'was validated every 300 steps and at step 1000, its end; a longer run would be validated at other steps',
         ),
     ],
 )

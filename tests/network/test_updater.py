@@ -1,4 +1,4 @@
-"""What one training step changes, by hand: gradients, every optimizer, schedules and averages."""
+"""What one training step changes, by hand: gradients, every optimizer, learning rate and averages."""
 
 import math
 
@@ -55,6 +55,12 @@ def rmsprop(g, slots, step):
     return 0.5 * g / np.sqrt(slots['ms'] + 1e-7)
 
 
+def adagrad(g, slots, step):
+    # Duchi, Hazan and Singer 2011; TensorFlow's sum of squares begins at 0.1.
+    slots['sum'] = slots.get('sum', 0.1) + g * g
+    return 0.5 * g / np.sqrt(slots['sum'])
+
+
 @pytest.mark.parametrize(
     'hparams, update',
     [
@@ -62,8 +68,9 @@ def rmsprop(g, slots, step):
         (plain(optimizer='adam'), adam),
         (plain(optimizer='momentum', momentum=0.8), momentum),
         (plain(optimizer='rmsprop'), rmsprop),
+        (plain(optimizer='adagrad'), adagrad),
     ],
-    ids=['gradient_descent', 'adam', 'momentum', 'rmsprop'],
+    ids=['gradient_descent', 'adam', 'momentum', 'rmsprop', 'adagrad'],
 )
 def test_five_steps_of_each_optimizer(running, hparams, update):
     net = running(hparams)

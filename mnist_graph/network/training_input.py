@@ -1,4 +1,4 @@
-"""What training does to its pictures before the network sees them: augmentation and input dropout.
+"""What training changes in its pictures before the network sees them: augmentation and input dropout.
 
 With the default hyperparameters nothing is added to the graph.
 """
@@ -12,13 +12,13 @@ from mnist_graph.network import augmentation
 from mnist_graph.network.dropout import dropout_mask
 
 
-def distort(hparams: HParams, spec: InputSpec, X: tf.Tensor, step: tf.Tensor, n_steps: int) -> tf.Tensor:
+def training_input(hparams: HParams, spec: InputSpec, X: tf.Tensor, step: tf.Tensor, n_steps: int) -> tf.Tensor:
     """The pictures that training sees at `step`: augmented, with pixels dropped.
 
     Args:
       X: float32 [batch, features] in [0, 1].
       step: int64 []: updates so far.
-      n_steps: Length of the training, whose last part --augment_taper is about.
+      n_steps: Length of the training; --augment_taper is a fraction of it.
 
     Returns:
       float32 [batch, features], at most 1 / (1 - input_dropout); X itself if

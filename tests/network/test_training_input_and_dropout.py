@@ -87,7 +87,7 @@ PICTURES = np.random.default_rng(4).uniform(size=(3, 36)).astype(np.float32)
 
 def test_distortion_has_the_strengths_of_its_flags_and_tapers_at_the_end(tf):
     from mnist_graph.network import augmentation
-    from mnist_graph.network.distortion import distort
+    from mnist_graph.network.training_input import training_input
 
     strengths = {'rotation': 40.0, 'scale': 0.3, 'shear': 0.2, 'shift': 2.0, 'elastic': 1.5}
     hparams = HParams(
@@ -99,7 +99,7 @@ def test_distortion_has_the_strengths_of_its_flags_and_tapers_at_the_end(tf):
             images = tf.reshape(tf.constant(PICTURES), [-1, 6, 6, 1])
             got, expected = sess.run(
                 [
-                    distort(hparams, SIDE, tf.constant(PICTURES), tf.constant(step, tf.int64), 100),
+                    training_input(hparams, SIDE, tf.constant(PICTURES), tf.constant(step, tf.int64), 100),
                     augmentation.augment(images, 9, step, by_hand, taper),
                 ]
             )

@@ -4,7 +4,8 @@ import numpy as np
 import pytest
 import tensorflow as tf
 
-from mnist_graph.network.schedule import learning_rate_at, share_of_new
+from mnist_graph.network.averages import ema_step_size
+from mnist_graph.network.updater import learning_rate_at
 
 
 def rates(steps, **options):
@@ -62,7 +63,7 @@ def test_default_is_the_rate_itself():
         assert sess.run(learning_rate_at(7, 0.25)) == 0.25
 
 
-def test_share_of_new_by_hand():
+def test_ema_step_size_by_hand():
     with tf.Graph().as_default(), tf.compat.v1.Session() as sess:
-        shares = sess.run(share_of_new(0.99, tf.constant([0, 80, 10_000])))
-    np.testing.assert_allclose(shares, [1 - 1 / 10, 1 - 81 / 90, 1 - 0.99], rtol=1e-5)
+        step_sizes = sess.run(ema_step_size(0.99, tf.constant([0, 80, 10_000])))
+    np.testing.assert_allclose(step_sizes, [1 - 1 / 10, 1 - 81 / 90, 1 - 0.99], rtol=1e-5)

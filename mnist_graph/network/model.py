@@ -1,0 +1,40 @@
+"""The variables of a network, and what says how to compute with them."""
+
+from typing import Any, NamedTuple
+
+import tensorflow.compat.v1 as tf
+
+from mnist_graph.base.inputs import InputSpec
+from mnist_graph.hparams import HParams
+from mnist_graph.network.averages import Averages, averaged
+from mnist_graph.network.batch_norm import Moments
+
+
+class Model(NamedTuple):
+    """The variables of a network, with what says how to compute with them.
+
+    Attributes:
+      hparams, spec: The hyperparameters, and the shape of the pictures.
+      weights, biases: {'w1': [n_input, n_hidden1], 'w2': ..., 'out': [n_hidden3, n_classes]}
+        and {'b1': [n_hidden1], 'b2': ..., 'out': [n_classes]}, float32. A CNN
+        has 'conv1', 'conv2' and 'conv3' before them in both. Variables, or the
+        arrays of a trained model.
+      moments: `Moments` of each hidden layer; {} without batch_norm.
+      averages: Moving averages of weights and biases; {} without ema_decay.
+    """
+
+    hparams: HParams
+    spec: InputSpec
+    weights: dict[str, Any]
+    biases: dict[str, Any]
+    moments: dict[str, Moments]
+    averages: Averages = {}
+
+    @property
+    def variables(self) -> list[tf.Variable]:
+        """What is trained: the weights, then the biases."""
+        return [*self.weights.values(), *self.biases.values()]
+
+    def tested(self) -> 'Model':
+        """The model that predictions use: with the averages instead of the weights and biases, if there are any."""
+        return self._replace(weights=averaged(self.weights, self.averages), biases=averaged(self.biases, self.averages))
