@@ -13,21 +13,20 @@ from absl import flags
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import common_flags, process
-from mnist_graph.hparams import DEFAULTS
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
     """Which pictures are shown, and how."""
-    common_flags.define('dataset', 'data_dir')
-    flags.DEFINE_enum('split', 'train', ['train', 'validation', 'test'], 'Which part of the data set.')
+    common_flags.define('dataset', 'data_dir', 'pictures', 'skip_bad_pictures')
+    common_flags.define_enum('split', 'train', ('train', 'validation', 'test'), 'Which part of the data set.')
     flags.DEFINE_integer('index', 0, 'Number of the first picture, counting from 0.', lower_bound=0)
     flags.DEFINE_integer('n', 1, 'How many pictures to show.', lower_bound=1)
     flags.DEFINE_integer(
         'n_validation',
-        DEFAULTS['n_validation'],
-        'Training pictures held out for validation, the first so many.',
+        None,
+        'Training pictures held out for validation, the first so many; by default as many as in a training.',
         lower_bound=0,
     )
     common_flags.define_path('output', 'Picture file to write, instead of characters in the terminal.')
@@ -41,7 +40,10 @@ def main(arguments) -> int:
 
     if FLAGS.output:
         grids.check_can_save(FLAGS.output)
-    dataset = data.load(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation, show_progress=sys.stderr.isatty())
+    held_out = {} if FLAGS.n_validation is None else {'n_validation': FLAGS.n_validation}
+    dataset = data.load(
+        FLAGS.dataset, FLAGS.data_dir, show_progress=sys.stderr.isatty(), **held_out, **common_flags.picture_options()
+    )
     if dataset.notice:
         process.note(dataset.notice)
     split = chosen(getattr(dataset, FLAGS.split))
@@ -64,7 +66,7 @@ def chosen(split):
       UsageError: There are not so many.
     """
     if not len(split):
-        raise UsageError(f'--split={FLAGS.split}: is empty, with --n_validation={FLAGS.n_validation}.')
+        raise UsageError(f'--split={FLAGS.split}: is empty; give a larger --n_validation, or another --split.')
     end = FLAGS.index + FLAGS.n
     if end > len(split):
         asked = f'--index={FLAGS.index}' + f' --n={FLAGS.n}' * (FLAGS.n > 1)
@@ -81,10 +83,10 @@ def shows_blocks() -> bool:
     return True
 
 
-def run() -> None:
+def console_main() -> None:
     """The console command `mnist-graph-show`."""
-    process.run(main, define_flags)
+    process.run_command(main, define_flags)
 
 
 if __name__ == '__main__':
-    run()
+    console_main()

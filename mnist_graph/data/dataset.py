@@ -12,11 +12,11 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.base import files
+from mnist_graph.base.choices import DATASETS
 from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.base.inputs import InputSpec
 from mnist_graph.data import folder_reader
 
-DATASETS = ('auto', 'mnist', 'drawn')
 # `fingerprint` of the canonical MNIST files, however they are packed.
 MNIST_FINGERPRINT = '57ed3f7af808d214'
 # How many pictures, and from which value of a pixel on, tell whether a data set's pictures reach their edges.

@@ -239,7 +239,7 @@ def read_metrics(folder: str) -> list[dict[str, Any]]:
     return lines
 
 
-def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, list[str]]:
+def find_checkpoint(folder: str, which: str, flag: str = '--model_dir') -> tuple[checkpoint.Checkpoint, list[str]]:
     """The 'last' or 'best' whole checkpoint of a model folder, and lines about damaged ones.
 
     Raises:
@@ -251,6 +251,6 @@ def find_checkpoint(folder: str, which: str) -> tuple[checkpoint.Checkpoint, lis
         reason = problems[0] if problems else 'none was saved yet'
         raise CheckpointError(
             f'{folder}: has no whole checkpoint to load ({reason}); train on with python -m '
-            f'mnist_graph.main --resume --model_dir={shlex.quote(folder)}, or give another --model_dir.'
+            f'mnist_graph.main --resume --model_dir={shlex.quote(folder)}, or give another {flag}.'
         )
     return found, problems

@@ -71,8 +71,11 @@ def assert_fails_in_one_line(ended, code, problem):
             '--data_dir=data --n_validation=15 --n_epochs=1 --warmup_steps=9 --batch_size=5 --learning_rate_schedule=cosine',
             'warmup_steps=9: the whole training has only 9 steps; give a smaller --warmup_steps',
         ),
-        ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best needs pictures to choose by'),
-        ('--data_dir=data --n_validation=0 --early_stopping_patience=3', '--early_stopping_patience=3 needs pictures'),
+        ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best chooses by validation pictures'),
+        (
+            '--data_dir=data --n_validation=0 --early_stopping_patience=3',
+            '--early_stopping_patience=3 chooses by validation pictures',
+        ),
         (
             '--data_dir=data --n_validation=15 --model_dir=bad.flags',
             'bad.flags: is a file; --model_dir must be a folder',
@@ -171,7 +174,7 @@ def run_help(folder, start):
 
 def assert_names_all_flags(out):
     for name, spec in SPECS.items():
-        assert re.search(rf'--(\[no\])?{name}:', out), name
+        assert re.search(rf'--(\[no\])?{name}\s', out), name
         assert ' '.join(spec.help.split()[:5]) in ' '.join(out.split()), name
     for name in (
         'dataset',
@@ -184,7 +187,7 @@ def assert_names_all_flags(out):
         'keep_checkpoints',
         'checkpoint',
     ):
-        assert re.search(rf'--(\[no\])?{name}:', out), name
+        assert re.search(rf'--(\[no\])?{name}\s', out), name
 
 
 def test_help_names_every_flag_and_imports_neither_tensorflow_nor_numpy(fresh_folder):
@@ -200,7 +203,7 @@ def test_help_is_a_word_like_others(fresh_folder):
 
 
 def test_help_of_the_console_command(fresh_folder):
-    assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import run; run()'))
+    assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import console_main; console_main()'))
 
 
 @pytest.mark.parametrize(
