@@ -12,7 +12,7 @@ import sys
 from absl import flags
 
 from mnist_graph.base.errors import DataError, UsageError
-from mnist_graph.cli import common_flags, models, process
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
 
@@ -38,7 +38,7 @@ def main(arguments) -> int:
         canvas.check_can_write_into(FLAGS.report_dir)
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
     dataset, split = load_data(found)
-    with models.load(found, FLAGS.tta) as model:
+    with loading.load_model(found, FLAGS.tta) as model:
         probabilities = model.probabilities(split.images, progress)
         first_layer = model.first_layer() if FLAGS.report_dir else None
     result = report.make(probabilities, split.labels, dataset.class_names)
@@ -78,11 +78,7 @@ def load_data(found):
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
         if folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
             raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    dataset = data.load(
-        dataset_flag, folder, n_validation=0, show_progress=sys.stderr.isatty(), **common_flags.picture_options()
-    )
-    if dataset.notice:
-        process.note(dataset.notice)
+    dataset = loading.load_data(dataset_flag, folder, n_validation=0)
     for difference in found.check_reads(dataset):
         process.note(difference)
     if FLAGS.split == 'test':

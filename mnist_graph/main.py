@@ -11,7 +11,7 @@ import dataclasses
 
 from absl import flags
 
-from mnist_graph.cli import common_flags, process, training_job
+from mnist_graph.cli import common_flags, loading, process, training_job
 
 FLAGS = flags.FLAGS
 
@@ -42,7 +42,7 @@ def main(arguments) -> int:
     job = training_job.from_flags()
 
     # Load the data set, and the picture to predict at the end.
-    dataset = job.load_data()
+    dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation)
     hparams = dataclasses.replace(job.hparams, n_validation=len(dataset.validation))
     from mnist_graph import train
     from mnist_graph.models import readings

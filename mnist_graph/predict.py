@@ -13,7 +13,7 @@ from typing import Any
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, models, process
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
 
@@ -83,7 +83,7 @@ def read_all(paths, output) -> None:
             good = [picture for picture in chunk if not picture.error]
             read = []
             if good:  # the model is loaded when there is a picture for it
-                model = model or stack.enter_context(models.load(found, FLAGS.tta))
+                model = model or stack.enter_context(loading.load_model(found, FLAGS.tta))
                 read = readings_of(model, good)
             output.write(read, len(chunk))
             hints.look_at(read)

@@ -12,7 +12,7 @@ import sys
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, process
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
 
@@ -35,17 +35,11 @@ def define_flags() -> None:
 def main(arguments) -> int:
     """Shows the pictures that the flags name; returns the exit code."""
     process.no_arguments(arguments)
-    from mnist_graph import data
     from mnist_graph.plots import grids
 
     if FLAGS.output:
         grids.check_can_save(FLAGS.output)
-    held_out = {} if FLAGS.n_validation is None else {'n_validation': FLAGS.n_validation}
-    dataset = data.load(
-        FLAGS.dataset, FLAGS.data_dir, show_progress=sys.stderr.isatty(), **held_out, **common_flags.picture_options()
-    )
-    if dataset.notice:
-        process.note(dataset.notice)
+    dataset = loading.load_data(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation)
     split = chosen(getattr(dataset, FLAGS.split))
     names = [dataset.class_names[label] for label in split.labels]
     if FLAGS.output:

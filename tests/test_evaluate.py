@@ -101,6 +101,7 @@ def test_tables():
         '3              -       -        0',
     ]
     assert report.confusion_table(got).splitlines() == [
+        'Pictures of each label (row) by what was read (column); a dot is none.',
         '       Read as',
         'Label    0    1  two    3',
         '0        2    1    .    .',

@@ -160,6 +160,18 @@ def test_several_digits_in_a_row(predict):
     assert found['digit'] == '201' and len(found['probabilities']) == 3
 
 
+def test_two_digits_that_may_be_one_get_a_hint(predict):
+    row_of(2, 1).save('row.png')
+    save_digits(0)
+    ended = predict('row.png', '0.png', 'row.png')
+    assert ended.err.splitlines()[1] == (
+        'row.png and 1 more: two digits were found. If it is one, use --digits=one; '
+        '--save_view=seen.png draws what the network saw.'
+    )
+    for quiet in (['0.png'], ['row.png', '--digits=many'], ['row.png', '--digits=one']):
+        assert 'two digits' not in predict(*quiet).err
+
+
 def test_the_newest_run_is_the_default(entry_point):
     save_digits(1)
     assert 'train one with' in entry_point('1.png', name='predict').err

@@ -23,7 +23,7 @@ _OTHER_NAMES = {
     **dict.fromkeys(('batch', 'bs', 'minibatch', 'minibatch_size', 'train_batch_size'), 'batch_size'),
     **dict.fromkeys(('layers', 'hidden', 'hidden_layers', 'hidden_sizes', 'units'), 'hidden_units'),
     **dict.fromkeys(('data', 'input_dir', 'input_data_dir', 'data_path'), 'data_dir'),
-    **dict.fromkeys(('log_dir', 'logdir', 'output_dir', 'train_dir', 'checkpoint_dir', 'ckpt_dir'), 'model_dir'),
+    **dict.fromkeys(('logdir', 'output_dir', 'train_dir', 'checkpoint_dir', 'ckpt_dir'), 'model_dir'),
     **dict.fromkeys(('random_seed', 'rng_seed'), 'seed'),
     **dict.fromkeys(('optim', 'opt'), 'optimizer'),
     **dict.fromkeys(('num_workers', 'n_workers', 'threads', 'n_threads', 'n_jobs', 'jobs'), 'num_threads'),

@@ -19,7 +19,7 @@ from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 FLAGS = flags.FLAGS
 PICTURES = ('auto', 'raw', 'digits')
 # The order in which --help shows them.
-GROUPS = ('search', 'training', 'network', 'augmentation', 'data', 'run')
+GROUPS = ('search', 'training', 'network', 'regularisation', 'augmentation', 'data', 'run')
 _DATA_FLAGS = ('dataset', 'data_dir', 'pictures', 'skip_bad_pictures', 'split', 'n_validation')
 _SEARCH_FLAGS = ('search', 'sampler', 'n_trials', 'pruner', 'timeout', 'workers')
 _NETWORK_HPARAMS = ('hidden_units', 'activation', 'model', 'filters', 'kernel_sizes', 'batch_norm', 'initializer')
@@ -67,8 +67,6 @@ class PathParser(flags.ArgumentParser):
             raise ValueError('no path can hold a zero byte')
         if re.match(r'\w+://', path):
             raise ValueError('is an address and no path; give a file or folder of this machine')
-        if path[:2] in ('~', '~/', '~\\'):
-            raise ValueError('your home folder is not known (HOME is not set); give the path without ~')
         return path
 
 
@@ -125,11 +123,6 @@ def n_threads() -> int:
     from mnist_graph.base import tensorflow
 
     return FLAGS.num_threads or tensorflow.usable_cores()
-
-
-def picture_options() -> dict[str, Any]:
-    """The arguments of `data.load` that say how pictures are read; without those that were not given."""
-    return {name: FLAGS[name].value for name in ('pictures', 'skip_bad_pictures') if FLAGS[name].present}
 
 
 _SHARED_FLAGS: dict[str, Callable[[], object]] = {

@@ -1,7 +1,6 @@
 """What `main` is asked to do, from its flags alone or from the run that it resumes, and what it says of it."""
 
 import shlex
-import sys
 from typing import NamedTuple
 
 from absl import flags
@@ -43,18 +42,6 @@ class TrainingJob(NamedTuple):
     model_dir: str | None
     teacher_model_dirs: tuple[str, ...]
     n_threads: int
-
-    def load_data(self):
-        """The `data.Dataset` to train on."""
-        from mnist_graph import data
-
-        held_out = {} if self.n_validation is None else {'n_validation': self.n_validation}
-        dataset = data.load(
-            self.dataset, self.data_dir, show_progress=sys.stderr.isatty(), **held_out, **common_flags.picture_options()
-        )
-        if dataset.notice:
-            process.note(dataset.notice)
-        return dataset
 
     def load_teacher(self, dataset):
         """The `teachers.Teacher` that the run learns from, or None."""

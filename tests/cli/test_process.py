@@ -299,3 +299,37 @@ def test_first_signal_is_noted_and_the_second_stops_at_once():
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), number)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_sigterm_and_sighup_clean_up_before_they_end_a_command(fresh_folder):
+    """As Ctrl-C does, with the exit code that shells give."""
+    program = (
+        'import os, signal, sys\n'
+        'from mnist_graph.cli import process\n'
+        'def main(arguments):\n'
+        '  try:\n'
+        '    os.kill(os.getpid(), int(arguments[1]))\n'
+        '  finally:\n'
+        '    print("clean")\n'
+        'process.run_command(main, lambda: None)\n'
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        ended = run_python('-c', program, int(number), folder=fresh_folder)
+        assert ended == (128 + number, 'clean\n', '\nStopped.\n')
+
+
+def test_platforms_without_sighup(monkeypatch):
+    monkeypatch.delattr(signal, 'SIGHUP')
+    with process.StopRequest().listening() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+
+
+def test_what_nohup_lets_be_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with process.StopRequest().listening() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, before)
