@@ -35,18 +35,20 @@ setup(
     description="A TensorFlow-1-style graph that learns to read handwritten digits, on today's TensorFlow.",
     long_description=(HERE / 'README.md').read_text(),
     long_description_content_type='text/markdown',
-    packages=find_packages(include=['mnist_graph', 'mnist_graph.*']),
-    package_data={'mnist_graph': ['py.typed']},
+    # The recipes stay in flags/; an installation has them as mnist_graph/recipes (see cli/recipes.py).
+    packages=[*find_packages(include=['mnist_graph', 'mnist_graph.*']), 'mnist_graph.recipes'],
+    package_dir={'mnist_graph.recipes': 'flags'},
+    package_data={'mnist_graph': ['py.typed'], 'mnist_graph.recipes': ['*.flags']},
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
     extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD, 'test': TEST},
     entry_points={
         'console_scripts': [
-            'mnist-graph = mnist_graph.main:run',
-            'mnist-graph-predict = mnist_graph.predict:run',
-            'mnist-graph-evaluate = mnist_graph.evaluate:run',
-            'mnist-graph-show = mnist_graph.show:run',
-            'mnist-graph-sweep = mnist_graph.sweep:run_command',
+            'mnist-graph = mnist_graph.main:console_main',
+            'mnist-graph-predict = mnist_graph.predict:console_main',
+            'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
+            'mnist-graph-show = mnist_graph.show:console_main',
+            'mnist-graph-sweep = mnist_graph.sweep:console_main',
         ]
     },
 )

@@ -12,23 +12,19 @@ import sys
 from absl import flags
 
 from mnist_graph.base.errors import DataError, UsageError
-from mnist_graph.cli import common_flags, process
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
     """Which model is measured, on what, and where the pictures of the result go."""
-    common_flags.define('trained_model_dir', 'checkpoint', 'trained_dataset', 'trained_data_dir', 'num_threads')
-    flags.DEFINE_enum('split', 'test', ['validation', 'test'], 'Which part of the data set to measure on.')
-    flags.DEFINE_integer(
-        'tta',
-        1,
-        'Slightly moved views of each picture to average over; 1 is the picture alone.',
-        lower_bound=1,
-        upper_bound=9,
-    )
+    common_flags.define('trained_model_dir', 'checkpoint')
+    common_flags.define('trained_dataset', 'trained_data_dir', 'pictures', 'skip_bad_pictures')
+    common_flags.define_enum('split', 'test', ('validation', 'test'), 'Which part of the data set to measure on.')
+    common_flags.define('tta')
     common_flags.define_path('report_dir', 'Folder to write pictures of the result into (needs matplotlib).')
+    common_flags.define('num_threads')
 
 
 def main(arguments) -> int:
@@ -41,26 +37,13 @@ def main(arguments) -> int:
 
         canvas.check_can_write_into(FLAGS.report_dir)
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
-    described = found.descriptions[0]
-    for problem in found.problems:
-        process.note(f'{problem}; using the checkpoint before it.')
     dataset, split = load_data(found)
-
-    from mnist_graph.base import tensorflow
-    from mnist_graph.training import cores
-
-    tensorflow.import_tensorflow()
-    cores.share_cores(common_flags.n_threads())
-    with saved_model.rebuild(found, common_flags.n_threads(), FLAGS.tta) as model:
+    with loading.load_model(found, FLAGS.tta) as model:
         probabilities = model.probabilities(split.images, progress)
         first_layer = model.first_layer() if FLAGS.report_dir else None
-    result = report.make(probabilities, split.labels, described.class_names)
+    result = report.make(probabilities, split.labels, dataset.class_names)
 
     where = '' if dataset.name == 'mnist' else f' ({dataset.name})'
-    steps = ', '.join(
-        f'{folder} at step {checkpoint.step}' for folder, checkpoint in zip(found.folders, found.checkpoints)
-    )
-    print(f'Model: {steps}')
     print(
         f'Accuracy on {FLAGS.split} set{where}: {result.accuracy:.4f} '
         f'(95% interval {result.interval[0]:.4f} to {result.interval[1]:.4f}, {result.n} pictures)'
@@ -81,41 +64,28 @@ def load_data(found):
     none that any of them was trained on.
 
     Raises:
-      DataError: The pictures are of another shape, or have other classes, than the model's.
+      DataError: The data set is gone, or its pictures or classes are not those of the model.
       UsageError: The split is empty.
     """
     from mnist_graph import data
 
-    descriptions, described = found.descriptions, found.descriptions[0]
-    is_given = FLAGS['dataset'].present or FLAGS.data_dir
-    dataset_flag = FLAGS.dataset if is_given else described.dataset_flag
-    same_data = dataset_flag in (described.dataset_flag, described.dataset)
-    folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
-    if not is_given and folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
-        raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    dataset = data.load(dataset_flag, folder, n_validation=0, show_progress=sys.stderr.isatty())
-    for notice in dataset.notices:
-        process.note(notice)
-    wanted, given = described.input_spec[:4], dataset.input_spec()[:4]
-    if wanted != given:
-        raise DataError(
-            f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(wanted)}; '
-            f'give another --data_dir or --model_dir.'
-        )
-    if dataset.class_names != described.class_names:
-        raise DataError(
-            f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
-            f'{_listed(described.class_names)}; give another --data_dir or --model_dir.'
-        )
-    for each in descriptions:
-        if dataset.fingerprint != each.fingerprint:
-            process.note(
-                f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
-                f'than this ({dataset.name}, {dataset.fingerprint}).'
-            )
+    described = found.descriptions[0]
+    if FLAGS['dataset'].present or FLAGS.data_dir:
+        same_data = FLAGS.dataset in (described.dataset_flag, described.dataset)
+        folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
+        dataset_flag = FLAGS.dataset
+    else:
+        dataset_flag, folder = described.dataset_flag, described.data_dir or None
+        if folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
+            raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
+    dataset = loading.load_data(dataset_flag, folder, n_validation=0)
+    for difference in found.check_reads(dataset):
+        process.note(difference)
     if FLAGS.split == 'test':
         return dataset, dataset.test
-    n_validation, folder = min((each.hparams.n_validation, folder) for each, folder in zip(descriptions, found.folders))
+    n_validation, folder = min(
+        (each.hparams.n_validation, folder) for each, folder in zip(found.descriptions, found.folders)
+    )
     if n_validation == 0:
         raise UsageError(
             f'--split=validation: {folder} was trained with --n_validation=0, so that is empty; use --split=test.'
@@ -126,14 +96,6 @@ def load_data(found):
             f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.'
         )
     return dataset, dataset.train[:n_validation]
-
-
-def _listed(names) -> str:
-    return ', '.join(names[:10]) + ', ...' * (len(names) > 10)
-
-
-def _shape(spec) -> str:
-    return f'{spec[0]}x{spec[1]} pictures of {spec[2]} channel{"s" * (spec[2] > 1)} in {spec[3]} classes'
 
 
 def progress(batches, total):
@@ -165,10 +127,10 @@ def draw(result, probabilities, split, first_layer, folders) -> None:
     print(f'\nThe pictures are in {FLAGS.report_dir}')
 
 
-def run() -> None:
+def console_main() -> None:
     """The console command `mnist-graph-evaluate`."""
-    process.run(main, define_flags)
+    process.run_command(main, define_flags)
 
 
 if __name__ == '__main__':
-    run()
+    console_main()

@@ -8,35 +8,31 @@ describes itself, so no flag says how it was built.
 
 import contextlib
 import os
-import sys
+from typing import Any
 
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, process
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
-_WORTH_A_BAR = 256  # pictures
 
 
 def define_flags() -> None:
     """Which model reads, how, and how its readings are written."""
-    common_flags.define('trained_model_dir', 'checkpoint', 'num_threads')
-    flags.DEFINE_enum('format', 'text', ['text', 'json', 'csv'], 'How the readings are written to standard output.')
-    flags.DEFINE_enum(
+    from mnist_graph.cli.output import FORMATS
+
+    common_flags.define('trained_model_dir', 'checkpoint')
+    common_flags.define_enum(
         'digits',
         'auto',
-        ['one', 'many', 'auto'],
+        ('one', 'many', 'auto'),
         'How many digits a picture holds; auto reads several where that is plain.',
     )
-    flags.DEFINE_integer(
-        'tta',
-        1,
-        'Slightly moved views of each picture to average over; 1 is the picture alone.',
-        lower_bound=1,
-        upper_bound=9,
-    )
+    common_flags.define('tta')
+    common_flags.define_enum('format', 'text', FORMATS, 'How the readings are written to standard output.')
     common_flags.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
+    common_flags.define('num_threads')
 
 
 def main(arguments) -> int:
@@ -44,11 +40,12 @@ def main(arguments) -> int:
     if len(arguments) < 2:
         raise UsageError('No picture to read; name some, as in python -m mnist_graph.predict test_img.png')
     if FLAGS.save_view:
-        from mnist_graph.plots import canvas, figures
+        from mnist_graph.plots import canvas
 
         canvas.check_can_write(FLAGS.save_view)
 
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
+    from mnist_graph.cli.output import ReadingsOutput
     from mnist_graph.pictures import picture_paths
 
     paths, errors = picture_paths.find_files(arguments[1:])
@@ -56,37 +53,74 @@ def main(arguments) -> int:
         raise UsageError(
             f'--save_view={FLAGS.save_view}: is a picture to be read, and would be lost; give another path.'
         )
-    output = Output(FLAGS.format, len(paths))
+    output = ReadingsOutput(FLAGS.format, len(paths))
     output.report(errors)
     if not paths:
         with output:
             return 1
+    read_all(paths, output)
+    return 1 if output.n_errors else 0
+
+
+def read_all(paths, output) -> None:
+    """Reads picture files chunk by chunk, and writes what was read.
+
+    Args:
+      paths: The files, at least one.
+      output: An `output.ReadingsOutput`.
+    """
     from mnist_graph.models import saved_model
     from mnist_graph.pictures import stream
 
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
     pictures = stream.stream(paths, wanted_pictures(found.descriptions[0]), common_flags.n_threads())
-
-    # The model is loaded when there is a picture for it.
-    model, viewed = None, []
-    with contextlib.ExitStack() as stack, output:
+    model = None
+    viewed: list[tuple[Any, Any]] = []
+    hints = DigitsHint()
+    with contextlib.ExitStack() as stack, contextlib.closing(pictures), output:
         for chunk in pictures:
             output.report([picture.error for picture in chunk if picture.error])
             good = [picture for picture in chunk if not picture.error]
             read = []
-            if good:
-                model = model or stack.enter_context(load(found))
-                read = read_pictures(model, good)
+            if good:  # the model is loaded when there is a picture for it
+                model = model or stack.enter_context(loading.load_model(found, FLAGS.tta))
+                read = readings_of(model, good)
             output.write(read, len(chunk))
-            if FLAGS.save_view and len(viewed) < figures.MOST_VIEWS:
-                viewed += zip(good, read)
+            hints.look_at(read)
+            if FLAGS.save_view:
+                from mnist_graph.plots import figures
+
+                viewed += list(zip(good, read))[: figures.MOST_VIEWS - len(viewed)]
+    if hints.message():
+        output.note(hints.message())
     if viewed:
         n_drawn = figures.view(viewed, FLAGS.save_view)
         process.note(
             f'What the network saw is in {FLAGS.save_view}'
             + f' (the first {n_drawn} digits)' * (n_drawn == figures.MOST_VIEWS)
         )
-    return 1 if output.n_errors else 0
+
+
+class DigitsHint:
+    """Remembers pictures in which two digits were found that may be the strokes of one, as in an open 4."""
+
+    def __init__(self):
+        self._n, self._first = 0, ''
+
+    def look_at(self, readings) -> None:
+        """Counts those of these readings that are of two digits."""
+        for reading in readings if FLAGS.digits == 'auto' else []:
+            if len(reading.probabilities) == 2:
+                self._n += 1
+                self._first = self._first or reading.path
+
+    def message(self) -> str:
+        """A line for the user; '' if there were none."""
+        if not self._n:
+            return ''
+        others = f' and {self._n - 1} more' * (self._n > 1)
+        look = '' if FLAGS.save_view else '; --save_view=seen.png draws what the network saw'
+        return f'{self._first}{others}: two digits were found. If it is one, use --digits=one{look}.'
 
 
 def wanted_pictures(described):
@@ -102,20 +136,7 @@ def wanted_pictures(described):
     return Wanted(described.reads_digits, FLAGS.digits, *described.input_spec[:3])
 
 
-def load(found):
-    """The model, ready to read."""
-    from mnist_graph.base import tensorflow
-    from mnist_graph.models import saved_model
-    from mnist_graph.training import cores
-
-    for problem in found.problems:
-        process.note(f'{problem}; using the checkpoint before it.')
-    tensorflow.import_tensorflow()
-    cores.share_cores(common_flags.n_threads())
-    return saved_model.rebuild(found, common_flags.n_threads(), FLAGS.tta)
-
-
-def read_pictures(model, pictures) -> list:
+def readings_of(model, pictures) -> list:
     """A Reading of each Prepared picture."""
     import numpy as np
 
@@ -129,63 +150,10 @@ def read_pictures(model, pictures) -> list:
     ]
 
 
-class Output:
-    """Writes readings to standard output and errors to standard error, with a progress bar for many pictures.
-
-    Attributes:
-      n_errors: Errors reported so far.
-    """
-
-    def __init__(self, form: str, n_pictures: int):
-        from mnist_graph.cli.output import Writer
-
-        self.n_errors = 0
-        self._writer, self._bar = Writer(form), None
-        if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
-            from tqdm import tqdm
-
-            self._bar = tqdm(total=n_pictures, unit=' pictures', leave=False)
-
-    def __enter__(self) -> 'Output':
-        self._print(self._writer.begin())
-        return self
-
-    def __exit__(self, kind, error, traceback) -> None:
-        if self._bar:
-            self._bar.close()
-        if kind is None:
-            self._print(self._writer.end())
-
-    def report(self, errors) -> None:
-        """A line for each error."""
-        from mnist_graph.cli.output import printable
-
-        self.n_errors += len(errors)
-        if self._bar:
-            self._bar.clear()
-        for error in errors:
-            process.note(printable(error))
-
-    def write(self, readings, n_done: int) -> None:
-        """The readings among the next `n_done` pictures."""
-        if self._bar:
-            self._bar.clear()
-        self._print(self._writer.lines(readings))
-        if self._bar:
-            self._bar.update(n_done)
-
-    @staticmethod
-    def _print(text: str) -> None:
-        """Writes to standard output; what its encoding lacks is escaped."""
-        encoding = sys.stdout.encoding or 'utf-8'
-        sys.stdout.write(text.encode(encoding, 'backslashreplace').decode(encoding))
-        sys.stdout.flush()
-
-
-def run() -> None:
+def console_main() -> None:
     """The console command `mnist-graph-predict`."""
-    process.run(main, define_flags)
+    process.run_command(main, define_flags)
 
 
 if __name__ == '__main__':
-    run()
+    console_main()

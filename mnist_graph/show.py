@@ -12,22 +12,21 @@ import sys
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, process
-from mnist_graph.hparams import DEFAULTS
+from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
     """Which pictures are shown, and how."""
-    common_flags.define('dataset', 'data_dir')
-    flags.DEFINE_enum('split', 'train', ['train', 'validation', 'test'], 'Which part of the data set.')
+    common_flags.define('dataset', 'data_dir', 'pictures', 'skip_bad_pictures')
+    common_flags.define_enum('split', 'train', ('train', 'validation', 'test'), 'Which part of the data set.')
     flags.DEFINE_integer('index', 0, 'Number of the first picture, counting from 0.', lower_bound=0)
     flags.DEFINE_integer('n', 1, 'How many pictures to show.', lower_bound=1)
     flags.DEFINE_integer(
         'n_validation',
-        DEFAULTS['n_validation'],
-        'Training pictures held out for validation, the first so many.',
+        None,
+        'Training pictures held out for validation, the first so many; by default as many as in a training.',
         lower_bound=0,
     )
     common_flags.define_path('output', 'Picture file to write, instead of characters in the terminal.')
@@ -36,14 +35,11 @@ def define_flags() -> None:
 def main(arguments) -> int:
     """Shows the pictures that the flags name; returns the exit code."""
     process.no_arguments(arguments)
-    from mnist_graph import data
     from mnist_graph.plots import grids
 
     if FLAGS.output:
         grids.check_can_save(FLAGS.output)
-    dataset = data.load(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation, show_progress=sys.stderr.isatty())
-    for notice in dataset.notices:
-        process.note(notice)
+    dataset = loading.load_data(FLAGS.dataset, FLAGS.data_dir, FLAGS.n_validation)
     split = chosen(getattr(dataset, FLAGS.split))
     names = [dataset.class_names[label] for label in split.labels]
     if FLAGS.output:
@@ -64,7 +60,7 @@ def chosen(split):
       UsageError: There are not so many.
     """
     if not len(split):
-        raise UsageError(f'--split={FLAGS.split}: is empty, with --n_validation={FLAGS.n_validation}.')
+        raise UsageError(f'--split={FLAGS.split}: is empty; give a larger --n_validation, or another --split.')
     end = FLAGS.index + FLAGS.n
     if end > len(split):
         asked = f'--index={FLAGS.index}' + f' --n={FLAGS.n}' * (FLAGS.n > 1)
@@ -81,10 +77,10 @@ def shows_blocks() -> bool:
     return True
 
 
-def run() -> None:
+def console_main() -> None:
     """The console command `mnist-graph-show`."""
-    process.run(main, define_flags)
+    process.run_command(main, define_flags)
 
 
 if __name__ == '__main__':
-    run()
+    console_main()

@@ -258,10 +258,10 @@ class _Stop(process.StopRequest):
         return min(self._n_signals, 2)
 
 
-def run_command() -> None:
+def console_main() -> None:
     """The console command `mnist-graph-sweep`."""
-    process.run(main, define_flags)
+    process.run_command(main, define_flags)
 
 
 if __name__ == '__main__':
-    run_command()
+    console_main()

@@ -62,7 +62,7 @@ class _EntryPoints:
         previous, sys.argv = sys.argv, [f'{name}.py', *map(str, arguments)]
         self._capsys.readouterr()
         try:
-            module.run()
+            module.console_main()
             code = 0
         except SystemExit as error:
             code = error.code or 0

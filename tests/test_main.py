@@ -3,6 +3,7 @@
 import json
 import os
 import re
+import shutil
 
 import numpy as np
 import pytest
@@ -32,7 +33,10 @@ def test_whole_job(entry_point):
     write_idx_folder('data')
     ended = entry_point(*FLAGS, '--model_dir=model')
     assert ended.code == 0 and ended.err == ''
-    lines = ended.out.splitlines()
+    # 64 * 6 + 6 + 6 * 5 + 5 + 5 * 4 + 4 parameters; 15 of the 60 pictures are held out.
+    opening, explanation, *lines = ended.out.splitlines()
+    assert opening == '45 pictures, 64-6-5-4, 449 parameters, 60 steps'
+    assert explanation == 'Loss and accuracy are those of one mini-batch (8 pictures), without dropout.'
     assert [int(re.fullmatch(DISPLAY, line)[1]) for line in lines[:3]] == [20, 40, 60]
     assert re.fullmatch(r'Accuracy on validation set \(data\): [01]\.\d{4}', lines[3])
     assert re.fullmatch(r'Accuracy on test set \(data\): [01]\.\d{4}', lines[4])
@@ -70,9 +74,13 @@ def test_default_folder_resume_and_longer(entry_point):
     assert os.readlink('runs/latest') == os.path.basename(folder)
     # --resume alone finds run, data and hyperparameters again.
     again = entry_point('--resume')
-    assert again.code == 0 and again.out == ''.join(first.out.splitlines(True)[3:]) and again.err == ''
+    assert again.code == 0 and again.err == ''
+    assert again.out.splitlines()[2] == 'Already at step 60; give a larger --n_iterations'
+    assert again.out.splitlines()[3:] == first.out.splitlines()[5:]
     longer = entry_point('--resume', '--n_iterations=80', '--display_step=20')
-    assert longer.code == 0 and longer.out.startswith('Iteration 80\t')
+    assert longer.code == 0
+    assert longer.out.splitlines()[2] == 'Going on from step 60'
+    assert longer.out.splitlines()[3].startswith('Iteration 80\t')
     refused = entry_point('--resume', '--n_iterations=80', '--learning_rate=0.5')
     assert refused.code == 2 and 'learning_rate: 0.02 -> 0.5' in refused.err and refused.err.count('\n') == 1
     refused = entry_point('--resume', '--n_iterations=60')
@@ -80,6 +88,30 @@ def test_default_folder_resume_and_longer(entry_point):
     write_idx_folder('data', seed=9)
     refused = entry_point('--resume')
     assert refused.code == 2 and 'was trained on other data' in refused.err and refused.err.count('\n') == 1
+
+
+def test_resuming_says_where_it_goes_on(entry_point):
+    write_idx_folder('data')
+    assert entry_point(*FLAGS, '--model_dir=model', '--n_epochs=4', '--n_iterations=0').code == 2
+    flags = [flag for flag in FLAGS if not flag.startswith('--n_iterations')]
+    assert entry_point(*flags, '--model_dir=model', '--n_epochs=4').code == 0
+    resumed = ('--resume', '--model_dir=model')
+    assert entry_point(*resumed).out.splitlines()[2] == 'Already at step 23; give a larger --n_epochs'
+    shutil.rmtree('model/checkpoints')
+    again = entry_point(*resumed)
+    assert again.code == 0 and again.out.splitlines()[2] == 'Nothing was saved yet: starting again'
+    scheduled = [*FLAGS, '--learning_rate_schedule=cosine', '--model_dir=scheduled']
+    assert entry_point(*scheduled).code == 0
+    ended = entry_point('--resume', '--model_dir=scheduled')
+    assert ended.out.splitlines()[2] == 'Already at step 60, the end that its schedule was made for'
+
+
+def test_a_cnn_is_introduced(entry_point):
+    write_idx_folder('data')
+    ended = entry_point(*FLAGS, '--model=cnn', '--filters=2,3,2', '--n_iterations=1', '--batch_size=100')
+    opening, explanation = ended.out.splitlines()[:2]
+    assert re.fullmatch(r'45 pictures, 2-3-2 filters, 6-5-4 units, \d+ parameters, 1 step', opening)
+    assert '(45 pictures)' in explanation
 
 
 def test_all_ingredients_survive_a_resume_and_being_loaded(entry_point):
@@ -179,7 +211,7 @@ def test_without_validation_pictures(entry_point):
         *(flag for flag in FLAGS if not flag.startswith('--n_iterations')), '--n_validation=0', '--n_epochs=2'
     )
     assert ended.code == 0 and 'validation' not in ended.out and 'Accuracy on test set' in ended.out
-    assert ended.out.startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
+    assert ended.out.splitlines()[2].startswith('Iteration 15\t')  # 2 * 60 pictures in batches of 8
 
 
 def test_no_digit_is_predicted_where_garments_were_learned(entry_point):
@@ -247,7 +279,7 @@ def test_as_a_program_its_terminal_is_clean(fresh_folder):
     write_idx_folder('data')
     ended = run_python('-m', 'mnist_graph.main', *FLAGS, '--model_dir=model', folder=fresh_folder)
     assert ended.code == 0 and ended.err == ''
-    assert len(ended.out.splitlines()) == 6 and ended.out.startswith('Iteration 20\t| Loss = ')
+    assert len(ended.out.splitlines()) == 8 and ended.out.splitlines()[2].startswith('Iteration 20\t| Loss = ')
     with open('model/hparams.json') as file:
         assert json.load(file)['dataset'] == 'data'
 

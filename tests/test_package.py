@@ -42,7 +42,7 @@ def imported(path, top_level_only=False):
 
 
 def test_every_command_is_an_entry_point():
-    found = {name for name, path in MODULES.items() if '\n    process.run(' in path.read_text()}
+    found = {name for name, path in MODULES.items() if '\n    process.run_command(' in path.read_text()}
     assert found == set(ENTRY_POINTS)
 
 
@@ -199,7 +199,7 @@ def test_readmes_program_runs(monkeypatch, capsys):
 
 def test_setup_installs_what_is_tested():
     text = (REPOSITORY / 'setup.py').read_text()
-    assert 'mnist-graph = mnist_graph.main:run' in text
+    assert 'mnist-graph = mnist_graph.main:console_main' in text
     requirements = [
         line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')
     ]

@@ -17,10 +17,7 @@ from helpers.programs import run_python
 from helpers.small_model import digits_model, patterns_model, picture, row_of
 from mnist_graph.cli import output
 from mnist_graph.models import readings
-from mnist_graph.pictures import picture_paths, stream
-from mnist_graph.pictures.stream import Wanted
-
-DIGITS = Wanted(True, 'auto', 28, 28, 1)
+from mnist_graph.pictures import picture_paths
 
 
 @pytest.fixture
@@ -92,33 +89,6 @@ def test_formats():
     assert second['probabilities'][1] == {'a': 1.0, 'b': 0.0}
 
 
-# From files to the network.
-
-
-def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
-    good, other = save_digits(0, 2, folder=tmp_path)
-    bad = tmp_path / 'bad.png'
-    bad.write_bytes(b'')
-    paths = [good, str(bad), other, good] * 105
-
-    def flat(n_workers):
-        return [picture for chunk in stream.stream(paths, DIGITS, n_workers) for picture in chunk]
-
-    alone, together = flat(1), flat(2)
-    assert [picture.path for picture in together] == paths
-    for left, right in zip(alone, together):
-        assert left.error == right.error
-        np.testing.assert_array_equal(left.images, right.images)
-    assert 'bad.png' in together[-3].error and together[-3].images is None
-    assert together[0].images.shape == (1, 28, 28, 1)
-
-
-def test_pictures_come_in_bounded_chunks(tmp_path, monkeypatch):
-    monkeypatch.setattr(stream, 'CHUNK_SIZE', 4)
-    (good,) = save_digits(1, folder=tmp_path)
-    assert [len(chunk) for chunk in stream.stream([good] * 10, DIGITS)] == [4, 4, 2]
-
-
 # The command.
 
 
@@ -126,7 +96,8 @@ def test_reads_pictures_and_folders(predict):
     save_digits(0, 1, 2, folder='several')
     (one,) = save_digits(1)
     ended = predict(one, 'several')
-    assert ended.code == 0 and ended.err == ''
+    assert ended.code == 0
+    assert ended.err == f'Model: {digits_model().model}, step 60, trained on digits, validation accuracy 1.0000\n'
     lines = ended.out.splitlines()
     assert [line.partition(' (')[0] for line in lines] == [
         './1.png: 1',
@@ -167,7 +138,7 @@ def test_bad_files_have_a_line_each_and_the_others_are_read(predict):
     ended = predict(*bad[:3], '2.png', *bad[3:])
     assert ended.code == 1
     assert ended.out.startswith('2.png: 2 ') and ended.out.count('\n') == 1
-    lines = ended.err.splitlines()
+    lines = [line for line in ended.err.splitlines() if not line.startswith('Model: ')]
     assert len(lines) == len(bad)
     for name in bad:
         assert sum(name.replace('\n', '\\n') in line for line in lines) == 1, name
@@ -187,6 +158,18 @@ def test_several_digits_in_a_row(predict):
     assert predict('row.png', '--digits=many').out.startswith('row.png: 201 (')
     (found,) = json.loads(predict('row.png', '--format=json').out)
     assert found['digit'] == '201' and len(found['probabilities']) == 3
+
+
+def test_two_digits_that_may_be_one_get_a_hint(predict):
+    row_of(2, 1).save('row.png')
+    save_digits(0)
+    ended = predict('row.png', '0.png', 'row.png')
+    assert ended.err.splitlines()[1] == (
+        'row.png and 1 more: two digits were found. If it is one, use --digits=one; '
+        '--save_view=seen.png draws what the network saw.'
+    )
+    for quiet in (['0.png'], ['row.png', '--digits=many'], ['row.png', '--digits=one']):
+        assert 'two digits' not in predict(*quiet).err
 
 
 def test_the_newest_run_is_the_default(entry_point):
@@ -269,7 +252,7 @@ def test_without_matplotlib_the_view_is_refused_at_once(predict, monkeypatch):
 def test_a_wrong_path_is_answered_without_tensorflow(fresh_folder):
     ended = run_python(
         '-c',
-        'import sys\nfrom mnist_graph import predict\ntry:\n  predict.run()\n'
+        'import sys\nfrom mnist_graph import predict\ntry:\n  predict.console_main()\n'
         'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)',
         'nope.png',
         folder=fresh_folder,
@@ -278,11 +261,10 @@ def test_a_wrong_path_is_answered_without_tensorflow(fresh_folder):
 
 
 def test_names_that_the_terminal_cannot_show_are_escaped(monkeypatch):
-    from mnist_graph import predict
 
     raw = io.BytesIO()
     monkeypatch.setattr(sys, 'stdout', io.TextIOWrapper(raw, encoding='ascii'))
-    predict.Output._print('ä\udc80: 3\n')
+    output.ReadingsOutput._print('ä\udc80: 3\n')
     assert raw.getvalue() == b'\\xe4\\udc80: 3\n'
 
 
@@ -293,7 +275,9 @@ def test_a_damaged_checkpoint_is_passed_over_with_a_line(entry_point):
     newest.write_bytes(b'x' + newest.read_bytes()[1:])
     ended = entry_point('0.png', '--model_dir=model', name='predict')
     assert ended.code == 0 and ended.out.startswith('0.png: 0 ')
-    assert ended.err.count('\n') == 1 and newest.name in ended.err
+    first, second = ended.err.splitlines()
+    assert newest.name in first and first.endswith('; using the checkpoint before it.')
+    assert second == 'Model: model, step 30, trained on digits, best validation accuracy 1.0000'
     shutil.rmtree('model/checkpoints')
     ended = entry_point('0.png', '--model_dir=model', name='predict')
     assert ended.code == 1 and ended.err.count('\n') == 1 and 'no whole checkpoint' in ended.err

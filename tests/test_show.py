@@ -161,7 +161,7 @@ def test_needs_no_tensorflow(fresh_folder):
     write_idx_folder('tiny')
     ended = run_python(
         '-c',
-        'import sys\nfrom mnist_graph import show\ntry:\n  show.run()\n'
+        'import sys\nfrom mnist_graph import show\ntry:\n  show.console_main()\n'
         'except SystemExit as end:\n  print(end.code, "tensorflow" in sys.modules)',
         '--data_dir=tiny',
         '--n_validation=15',

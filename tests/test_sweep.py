@@ -20,9 +20,8 @@ TINY = ['--n_iterations=40', '--hidden_units=16', '--batch_size=20', '--n_valida
 
 
 @pytest.fixture
-def sweep(entry_point, monkeypatch):
+def sweep(entry_point):
     """Call it with flags to run the sweep command in this process."""
-    monkeypatch.setattr(entry_point.load('sweep'), 'run', entry_point.load('sweep').run_command)
     return lambda *arguments: entry_point(*arguments, name='sweep')
 
 

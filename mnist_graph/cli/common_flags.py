@@ -1,6 +1,11 @@
-"""The flags that several commands share, and how each hyperparameter becomes one."""
+"""The flags that several commands share, and how each hyperparameter becomes one.
 
+A flag is checked as it is parsed, by its parser here, and is never written to.
+"""
+
+import re
 from collections.abc import Callable
+from typing import Any
 
 from absl import flags
 
@@ -8,21 +13,42 @@ from mnist_graph import hparams as hparams_module
 from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
 from mnist_graph.base.spec import BadValueError
+from mnist_graph.choices.datasets import DATASETS
+from mnist_graph.cli import command_line
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
-# Flags defined by calls into this module belong to the entry point that makes them.
-flags.disclaim_key_flags()
+PICTURES = ('auto', 'raw', 'digits')
+# The order in which --help shows them.
+GROUPS = ('search', 'training', 'network', 'regularisation', 'augmentation', 'data', 'run')
+_DATA_FLAGS = ('dataset', 'data_dir', 'pictures', 'skip_bad_pictures', 'split', 'n_validation')
+_SEARCH_FLAGS = ('search', 'sampler', 'n_trials', 'pruner', 'timeout', 'workers')
+_NETWORK_HPARAMS = ('hidden_units', 'activation', 'model', 'filters', 'kernel_sizes', 'batch_norm', 'initializer')
+_AUGMENTATION_HPARAMS = ('standardize', 'deskew', 'input_dropout')
+
+
+def group_of(name: str) -> str:
+    """Which of GROUPS a flag belongs to."""
+    if name in SPECS:
+        return getattr(SPECS[name], 'group', '') or _group_of_hparam(name)
+    return 'data' if name in _DATA_FLAGS else 'search' if name in _SEARCH_FLAGS else 'run'
+
+
+def _group_of_hparam(name: str) -> str:
+    if name.startswith('augment') or name in _AUGMENTATION_HPARAMS:
+        return 'augmentation'
+    return 'network' if name in _NETWORK_HPARAMS else 'data' if name in _DATA_FLAGS else 'training'
 
 
 class _HParamParser(flags.ArgumentParser):
-    """Parses and checks one hyperparameter exactly as the library does."""
+    """Parses and checks one hyperparameter exactly as the library does, whose UsageError says what is wrong."""
 
     def __init__(self, name: str):
         self._name = name
+        self.enum_values = SPECS[name].choices
         self.syntactic_help = ''
 
-    def parse(self, argument):
+    def parse(self, argument: Any) -> Any:
         if not isinstance(argument, str):
             return argument
         try:
@@ -30,46 +56,52 @@ class _HParamParser(flags.ArgumentParser):
         except BadValueError as error:
             raise ValueError(error.expected) from None
 
-    def flag_type(self):
+    def flag_type(self) -> str:
         return SPECS[self._name].kind
 
 
-class _HParamSerializer(flags.ArgumentSerializer):
-    def serialize(self, value):
-        return ','.join(map(str, value)) if isinstance(value, tuple) else str(value)
+class PathParser(flags.ArgumentParser):
+    """A path that the operating system and TensorFlow can use; its ~, which no shell expands after `--flag=`, is."""
 
+    syntactic_help = 'a path'
 
-class _PathParser(flags.ArgumentParser):
-    """A path, whose ~ no shell expands after `--flag=`."""
-
-    def parse(self, argument):
+    def parse(self, argument: str) -> str:
         try:
-            return files.expand_user(argument)
+            path = files.expand_user(argument)
         except UsageError as error:
             raise ValueError(str(error)) from None
+        if command_line.has_undecodable_bytes(path):
+            raise ValueError(command_line.UNDECODABLE)
+        if '\0' in path:
+            raise ValueError('no path can hold a zero byte')
+        if re.match(r'\w+://', path):
+            raise ValueError('is an address and no path; give a file or folder of this machine')
+        return path
 
 
 def define_path(name: str, help_text: str) -> None:
-    """Defines a flag for a path, None by default, for the entry point that calls this."""
-    flags.DEFINE(_PathParser(), name, None, help_text, serializer=flags.ArgumentSerializer())
+    """Defines a flag for a path, None by default."""
+    flags.DEFINE(PathParser(), name, None, help_text, serializer=flags.ArgumentSerializer())
+
+
+def define_enum(name: str, default: str, choices: tuple[str, ...], help_text: str) -> None:
+    """Defines a flag for one of several words, in capitals or not."""
+    flags.DEFINE_enum(name, default, list(choices), help_text, case_sensitive=False)
 
 
 def define_hparams() -> None:
-    """Defines one flag for each field of HParams, for the entry point that calls this."""
+    """Defines one flag for each field of HParams, and --recipe, which gives several of them."""
+    flags.DEFINE_string(
+        'recipe', None, 'Name of a recipe that comes with this package, such as mlp_99_4; later flags override its own.'
+    )
     for name, spec in SPECS.items():
         if spec.kind == 'bool':
             flags.DEFINE_boolean(name, DEFAULTS[name], spec.help)
-        elif spec.kind == 'enum':
-            flags.DEFINE_enum(name, DEFAULTS[name], list(spec.choices), spec.help, case_sensitive=False)
         else:
-            bounds = spec.describe_bounds()
-            flags.DEFINE(
-                _HParamParser(name),
-                name,
-                DEFAULTS[name],
-                f'{spec.help} ({bounds[0].upper()}{bounds[1:]}.)',
-                serializer=_HParamSerializer(),
-            )
+            # The bounds of whole numbers only guard against slips of the finger.
+            bounds = spec.describe_bounds() if spec.kind == 'float' else ''
+            help_text = f'{spec.help} {bounds[0].upper()}{bounds[1:]}.' if bounds else spec.help
+            flags.DEFINE(_HParamParser(name), name, DEFAULTS[name], help_text)
 
 
 def hparams_from_flags(base: HParams | None = None) -> HParams:
@@ -90,7 +122,7 @@ def hparams_from_flags(base: HParams | None = None) -> HParams:
 
 
 def define(*names: str) -> None:
-    """Defines shared flags by name, for the entry point that calls this."""
+    """Defines shared flags by name."""
     for name in names:
         _SHARED_FLAGS[name]()
 
@@ -103,10 +135,10 @@ def n_threads() -> int:
 
 
 _SHARED_FLAGS: dict[str, Callable[[], object]] = {
-    'dataset': lambda: flags.DEFINE_enum(
+    'dataset': lambda: define_enum(
         'dataset',
         'auto',
-        ['auto', 'mnist', 'drawn'],
+        DATASETS,
         'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
         'else, without --data_dir, drawn.',
     ),
@@ -115,25 +147,44 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
         'by default the cache folder that MNIST is downloaded into.',
     ),
-    'trained_dataset': lambda: flags.DEFINE_enum(
+    'trained_dataset': lambda: define_enum(
         'dataset',
         'auto',
-        ['auto', 'mnist', 'drawn'],
+        DATASETS,
         'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), or auto: '
         'what is in --data_dir.',
     ),
     'trained_data_dir': lambda: define_path(
         'data_dir', 'Folder of the data set to read, by default of the one the model was trained on.'
     ),
+    'pictures': lambda: define_enum(
+        'pictures',
+        'auto',
+        PICTURES,
+        'How pictures in --data_dir are read: raw (as they are), digits (made into 28x28 digits such as '
+        'MNIST has), or auto, which decides from the pictures and says what it chose.',
+    ),
+    'skip_bad_pictures': lambda: flags.DEFINE_boolean(
+        'skip_bad_pictures', False, 'Go on without pictures of --data_dir that cannot be read, and say how many.'
+    ),
     'model_dir': lambda: define_path('model_dir', 'Folder of the run: by default a new one under runs/.'),
-    'trained_model_dir': lambda: flags.DEFINE_multi_string(
+    'trained_model_dir': lambda: flags.DEFINE_multi(
+        PathParser(),
+        flags.ArgumentSerializer(),
         'model_dir',
         None,
         'Folder of a trained run, by default the newest; several flags or a comma-separated '
         'list average their probabilities.',
     ),
-    'checkpoint': lambda: flags.DEFINE_enum(
-        'checkpoint', 'last', ['last', 'best'], 'Which checkpoint to use; best is the best on validation.'
+    'checkpoint': lambda: define_enum(
+        'checkpoint', 'last', ('last', 'best'), 'Which checkpoint to use; best is the best on validation.'
+    ),
+    'tta': lambda: flags.DEFINE_integer(
+        'tta',
+        1,
+        'Slightly moved views of each picture to average over, at most 9; 1 is the picture alone.',
+        lower_bound=1,
+        upper_bound=9,
     ),
     'num_threads': lambda: flags.DEFINE_integer(
         'num_threads', 0, 'Processor cores to use; 0 uses all there are.', lower_bound=0, upper_bound=1024

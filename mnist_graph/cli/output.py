@@ -1,9 +1,15 @@
-"""How readings are written: as text, JSON or CSV."""
+"""How readings are written: as text, JSON or CSV, piece by piece."""
 
 import csv
 import io
 import json
+import sys
 from collections.abc import Sequence
+
+from mnist_graph.cli import process
+
+FORMATS = ('text', 'json', 'csv')
+_WORTH_A_BAR = 256  # pictures
 
 
 class Writer:
@@ -72,3 +78,58 @@ def _csv_row(values: Sequence[str]) -> str:
 def printable(text: str) -> str:
     """The text on one line: control characters, as a file's name may hold, are escaped."""
     return ''.join(letter if letter.isprintable() else letter.encode('unicode_escape').decode() for letter in text)
+
+
+class ReadingsOutput:
+    """Writes readings to standard output and errors to standard error, with a progress bar for many pictures.
+
+    Used as a context manager, which writes what begins and ends the format.
+
+    Attributes:
+      n_errors: Errors reported so far.
+    """
+
+    def __init__(self, form: str, n_pictures: int):
+        self.n_errors = 0
+        self._writer, self._bar = Writer(form), None
+        if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
+            from tqdm import tqdm
+
+            self._bar = tqdm(total=n_pictures, unit=' pictures', leave=False)
+
+    def __enter__(self) -> 'ReadingsOutput':
+        self._print(self._writer.begin())
+        return self
+
+    def __exit__(self, kind, error, traceback) -> None:
+        if self._bar:
+            self._bar.close()
+        if kind is None:
+            self._print(self._writer.end())
+
+    def report(self, errors: Sequence[str]) -> None:
+        """A line for each error."""
+        self.n_errors += len(errors)
+        for error in errors:
+            self.note(error)
+
+    def note(self, message: str) -> None:
+        """A line on standard error, above the bar."""
+        if self._bar:
+            self._bar.clear()
+        process.note(printable(message))
+
+    def write(self, readings: Sequence, n_done: int) -> None:
+        """The readings among the next `n_done` pictures."""
+        if self._bar:
+            self._bar.clear()
+        self._print(self._writer.lines(readings))
+        if self._bar:
+            self._bar.update(n_done)
+
+    @staticmethod
+    def _print(text: str) -> None:
+        """Writes to standard output; what its encoding lacks is escaped."""
+        encoding = sys.stdout.encoding or 'utf-8'
+        sys.stdout.write(text.encode(encoding, 'backslashreplace').decode(encoding))
+        sys.stdout.flush()

@@ -1,4 +1,4 @@
-"""What the entry points share: their flags, how they start, and how they fail.
+"""How every command starts, is stopped by a signal, and fails.
 
 A user's mistake ends in one line on standard error and a non-zero exit code;
 only a defect shows a traceback.
@@ -12,79 +12,74 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
+from types import FrameType
+from typing import NoReturn
 
 from absl import app, flags
 
-from mnist_graph import hparams as hparams_module
 from mnist_graph.base.errors import MnistGraphError, UsageError
+from mnist_graph.cli import command_line, help_text
 
 FLAGS = flags.FLAGS
-# What asks for help anywhere on the command line, whatever else is there.
-_HELP = ['-h', *(dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?'))]
-# Flags defined by calls into this module belong to the entry point that makes them.
-flags.disclaim_key_flags()
+# Signal numbers as exit codes have them; Windows has no SIGPIPE, and no signal of that number.
+_CODE_OF_SIGNALS, _SIGPIPE = 128, 13
+
+Main = Callable[[Sequence[str]], int | None]
 
 
-def run(main: Callable[[Sequence[str]], int | None], define_flags: Callable[[], None]) -> None:
+def run_command(main: Main, define_flags: Callable[[], None]) -> None:
     """Defines and parses the flags, calls `main` with what is left of the command line, and exits.
 
-    Flags are defined here, and not when an entry point's module is imported, so
-    that several of them may be imported together.
+    Flags are defined here, and not when a command's module is imported, so that
+    several of them may be imported together.
     """
+    absl_flags = set(FLAGS)
     define_flags()
+    own_flags = [name for name in FLAGS if name not in absl_flags]
     for stream in (sys.stdout, sys.stderr):  # a name that the terminal cannot show must not end the program
         if hasattr(stream, 'reconfigure'):
             stream.reconfigure(errors='backslashreplace')
-    # --help lists the flags of the program, which absl takes to be sys.argv[0]. That is
-    # this module's name under `python -m`, but not under an installed command.
-    for flag in FLAGS.get_key_flags_for_module(main.__module__):
-        FLAGS.register_key_flag_for_module(sys.argv[0], flag)
     logging.getLogger('matplotlib').setLevel(logging.WARNING)  # it tells of its font cache at the first picture
     # Before it ends Python would look for garbage among TensorFlow's objects, for a second.
     atexit.register(gc.freeze)
-    app.run(lambda arguments: _guarded(main, arguments), flags_parser=_parse_flags)
+
+    def parse(argv: Sequence[str]) -> list[str]:
+        if help_text.is_asked_for(argv):
+            sys.exit(_guarded(lambda _: help_text.show(main, own_flags), argv))
+        try:
+            return command_line.parse(argv, own_flags)
+        except UsageError as error:
+            fail(str(error), error.exit_code)
+
+    app.run(lambda arguments: _guarded(main, arguments), flags_parser=parse)
 
 
-def _parse_flags(argv: Sequence[str]) -> list[str]:
-    if any(argument in _HELP for argument in argv[1:]):
-        sys.exit(_guarded(_print_help, argv))
+def _guarded(main: Main, arguments: Sequence[str]) -> int:
+    """Calls `main`; every way in which a user, a disk or a signal can end it has its exit code and at most one line."""
     try:
-        return FLAGS(argv)
-    except flags.UnrecognizedFlagError as error:
-        similar = hparams_module.closest(error.flagname, FLAGS)
-        hint = f'Did you mean --{similar}?' if similar else 'See --help.'
-        fail(f'Unknown flag --{error.flagname}. {hint}', UsageError.exit_code)
-    except (flags.Error, OSError) as error:
-        fail(' '.join(str(error).removeprefix('ERROR:: ').split()), UsageError.exit_code)
-    except UnicodeError:
-        fail('A --flagfile is not text in UTF-8; give one with a --flag=value on each line.', UsageError.exit_code)
-
-
-def _print_help(argv: Sequence[str]) -> None:
-    with contextlib.suppress(SystemExit):  # absl ends with 1 after printing the help that was asked for
-        asked = next(argument for argument in argv if argument in _HELP)
-        app.parse_flags_with_usage([argv[0], '--help' if asked == '-h' else asked])
-
-
-def _guarded(main, arguments) -> int:
-    try:
-        exit_code = main(arguments) or 0
-        sys.stdout.flush()
-        return exit_code
+        with _ended_by_signals():
+            exit_code = main(arguments) or 0
+            sys.stdout.flush()
+            return exit_code
     except MnistGraphError as error:
         fail(str(error), error.exit_code)
     except BrokenPipeError:  # standard output was closed, as `| head` does
         _discard_output()
-        return 128 + signal.SIGPIPE
+        return _CODE_OF_SIGNALS + _SIGPIPE
     except OSError as error:
         if error.filename is not None or error.errno not in (errno.ENOSPC, errno.EDQUOT, errno.EIO):
             raise
         _discard_output()
         fail(f'The output cannot be written ({error.strerror}); free some space, or write it elsewhere.')
-    except KeyboardInterrupt:
+    except UnicodeEncodeError as error:
+        text = str(error.object)
+        if not command_line.has_undecodable_bytes(text):
+            raise
+        fail(f'{text[:200]}: {command_line.UNDECODABLE}.', UsageError.exit_code)
+    except KeyboardInterrupt as error:
         sys.stderr.write('\nStopped.\n')
-        return 128 + signal.SIGINT
+        return _CODE_OF_SIGNALS + (error.number if isinstance(error, _Ended) else signal.SIGINT)
 
 
 def _discard_output() -> None:
@@ -92,7 +87,7 @@ def _discard_output() -> None:
     os.dup2(os.open(os.devnull, os.O_WRONLY), sys.stdout.fileno())
 
 
-def fail(message: str, exit_code: int = 1) -> None:
+def fail(message: str, exit_code: int = 1) -> NoReturn:
     """Ends the program with one line on standard error."""
     sys.stdout.flush()
     sys.stderr.write(f'mnist_graph: {message}\n')
@@ -115,8 +110,45 @@ def no_arguments(arguments: Sequence[str]) -> None:
         raise UsageError(f'Unexpected argument {arguments[1]!r}; every setting is a --flag=value, see --help.')
 
 
+def _ending_signals() -> list[int]:
+    """Signals that ask a program to end; SIGHUP (the terminal is closed) unless it is to be ignored, as nohup asks.
+
+    Windows has no SIGHUP.
+    """
+    numbers: list[int] = [signal.SIGINT, signal.SIGTERM]
+    if hasattr(signal, 'SIGHUP') and signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:
+        numbers.append(signal.SIGHUP)
+    return numbers
+
+
+@contextlib.contextmanager
+def _handling(numbers: list[int], handler: Callable[[int, FrameType | None], None]) -> Iterator[None]:
+    """While active, `handler` gets these signals."""
+    previous = [signal.signal(number, handler) for number in numbers]
+    try:
+        yield
+    finally:
+        for number, before in zip(numbers, previous):
+            signal.signal(number, before)
+
+
+class _Ended(KeyboardInterrupt):
+    """SIGTERM or SIGHUP arrived, and is to clean up as Ctrl-C does: temporary files, worker processes."""
+
+    def __init__(self, number: int):
+        super().__init__()
+        self.number = number
+
+
+def _ended_by_signals() -> contextlib.AbstractContextManager[None]:
+    def end(number: int, frame: FrameType | None) -> None:
+        raise _Ended(number)
+
+    return _handling([number for number in _ending_signals() if number != signal.SIGINT], end)
+
+
 class StopRequest:
-    """Notes the first Ctrl-C, SIGTERM or SIGHUP (the terminal is closed); the second stops at once.
+    """Notes the first Ctrl-C, SIGTERM or SIGHUP; the second stops at once.
 
     Attributes:
       signal: The signal's number, or 0 while there was none.
@@ -127,20 +159,13 @@ class StopRequest:
     def __bool__(self) -> bool:
         return bool(self.signal)
 
-    def _handle(self, number, frame):
+    def _handle(self, number: int, frame: FrameType | None) -> None:
         if self.signal:
             raise KeyboardInterrupt
         self.signal = number
 
     @contextlib.contextmanager
-    def listening(self):
+    def listening(self) -> Iterator['StopRequest']:
         """While active, signals are noted instead of ending the program."""
-        numbers = [signal.SIGINT, signal.SIGTERM]
-        if signal.getsignal(signal.SIGHUP) != signal.SIG_IGN:  # as nohup asks for
-            numbers.append(signal.SIGHUP)
-        previous = [signal.signal(number, self._handle) for number in numbers]
-        try:
+        with _handling(_ending_signals(), self._handle):
             yield self
-        finally:
-            for number, handler in zip(numbers, previous):
-                signal.signal(number, handler)

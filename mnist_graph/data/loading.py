@@ -7,12 +7,12 @@ import numpy as np
 
 from mnist_graph.base import files
 from mnist_graph.base.errors import DataError, UsageError
+from mnist_graph.choices.datasets import DATASETS
 from mnist_graph.data import folders, readers
 from mnist_graph.data.dataset import MNIST_FINGERPRINT, Dataset, Split, fingerprint
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import idx_files
 
-DATASETS = ('auto', 'mnist', 'drawn')
 # Training pictures held out by default: so many, as TensorFlow's own MNIST tutorial did, or a tenth if that is fewer.
 _N_VALIDATION, _LEAST_FOR_EACH = 5000, 10
 

@@ -1,9 +1,15 @@
-"""What a network read in a picture."""
+"""The picture that a training predicts at its end, and what a network read in pictures."""
 
 from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
+
+from mnist_graph import data, drawn
+from mnist_graph.base.errors import ImageError
+from mnist_graph.pictures import extract
+
+_DEFAULT_PICTURE = 'test_img.png'
 
 
 class Reading(NamedTuple):
@@ -55,3 +61,32 @@ def reading_of(path: str, probabilities: np.ndarray, class_names: Sequence[str])
 def _join(labels: np.ndarray, class_names: Sequence[str]) -> str:
     names = [class_names[label] for label in labels]
     return ('' if all(len(name) == 1 for name in names) else ' ').join(names)
+
+
+def picture_to_predict(dataset: data.Dataset, path: str | None = None) -> np.ndarray | None:
+    """The picture that a training on a data set predicts at its end, as its network takes it.
+
+    Args:
+      dataset: What is trained on.
+      path: The picture file. None is test_img.png if it is there to be read, or
+        else the same picture drawn anew.
+
+    Returns:
+      float32 [1, height, width, channels] in [0, 1], or None if no path is given
+      and the network reads no digits.
+
+    Raises:
+      ImageError: The picture that `path` names cannot be read.
+    """
+    spec = dataset.input_spec()
+    if path and not dataset.reads_digits:
+        return extract.plain_resize(path, spec.height, spec.width, spec.channels)[None]
+    if path:
+        return extract.picture_to_digit(path)[None, :, :, None]
+    if not (dataset.reads_digits and data.look_like_digits(spec, dataset.class_names)):
+        return None
+    try:
+        digit = extract.picture_to_digit(_DEFAULT_PICTURE)
+    except ImageError:
+        digit = extract.picture_to_digit(drawn.test_picture())
+    return digit[None, :, :, None]

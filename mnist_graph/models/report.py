@@ -89,7 +89,10 @@ def calibration_error(probabilities: np.ndarray, labels: np.ndarray, n_bins: int
 
 
 def worst_mistakes(probabilities: np.ndarray, labels: np.ndarray, most: int) -> np.ndarray:
-    """Rows of at most `most` pictures that were read wrong, those with the least probability for their label first."""
+    """Rows of at most `most` pictures that were read wrong, the largest loss first.
+
+    The loss of a picture is minus the logarithm of its label's probability.
+    """
     wrong = np.flatnonzero(probabilities.argmax(axis=1) != labels)
     return wrong[np.argsort(probabilities[wrong, labels[wrong]], kind='stable')][:most]
 
@@ -108,11 +111,15 @@ def _fraction(value: float) -> str:
 
 
 def confusion_table(report: Report) -> str:
-    """The confusion matrix as lines of text: a row for each label, a column for what was read, dots for zeros."""
+    """The confusion matrix as lines of text, with a line that explains it."""
     names = report.class_names
     width = max(len(str(report.confusion.max())), *map(len, names)) + 2
     left = max(len('Label'), *map(len, names))
-    lines = [' ' * left + '  Read as', f'{"Label":<{left}}' + ''.join(f'{name:>{width}}' for name in names)]
+    lines = [
+        'Pictures of each label (row) by what was read (column); a dot is none.',
+        ' ' * left + '  Read as',
+        f'{"Label":<{left}}' + ''.join(f'{name:>{width}}' for name in names),
+    ]
     for name, row in zip(names, report.confusion):
         lines.append(f'{name:<{left}}' + ''.join(f'{count or ".":>{width}}' for count in row))
     return '\n'.join(lines)

@@ -7,7 +7,8 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
-from mnist_graph.base.errors import CheckpointError
+from mnist_graph.base.errors import CheckpointError, DataError
+from mnist_graph.data import Dataset
 from mnist_graph.training import description, evaluation, run_folder, runs
 from mnist_graph.training.checkpoint import Checkpoint, restore
 from mnist_graph.training.description import Description
@@ -28,13 +29,69 @@ class Found(NamedTuple):
     checkpoints: list[Checkpoint]
     problems: list[str]
 
+    def summary(self) -> str:
+        """Which model this is, in one line: folder, step, data set and validation accuracy of each."""
+        parts = []
+        for folder, described, found in zip(self.folders, self.descriptions, self.checkpoints):
+            accuracy = _validation_accuracy(folder, found)
+            parts.append(
+                f'{folder}, step {found.step}, trained on {described.dataset}' + f', {accuracy}' * bool(accuracy)
+            )
+        return f'Model{"s" * (len(parts) > 1)}: {"; ".join(parts)}'
 
-def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last') -> Found:
+    def check_reads(self, dataset: Dataset) -> list[str]:
+        """Checks that the models can be measured on a data set.
+
+        Returns:
+          A line for each model that was trained on other data.
+
+        Raises:
+          DataError: Its pictures have another shape, or it has other classes.
+        """
+        described = self.descriptions[0]
+        expected, given = described.input_spec[:4], dataset.input_spec()[:4]
+        if expected != given:
+            raise DataError(
+                f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(expected)}; '
+                f'give another --data_dir or --model_dir.'
+            )
+        if dataset.class_names != described.class_names:
+            raise DataError(
+                f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
+                f'{_listed(described.class_names)}; give another --data_dir or --model_dir.'
+            )
+        return [
+            f'The model was trained on other data ({each.dataset}, {each.fingerprint}) '
+            f'than this ({dataset.name}, {dataset.fingerprint}).'
+            for each in self.descriptions
+            if each.fingerprint != dataset.fingerprint
+        ]
+
+
+def _listed(names: Sequence[str]) -> str:
+    return ', '.join(names[:10]) + ', ...' * (len(names) > 10)
+
+
+def _shape(spec: tuple) -> str:
+    return f'{spec[0]}x{spec[1]} pictures of {spec[2]} channel{"s" * (spec[2] > 1)} in {spec[3]} classes'
+
+
+def _validation_accuracy(folder: str, found: Checkpoint) -> str:
+    """'validation accuracy 0.9876', as measured at the checkpoint's step or else the best before it; '' if never."""
+    for line in reversed(run_folder.read_metrics(folder)):
+        if line['step'] == found.step and isinstance(line.get('validation_accuracy'), float):
+            return f'validation accuracy {line["validation_accuracy"]:.4f}'
+    best = found.progress.get('best_accuracy', -1.0)
+    return f'best validation accuracy {best:.4f}' if best >= 0 else ''
+
+
+def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', flag: str = '--model_dir') -> Found:
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
       model_dirs: A folder of a run, a comma-separated list of some, or several of these; None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
+      flag: The flag that gave the folders, for error messages.
 
     Raises:
       CheckpointError: A folder holds no whole model, or they read different
@@ -44,16 +101,18 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
         model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
     folders = folders or [runs.newest().folder]
-    descriptions, checkpoints, problems = [], [], []
+    descriptions: list[Description] = []
+    checkpoints: list[Checkpoint] = []
+    problems: list[str] = []
     for folder in folders:
-        described = description.read(folder)
+        described = description.read(folder, flag)
         first = descriptions[0] if descriptions else described
         if _reads(described) != _reads(first):
             raise CheckpointError(
                 f'{folder}: reads pictures of another shape, of other classes or in another way than '
                 f'{folders[0]}; only like models can be averaged.'
             )
-        checkpoint, lines = run_folder.find_checkpoint(folder, which)
+        checkpoint, lines = run_folder.find_checkpoint(folder, which, flag)
         descriptions.append(described)
         checkpoints.append(checkpoint)
         problems += lines
@@ -113,10 +172,10 @@ class SavedModel(NamedTuple):
             parts.append(flat.reshape(*views.shape[:2], -1).mean(axis=0))
         return np.concatenate(parts)
 
-    def _mean_over_members(self, images, show):
-        total = 0.0
+    def _mean_over_members(self, images: np.ndarray, show) -> np.ndarray:
+        total = np.zeros((len(images), self.description.input_spec.n_classes))
         for network, sess in self.members:
-            total = total + evaluation.softmax(evaluation.logits(network, sess, images, self.n_threads, show))
+            total += evaluation.softmax(evaluation.logits(network, sess, images, self.n_threads, show))
         return total / len(self.members)
 
     def first_layer(self) -> np.ndarray:

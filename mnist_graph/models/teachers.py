@@ -53,23 +53,22 @@ class Teacher(NamedTuple):
             return tf.add_n(logits) / len(logits)
 
 
-def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teacher:
+def load(model_dirs: Sequence[str], dataset: Dataset) -> Teacher:
     """Loads what is to teach a run, the last checkpoint of each folder; opens no session.
 
     Args:
       model_dirs: Folders of trained models; at least one.
-      dataset: What the student is trained on.
-      n_validation: How many of its pictures the student is validated on.
+      dataset: What the student is trained and validated on.
 
     Raises:
       CheckpointError: There is no whole model.
       UsageError: It reads other pictures, or was trained on some that the
         student is validated on, or is too large.
     """
-    found = saved_model.find(model_dirs)
+    found = saved_model.find(model_dirs, flag='--teacher_model_dir')
     members, digest = [], hashlib.sha256()
     for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
-        _check_fits(folder, described, dataset, n_validation)
+        _check_fits(folder, described, dataset)
         network = graph.build(described.hparams, described.input_spec, training=False)
         tested = network.model.tested()
         variables = [tested.weights, tested.biases, {name: list(pair) for name, pair in tested.moments.items()}]
@@ -87,13 +86,13 @@ def load(model_dirs: Sequence[str], dataset: Dataset, n_validation: int) -> Teac
     return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)
 
 
-def _check_fits(folder: str, described: Description, dataset: Dataset, n_validation: int) -> None:
+def _check_fits(folder: str, described: Description, dataset: Dataset) -> None:
     if (described.input_spec[:4], described.class_names) != (dataset.input_spec()[:4], dataset.class_names):
         raise UsageError(
             f'{folder}: reads pictures of another shape or other classes than {dataset.name} has; '
             f'give another --teacher_model_dir.'
         )
-    if described.fingerprint == dataset.fingerprint and described.hparams.n_validation < n_validation:
+    if described.fingerprint == dataset.fingerprint and described.hparams.n_validation < len(dataset.validation):
         raise UsageError(
             f'{folder}: was trained with --n_validation={described.hparams.n_validation}, on pictures that '
             f'this run is validated on; give another --teacher_model_dir, or that --n_validation.'

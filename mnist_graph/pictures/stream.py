@@ -1,8 +1,9 @@
 """Many picture files, made ready for the network a chunk at a time, on several cores if there are many."""
 
 import contextlib
+import os
 import signal
-from collections.abc import Iterator, Sequence
+from collections.abc import Generator, Iterator, Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -56,7 +57,7 @@ def prepare(path: str, wanted: Wanted) -> Prepared:
         return Prepared(path, None, str(error))
 
 
-def stream(paths: Sequence[str], wanted: Wanted, n_workers: int = 1) -> Iterator[list[Prepared]]:
+def stream(paths: Sequence[str], wanted: Wanted, n_workers: int = 1) -> Generator[list[Prepared], None, None]:
     """Prepares all pictures, in order, in chunks of CHUNK_SIZE.
 
     While a chunk is used by the caller, the next one is being prepared, and no
@@ -84,14 +85,15 @@ def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: in
     from concurrent.futures.process import BrokenProcessPool
 
     # A fresh interpreter for each: one that is forked would inherit TensorFlow's locks but not its threads.
-    with ProcessPoolExecutor(n_workers, multiprocessing.get_context('spawn')) as pool:
+    spawn = multiprocessing.get_context('spawn')
+    with ProcessPoolExecutor(n_workers, spawn, initializer=_end_with_the_parent) as pool:
 
         def begin(chunk):
-            return pool.map(prepare, chunk, [wanted] * len(chunk), chunksize=_PICTURES_PER_TASK)
+            with _interrupts_blocked():  # workers are started when there is work for them
+                return pool.map(prepare, chunk, [wanted] * len(chunk), chunksize=_PICTURES_PER_TASK)
 
         try:
-            with _interrupts_blocked():
-                ahead = begin(chunks[0])
+            ahead = begin(chunks[0])
             for chunk in [*chunks[1:], []]:
                 current, ahead = ahead, begin(chunk)
                 yield list(current)
@@ -104,9 +106,34 @@ def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: in
             pool.shutdown(cancel_futures=True)
 
 
+def _end_with_the_parent() -> None:
+    """Makes this worker process end as soon as the one that started it has ended, however that happened.
+
+    A parent that is killed cannot tell its workers, which would wait for work for
+    ever. What every system tells them is that the parent's end of a pipe closed
+    (on Windows, that its handle is signalled), which `Process.join` waits for.
+    Ctrl-C in a terminal goes to all processes; the parent decides what it ends.
+    """
+    import multiprocessing
+    import threading
+
+    signal.signal(signal.SIGINT, signal.SIG_IGN)
+    parent = multiprocessing.parent_process()
+    assert parent is not None, 'this runs in worker processes only'
+
+    def end_after_the_parent():
+        parent.join()
+        os._exit(1)  # from a thread, sys.exit would end the thread alone
+
+    threading.Thread(target=end_after_the_parent, daemon=True).start()
+
+
 @contextlib.contextmanager
-def _interrupts_blocked():
-    """Processes started meanwhile never see a Ctrl-C, which goes to all of them: this one ends the others."""
+def _interrupts_blocked() -> Iterator[None]:
+    """Processes started meanwhile see no Ctrl-C, even before they have begun to ignore it themselves."""
+    if not hasattr(signal, 'pthread_sigmask'):  # Windows
+        yield
+        return
     previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
     try:
         yield

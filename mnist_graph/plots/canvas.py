@@ -9,8 +9,9 @@ import os
 
 import numpy as np
 
-from mnist_graph.base import cache, files
+from mnist_graph.base import cache
 from mnist_graph.base.errors import UsageError
+from mnist_graph.plots import picture_file
 
 _ENDINGS = ('.png', '.pdf', '.svg', '.jpg', '.jpeg', '.webp')
 # Okabe and Ito's, which the colour-blind can tell apart, and a grey.
@@ -39,33 +40,19 @@ def check_can_write(path: str) -> None:
     Raises:
       UsageError: matplotlib is missing, the folder is, or the ending is of no picture.
     """
-    if importlib.util.find_spec('matplotlib') is None:
-        raise UsageError("Drawing pictures needs matplotlib; install it with pip install 'mnist-graph[plots]'.")
-    if os.path.splitext(path)[1].lower() not in _ENDINGS:
-        raise UsageError(f'{path}: has no ending of a picture; use one of {", ".join(_ENDINGS)}.')
-    folder = os.path.dirname(path) or '.'
-    problem = (
-        'is a folder'
-        if os.path.isdir(path)
-        else 'its folder does not exist'
-        if not os.path.isdir(folder)
-        else 'its folder cannot be written'
-        if not os.access(folder, os.W_OK)
-        else ''
-    )
-    if problem:
-        raise UsageError(f'{path}: {problem}; give the path of a new picture file.')
+    _check_matplotlib()
+    picture_file.check(path, _ENDINGS)
 
 
 def check_can_write_into(folder: str) -> None:
-    """Makes the folder; see `check_can_write`."""
-    try:
-        os.makedirs(folder, exist_ok=True)
-    except FileExistsError:
-        raise UsageError(f'{folder}: is a file; give the path of a folder.') from None
-    except OSError as error:
-        raise UsageError(f'{folder}: cannot be made ({error.strerror}); give another folder.') from None
-    check_can_write(os.path.join(folder, 'figure.png'))
+    """As `check_can_write`, for several pictures in a folder, which is not made yet."""
+    _check_matplotlib()
+    picture_file.check_folder(folder)
+
+
+def _check_matplotlib() -> None:
+    if importlib.util.find_spec('matplotlib') is None:
+        raise UsageError("Drawing pictures needs matplotlib; install it with pip install 'mnist-graph[plots]'.")
 
 
 class Drawing:
@@ -96,10 +83,7 @@ class Drawing:
     def _write(self):
         content = io.BytesIO()
         self._figure.savefig(content, format=os.path.splitext(self._path)[1][1:].lower(), facecolor='white')
-        try:
-            files.write_atomically(self._path, content.getvalue())
-        except OSError as error:
-            raise UsageError(f'{self._path}: cannot be written ({error.strerror}); give another path.') from None
+        picture_file.write(self._path, content.getvalue())
 
 
 def show_picture(axes, picture: np.ndarray, **options) -> None:

@@ -17,6 +17,10 @@ MOST_MISTAKES = 32
 _MOST_UNITS = 40
 _MOST_NUMBERED_CLASSES = 20
 _BARS_WIDTH = 1.9
+# A curve of so few points has a mark at each.
+_FEW_POINTS = 50
+# Largest loss by smallest: where it is more, all but the start would lie on a linear axis.
+_WIDE_RANGE = 50
 
 
 def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
@@ -79,14 +83,14 @@ def _draw_probabilities(axes, probabilities: np.ndarray, class_names: Sequence[s
 
 
 def confusion_matrix(report, where: str, path: str) -> None:
-    """Draws a `report.Report`'s confusion matrix: what is right in blue, mistakes in orange.
+    """Draws the confusion matrix of a `report.Report`: what is right in blue, mistakes in orange to red.
 
     The two have scales of their own, as the diagonal would outshine all else.
     """
     counts, n_classes = report.confusion, len(report.class_names)
     right = np.eye(n_classes, dtype=bool)
     side = max(7.0, min(14.0, 0.66 * n_classes))
-    with Drawing(path, side + 1.2, side + 0.9) as figure:
+    with Drawing(path, side + 1.2, side + 1.6) as figure:
         axes = figure.subplots()
         for mask, colours in ((right, ['#DCEBF5', BLUE]), (~right, ['#FFF6E3', ORANGE, VERMILION])):
             most = max(1, counts[mask].max(initial=0))
@@ -106,6 +110,25 @@ def confusion_matrix(report, where: str, path: str) -> None:
         figure.suptitle(f'{report.accuracy:.2%} right: {n_wrong:,} mistakes in {report.n:,} pictures of the {where}')
         if n_classes <= _MOST_NUMBERED_CLASSES:
             _number_cells(axes, counts)
+        _explain_cells(figure)
+
+
+def _explain_cells(figure) -> None:
+    """The legend of the confusion matrix, below it."""
+    from matplotlib.patches import Patch
+
+    figure.legend(
+        handles=[
+            Patch(color=BLUE, label='right: read as what the label says'),
+            Patch(color=ORANGE, label='wrong: a picture with the label of the row, read as the class of the column'),
+            Patch(facecolor='white', edgecolor='#D9D9D9', label='no picture'),
+        ],
+        loc='outside lower center',
+        title='The darker, the more pictures',
+        frameon=False,
+        fontsize=12,
+        title_fontsize=12,
+    )
 
 
 def _number_cells(axes, counts: np.ndarray) -> None:
@@ -132,7 +155,7 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
     """Draws pictures that were read wrong, each with its label and what was read.
 
     Args:
-      split: `data.Split` of the mistakes, at least one and at most MOST_MISTAKES, the worst first.
+      split: `data.Split` of the mistakes, at least one and at most MOST_MISTAKES, the largest loss first.
       probabilities: float [n, classes] of each.
       class_names: What each label stands for.
       where: What they are from, for the title.
@@ -142,18 +165,21 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
     rows = -(-len(split) // columns)
     is_long = max(map(len, class_names)) > 2
     with Drawing(path, 1.7 * columns, (2.25 if is_long else 2.03) * rows + 0.7) as figure:
-        figure.suptitle(f'The worst mistakes in the {where}: label → read as (probability)', fontsize=18)
+        figure.suptitle(f'The worst mistakes in the {where}, largest loss first: label → read as (loss)', fontsize=16)
         for axes in figure.subplots(rows, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, picture, label, row in zip(figure.axes, split.images, split.labels, probabilities):
             axes.set_axis_on()
             show_picture(axes, picture)
             was, read = (_shortened(class_names[each], 8) for each in (label, row.argmax()))
-            axes.set_title(f'{was} →{chr(10) if is_long else " "}{read} ({row.max():.2f})', fontsize=14)
+            loss = -np.log(max(row[label], np.finfo(np.float64).tiny))
+            axes.set_title(f'{was} →{chr(10) if is_long else " "}{read} ({loss:.1f})', fontsize=14)
 
 
 def first_layer(weights: np.ndarray, path: str, model: str = '') -> None:
     """Draws what the first layer looks for, the units with the clearest shapes first.
+
+    A positive weight answers to a bright pixel, which is ink where ink is bright on black, and paper elsewhere.
 
     Args:
       weights: float [height, width, channels, units]; channels are averaged.
@@ -177,7 +203,9 @@ def first_layer(weights: np.ndarray, path: str, model: str = '') -> None:
         bar.outline.set_visible(False)
         which = f'the {n} clearest of {total} units' if n < total else f'all {total} units'
         whose = f' of {model}' * bool(model)
-        figure.suptitle(f'First layer{whose}, {which}: purple looks for ink, orange for none', fontsize=18)
+        figure.suptitle(
+            f'First layer{whose}, {which}: purple looks for bright pixels, orange for dark ones', fontsize=16
+        )
 
 
 def _smooth_energy(weights: np.ndarray) -> np.ndarray:
@@ -195,37 +223,38 @@ def training_curves(metrics: Sequence[dict[str, Any]], path: str, model: str = '
     """Draws loss and accuracy over the steps of a training.
 
     Args:
-      metrics: Lines of `metrics.jsonl`, as `run_folder.read_metrics` returns them; at least one.
+      metrics: Lines of a run's `metrics.jsonl`, oldest first; at least one.
       path: Picture file to write.
       model: Whose they are, for the title, if that is to be said.
     """
     with Drawing(path, 13.3, 5.6) as figure:
         if model:
             figure.suptitle(f'Training of {model}')
-        for axes, name, title in zip(figure.subplots(1, 2), ('loss', 'accuracy'), ('Loss', 'Accuracy')):
-            for key, label, style in (
-                (name, 'training (one mini-batch)', {'color': ORANGE, 'linewidth': 1.5}),
-                (
-                    f'validation_{name}',
-                    'validation set',
-                    {'color': BLUE, 'linewidth': 3, 'marker': 'o', 'markersize': 6},
-                ),
-            ):
-                points = [(line['step'], line[key]) for line in metrics if key in line]
-                if points:
-                    axes.plot(*zip(*points), label=label, **style)
-            axes.set_title(title)
+        loss, accuracy = figure.subplots(1, 2)
+        loss.set_title('Loss')
+        accuracy.set_title('Accuracy')
+        for axes, name in ((loss, 'loss'), (accuracy, 'accuracy')):
+            _draw_curve(axes, metrics, name, 'training (one mini-batch)', ORANGE, 1.5)
+            _draw_curve(axes, metrics, f'validation_{name}', 'validation set', BLUE, 3)
             axes.set_xlabel('Step')
+            axes.set_xlim(left=0)
             axes.grid(axis='y', color='#E5E5E5')
             axes.xaxis.set_major_formatter(lambda value, _: f'{value:,.0f}')
             axes.legend(frameon=False)
-        loss, accuracy = figure.axes
         losses = [line[key] for line in metrics for key in ('loss', 'validation_loss') if key in line]
-        if min(losses) > 0 and max(losses) / min(losses) > 50:  # where all but the start would lie on the axis
+        if min(losses) > 0 and max(losses) / min(losses) > _WIDE_RANGE:
             loss.set_yscale('log')
         else:
             loss.set_ylim(bottom=0)
         accuracy.yaxis.set_major_formatter(lambda value, _: f'{100 * value:.4g}%')
-        bottom, _ = accuracy.get_ylim()
-        accuracy.set_ylim(bottom, 1 + 0.04 * (1 - bottom))  # room for a line at 100%, and no tick above that
-        accuracy.set_yticks([tick for tick in accuracy.get_yticks() if bottom <= tick < 1 + 1e-9])
+        bottom, top = accuracy.get_ylim()
+        accuracy.set_ylim(bottom, min(top, 1 + 0.04 * (1 - bottom)))  # room for a line at 100%, and no tick above that
+        accuracy.set_yticks([tick for tick in accuracy.get_yticks() if bottom <= tick < min(top, 1 + 1e-9)])
+
+
+def _draw_curve(axes, metrics: Sequence[dict[str, Any]], key: str, label: str, colour: str, width: float) -> None:
+    """Draws what metrics have under a key, if any; where there are few points, each is to be seen."""
+    points = [(line['step'], line[key]) for line in metrics if key in line]
+    if points:
+        marker = 'o' if len(points) <= _FEW_POINTS else ''
+        axes.plot(*zip(*points), label=label, color=colour, linewidth=width, marker=marker, markersize=2 * width)

@@ -12,8 +12,8 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
-from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
+from mnist_graph.plots import picture_file
 
 _ENDINGS = ('.png', '.jpg', '.jpeg', '.gif', '.bmp', '.tif', '.tiff', '.webp')
 _SHADES = ' ░▒▓█'
@@ -151,13 +151,9 @@ def save(picture: Image.Image, path: str) -> None:
     check_can_save(path)
     content = io.BytesIO()
     picture.save(content, Image.registered_extensions()[os.path.splitext(path)[1].lower()])
-    try:
-        files.write_atomically(path, content.getvalue())
-    except OSError as error:
-        raise UsageError(f'{path}: cannot be written ({error.strerror}); give another path.') from None
+    picture_file.write(path, content.getvalue())
 
 
 def check_can_save(path: str) -> None:
-    """Raises UsageError unless the path's ending is of a common format."""
-    if os.path.splitext(path)[1].lower() not in _ENDINGS:
-        raise UsageError(f'{path}: has no ending that can be written ({", ".join(_ENDINGS)}).')
+    """Raises UsageError unless the path's ending is of a common format and its folder can be written."""
+    picture_file.check(path, _ENDINGS)

@@ -192,8 +192,12 @@ def write(folder: str, description: Description) -> None:
     files.write_json(os.path.join(folder, FILENAME), values)
 
 
-def read(folder: str) -> Description:
+def read(folder: str, flag: str = '--model_dir') -> Description:
     """Reads a model folder's `hparams.json`.
+
+    Args:
+      folder: The model folder.
+      flag: The flag that gave it, for error messages.
 
     Raises:
       CheckpointError: There is none, it is damaged, it has unknown or missing
@@ -206,16 +210,16 @@ def read(folder: str) -> Description:
     except FileNotFoundError:
         raise CheckpointError(
             f'{folder}: holds no model ({FILENAME} is missing); train one with '
-            f'python -m mnist_graph.main, or give its --model_dir.'
+            f'python -m mnist_graph.main, or give its {flag}.'
         ) from None
     except NotADirectoryError:
-        raise CheckpointError(f'{folder}: is a file; --model_dir must be a folder.') from None
+        raise CheckpointError(f'{folder}: is a file; {flag} must be a folder.') from None
     except OSError as error:
-        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); give another --model_dir.') from None
+        raise CheckpointError(f'{path}: cannot be read ({error.strerror}); give another {flag}.') from None
     try:
         values = json.loads(text)
     except (ValueError, RecursionError):
-        raise CheckpointError(f'{path}: is damaged: it is not JSON; give another --model_dir.') from None
+        raise CheckpointError(f'{path}: is damaged: it is not JSON; give another {flag}.') from None
     if not isinstance(values, dict) or values.get('format') != FORMAT:
         found = values.get('format') if isinstance(values, dict) else None
         raise CheckpointError(

@@ -227,7 +227,7 @@ class RunFolder(Monitor):
         return f'The checkpoint of step {found.step} in {self.path} is still good.'
 
 
-def find_checkpoint(folder: str, which: str) -> tuple[Checkpoint, list[str]]:
+def find_checkpoint(folder: str, which: str, flag: str = '--model_dir') -> tuple[Checkpoint, list[str]]:
     """The 'last' or 'best' whole checkpoint of a model folder, and lines about damaged ones.
 
     Raises:
@@ -239,6 +239,6 @@ def find_checkpoint(folder: str, which: str) -> tuple[Checkpoint, list[str]]:
         shown, reason = files.relative(folder), problems[0] if problems else 'none was saved yet'
         raise CheckpointError(
             f'{shown}: has no whole checkpoint to load ({reason}); train on with python -m '
-            f'mnist_graph.main --resume --model_dir={shlex.quote(shown)}, or give another --model_dir.'
+            f'mnist_graph.main --resume --model_dir={shlex.quote(shown)}, or give another {flag}.'
         )
     return found, problems

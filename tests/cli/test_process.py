@@ -71,8 +71,11 @@ def assert_fails_in_one_line(ended, code, problem):
             '--data_dir=data --n_validation=15 --n_epochs=1 --warmup_steps=9 --batch_size=5 --learning_rate_schedule=cosine',
             'warmup_steps=9: the whole training has only 9 steps; give a smaller --warmup_steps',
         ),
-        ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best needs pictures to choose by'),
-        ('--data_dir=data --n_validation=0 --early_stopping_patience=3', '--early_stopping_patience=3 needs pictures'),
+        ('--data_dir=data --n_validation=0 --checkpoint=best', '--checkpoint=best chooses by validation pictures'),
+        (
+            '--data_dir=data --n_validation=0 --early_stopping_patience=3',
+            '--early_stopping_patience=3 chooses by validation pictures',
+        ),
         (
             '--data_dir=data --n_validation=15 --model_dir=bad.flags',
             'bad.flags: is a file; --model_dir must be a folder',
@@ -171,7 +174,7 @@ def run_help(folder, start):
 
 def assert_names_all_flags(out):
     for name, spec in SPECS.items():
-        assert re.search(rf'--(\[no\])?{name}:', out), name
+        assert re.search(rf'--(\[no\])?{name}\s', out), name
         assert ' '.join(spec.help.split()[:5]) in ' '.join(out.split()), name
     for name in (
         'dataset',
@@ -184,7 +187,7 @@ def assert_names_all_flags(out):
         'keep_checkpoints',
         'checkpoint',
     ):
-        assert re.search(rf'--(\[no\])?{name}:', out), name
+        assert re.search(rf'--(\[no\])?{name}\s', out), name
 
 
 def test_help_names_every_flag_and_imports_neither_tensorflow_nor_numpy(fresh_folder):
@@ -200,7 +203,7 @@ def test_help_is_a_word_like_others(fresh_folder):
 
 
 def test_help_of_the_console_command(fresh_folder):
-    assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import run; run()'))
+    assert_names_all_flags(run_help(fresh_folder, 'from mnist_graph.main import console_main; console_main()'))
 
 
 @pytest.mark.parametrize(
@@ -296,3 +299,37 @@ def test_first_signal_is_noted_and_the_second_stops_at_once():
             with pytest.raises(KeyboardInterrupt):
                 os.kill(os.getpid(), number)
     assert (signal.getsignal(signal.SIGINT), signal.getsignal(signal.SIGTERM)) == before
+
+
+def test_sigterm_and_sighup_clean_up_before_they_end_a_command(fresh_folder):
+    """As Ctrl-C does, with the exit code that shells give."""
+    program = (
+        'import os, signal, sys\n'
+        'from mnist_graph.cli import process\n'
+        'def main(arguments):\n'
+        '  try:\n'
+        '    os.kill(os.getpid(), int(arguments[1]))\n'
+        '  finally:\n'
+        '    print("clean")\n'
+        'process.run_command(main, lambda: None)\n'
+    )
+    for number in (signal.SIGTERM, signal.SIGHUP, signal.SIGINT):
+        ended = run_python('-c', program, int(number), folder=fresh_folder)
+        assert ended == (128 + number, 'clean\n', '\nStopped.\n')
+
+
+def test_platforms_without_sighup(monkeypatch):
+    monkeypatch.delattr(signal, 'SIGHUP')
+    with process.StopRequest().listening() as stop:
+        os.kill(os.getpid(), signal.SIGTERM)
+        assert stop.signal == signal.SIGTERM
+
+
+def test_what_nohup_lets_be_ignored_stays_ignored():
+    before = signal.signal(signal.SIGHUP, signal.SIG_IGN)
+    try:
+        with process.StopRequest().listening() as stop:
+            os.kill(os.getpid(), signal.SIGHUP)
+            assert not stop
+    finally:
+        signal.signal(signal.SIGHUP, before)

@@ -1,0 +1,67 @@
+"""What --help prints: what the program does, an example, and its flags in groups."""
+
+import shutil
+import sys
+import textwrap
+from collections.abc import Callable, Sequence
+
+from absl import flags
+
+from mnist_graph.cli import common_flags
+
+FLAGS = flags.FLAGS
+# What asks for help anywhere on the command line, whatever else is there.
+_WORDS = {'-h', *(dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?'))}
+# Characters: where the explanations begin, and the longest line that is still easy to read.
+_INDENT, _MOST_COLUMNS = 28, 100
+
+
+def is_asked_for(argv: Sequence[str]) -> bool:
+    """Whether a command line asks for help."""
+    return any(argument in _WORDS for argument in argv[1:])
+
+
+def show(main: Callable, names: Sequence[str]) -> None:
+    """Prints the help of a command.
+
+    Args:
+      main: Of the command, whose module says in the first two paragraphs of its
+        docstring what it does and how it is called.
+      names: Its flags, in the order in which they were defined.
+    """
+    columns = min(_MOST_COLUMNS, shutil.get_terminal_size((80, 24)).columns)
+    paragraphs = (sys.modules[main.__module__].__doc__ or '').strip().split('\n\n')
+    print('\n\n'.join(paragraphs[:2]))
+    for group in common_flags.GROUPS:
+        members = [name for name in names if common_flags.group_of(name) == group]
+        if members:
+            print(f'\n{group.capitalize()}:')
+        for name in members:
+            print(_entry(name, columns))
+    print('\nMore flags may be in files, one on each line: --flagfile=FILE.')
+
+
+def _entry(name: str, columns: int) -> str:
+    """The lines about one flag."""
+    flag = FLAGS[name]
+    title = f'  --{"[no]" * flag.boolean}{name}'
+    text = ' '.join(filter(None, [flag.help, _choices(flag), _default(flag)]))
+    lines = textwrap.wrap(text, max(20, columns - _INDENT), break_on_hyphens=False)
+    if len(title) < _INDENT - 1:
+        first, *lines = lines
+        title = f'{title:<{_INDENT}}{first}'
+    return '\n'.join([title, *(' ' * _INDENT + line for line in lines)])
+
+
+def _choices(flag) -> str:
+    values = getattr(flag.parser, 'enum_values', None)
+    return f'One of {", ".join(values)}.' if values else ''
+
+
+def _default(flag) -> str:
+    value = flag.default
+    if value is None or value == [] or flag.boolean and not value:
+        return ''
+    if isinstance(value, (tuple, list)):
+        value = ','.join(map(str, value))
+    return f'Default: {"true" if value is True else value}.'
