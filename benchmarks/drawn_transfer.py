@@ -9,12 +9,9 @@ mistakes of the last run.
 """
 
 import argparse
-import os
-import sys
 
+import measure
 import numpy as np
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from mnist_graph import data, drawn
 from mnist_graph.base import files, tensorflow
@@ -99,4 +96,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)
