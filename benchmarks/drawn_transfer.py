@@ -15,6 +15,7 @@ import numpy as np
 
 from mnist_graph import data, drawn
 from mnist_graph.base import files, tensorflow
+from mnist_graph.drawn.dataset import DEFAULT_SEED
 from mnist_graph.hparams import HParams
 from mnist_graph.training import cores
 
@@ -75,7 +76,7 @@ def main():
     parser.add_argument('--n_train', type=int, default=60000, help='drawn digits to train on')
     arguments = parser.parse_args()
     real = getattr(data.load('mnist', arguments.data_dir), arguments.split)
-    digits = drawn_dataset(arguments.n_train, drawn.DEFAULT_SEED)
+    digits = drawn_dataset(arguments.n_train, DEFAULT_SEED)
     accuracies = []
     for seed in range(arguments.seeds):
         hparams = HParams(
