@@ -36,7 +36,11 @@ NOT_RUN = {
 }
 # What the documentation says and other branches bring; empty it when they are merged.
 TO_COME = {'examples/by_hand.py', 'the-graph.ipynb'}
-FLAGS_TO_COME = {'pictures', 'skip_bad_pictures'}
+FLAGS_TO_COME = {'pictures', 'skip_bad_pictures', 'recipe'}
+until_tf = pytest.mark.xfail('tf' not in mnist_graph.__all__, reason='mnist_graph.tf is to come')
+until_recipes = pytest.mark.xfail(
+    not (REPOSITORY / 'mnist_graph/cli/recipes.py').exists(), reason='--recipe is to come'
+)
 OTHER_PROGRAMS_FLAGS = {'help', 'flagfile', 'logdir'}
 TEN_DIGITS = ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
 
@@ -110,6 +114,7 @@ def workplace(fresh_folder, monkeypatch):
     return fresh_folder
 
 
+@until_recipes
 @pytest.mark.parametrize('page', PAGES)
 def test_every_command_runs(page, workplace, entry_point, monkeypatch):
     done = set()
@@ -150,13 +155,12 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
             # The first of a page is trained, and it is enough to begin with the others.
             *(['--n_trials=1'] if 'lr' in given and '--resume' not in given and 'n_trials' in given else []),
             *(['--n_trials=2', '--timeout=0'] if '--resume' in given else []),
-            *(['--timeout=0'] if 'flagfile' in given else []),
+            *(['--timeout=0'] if 'recipe' in given else []),
         ]
-        monkeypatch.setattr(module, 'run', module.run_command)
-    elif name == 'sweep':
-        monkeypatch.setattr(module, 'run', module.run_command)
     elif name == 'show':
         arguments += ['--n=20', '--n_validation=10']
+    if name == 'sweep' and hasattr(module, 'run_command'):
+        monkeypatch.setattr(module, 'run', module.run_command)
     if name in ('main', 'show', 'sweep') and not re.search('--data_dir|--dataset|--resume|--report', given):
         arguments += ['--data_dir=mnist']
     ended = entry_point(*arguments, name=name)
@@ -212,6 +216,7 @@ SHORTER = {
 }
 
 
+@until_tf
 @pytest.mark.parametrize('page', [page for page in PAGES if markdown.blocks(text_of(page), 'python')])
 def test_every_program_runs(page, request, capsys, workplace):
     for program in markdown.blocks(text_of(page), 'python'):
@@ -286,6 +291,7 @@ def test_the_tutorials_column_is_the_tutorial(table, ten_digits, tf):
     assert names['n_train'] == 400 and names['img'].shape == (784,) and names['prediction'].shape == (1,)
 
 
+@until_tf
 def test_our_column_runs(table, ten_digits):
     names = {}
     (imports, *_) = markdown.blocks(text_of('docs/from-the-tutorial.md'), 'python')
@@ -304,6 +310,7 @@ def test_readme_is_short_and_has_the_two_commands():
         assert re.search(rf'<!-- {marker} -->\n```sh\npython3 -m venv .+{end}\n```\n', text)
 
 
+@until_recipes
 def test_readme_shows_what_the_main_command_prints(workplace, entry_point):
     (shown,) = markdown.blocks(text_of('README.md'), '')
     ended = entry_point('--data_dir=mnist', '--n_iterations=300', '--n_validation=10')
@@ -312,7 +319,8 @@ def test_readme_shows_what_the_main_command_prints(workplace, entry_point):
 
 def forms(text):
     """The lines without their numbers and the name of the data set, one of each kind in a row."""
-    lines = [re.sub(r'\d[\d.,:-]*', 'N', line.replace(' (mnist)', '')) for line in text.splitlines()]
+    plain = re.sub(r' \((folder )?mnist\)', '', text)
+    lines = [re.sub(r'\d[\d.,:-]*', 'N', line) for line in plain.splitlines()]
     return [line for line, before in zip(lines, [None, *lines]) if line != before]
 
 
