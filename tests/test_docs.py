@@ -1,6 +1,7 @@
 """The documentation tells the truth: its links lead somewhere, its commands and programs run, its flags exist."""
 
 import argparse
+import ast
 import re
 import runpy
 import shutil
@@ -356,6 +357,13 @@ def test_every_hyperparameter_that_python_uses_exists():
         for program in [*markdown.blocks(text_of(page), 'python'), *re.findall(r'`([^`]+)`', text_of(page))]:
             for arguments in re.findall(r'HParams\(([^)]*)\)', program):
                 assert set(re.findall(r'(\w+)=', arguments)) <= set(SPECS), arguments
+
+
+def test_every_benchmark_begins_with_its_command():
+    for path in (REPOSITORY / 'benchmarks').glob('*.py'):
+        source = path.read_text()
+        if '__main__' in source:
+            assert f'python benchmarks/{path.name}' in ast.get_docstring(ast.parse(source)), path.name
 
 
 def test_the_package_says_its_version_in_the_changelog():
