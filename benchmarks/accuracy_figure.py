@@ -7,13 +7,10 @@ python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
 
 import argparse
 import json
-import os
 import statistics
-import sys
 
+import measure
 import numpy as np
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from mnist_graph.plots.canvas import BLUE, GREY, ORANGE, VERMILION, Drawing
 
@@ -98,4 +95,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

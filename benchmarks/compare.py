@@ -47,7 +47,9 @@ ACCURACY_MARGIN = 0.01  # a peer that ends further below ours has not done the s
 def parse_arguments():
     """Reads the command line."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument(
+        '--data_dir', required=True, type=measure.data_folder, help='folder of the four gzipped IDX files'
+    )
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--steps', type=int, default=2000, help='timed steps, a multiple of 100')
     parser.add_argument('--warmup', type=int, default=200, help='untimed steps before them')
@@ -147,4 +149,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

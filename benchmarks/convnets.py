@@ -16,7 +16,7 @@ import measure
 from recipes import FLAGS_DIR, note
 from whole_job import run_once
 
-EXAMPLES = ('keras_convnet', 'torch_convnet')
+EXAMPLES = {'keras_convnet': ['keras_programs.py', '--program=keras_convnet'], 'torch_convnet': ['torch_convnet.py']}
 # Ours, in less time than the examples: the tutorial's fully connected network, and a small CNN whose recipe is cut short.
 OURS = {'mlp_99_4': ['mlp_99_4'], 'cnn_99_6, 6 epochs': ['cnn_99_6', '--n_epochs=6']}
 
@@ -28,14 +28,16 @@ def commands(data_dir):
         name: ['-m', 'mnist_graph.main', f'--flagfile={os.path.join(FLAGS_DIR, flagfile)}.flags', *flags]
         for name, (flagfile, *flags) in OURS.items()
     }
-    examples = {name: [os.path.join(measure.BENCHMARKS, f'{name}.py')] for name in EXAMPLES}
+    examples = {name: [os.path.join(measure.BENCHMARKS, script), *flags] for name, (script, *flags) in EXAMPLES.items()}
     return {name: [sys.executable, *command, data] for name, command in {**examples, **ours}.items()}
 
 
 def main():
     """Runs all in turn and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument(
+        '--data_dir', required=True, type=measure.data_folder, help='folder of the four gzipped IDX files'
+    )
     parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--results', help='file to append a line of JSON to for each run of an example')
     arguments = parser.parse_args()
@@ -68,4 +70,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

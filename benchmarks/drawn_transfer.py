@@ -9,15 +9,13 @@ mistakes of the last run.
 """
 
 import argparse
-import os
-import sys
 
+import measure
 import numpy as np
-
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
 
 from mnist_graph import data, drawn
 from mnist_graph.base import files, tensorflow
+from mnist_graph.drawn.dataset import DEFAULT_SEED
 from mnist_graph.hparams import HParams
 from mnist_graph.training import cores
 
@@ -78,7 +76,7 @@ def main():
     parser.add_argument('--n_train', type=int, default=60000, help='drawn digits to train on')
     arguments = parser.parse_args()
     real = getattr(data.load('mnist', arguments.data_dir), arguments.split)
-    digits = drawn_dataset(arguments.n_train, drawn.DEFAULT_SEED)
+    digits = drawn_dataset(arguments.n_train, DEFAULT_SEED)
     accuracies = []
     for seed in range(arguments.seeds):
         hparams = HParams(
@@ -99,4 +97,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

@@ -1,5 +1,9 @@
-"""Runs benchmarked programs as whole processes, in turn, and makes tables of what they said."""
+"""What the benchmarks share: runs programs as whole processes, in turn, and makes tables of their results.
 
+Importing this module makes the package importable from the repository, installed or not. It is no program itself.
+"""
+
+import argparse
 import json
 import os
 import platform
@@ -12,6 +16,16 @@ from typing import NamedTuple
 
 BENCHMARKS = os.path.dirname(os.path.abspath(__file__))
 ROOT = os.path.dirname(BENCHMARKS)
+sys.path.insert(0, ROOT)
+
+from mnist_graph.base.errors import MnistGraphError  # noqa: E402
+
+IDX_FILES = (
+    'train-images-idx3-ubyte.gz',
+    'train-labels-idx1-ubyte.gz',
+    't10k-images-idx3-ubyte.gz',
+    't10k-labels-idx1-ubyte.gz',
+)
 
 
 class BenchmarkError(Exception):
@@ -24,6 +38,25 @@ class Run(NamedTuple):
     seconds: float
     peak_rss_mb: float
     output: str
+
+
+def data_folder(text):
+    """--data_dir as argparse takes it: the absolute path of a folder with MNIST's four gzipped IDX files."""
+    folder = os.path.abspath(os.path.expanduser(text))
+    missing = [name for name in IDX_FILES if not os.path.isfile(os.path.join(folder, name))]
+    if missing:
+        raise argparse.ArgumentTypeError(f'{text}: has no {missing[0]}; give the folder of the four gzipped IDX files')
+    return folder
+
+
+def run_main(main):
+    """Ends the process with what `main` returns, or with one line for an error that the user can mend."""
+    try:
+        sys.exit(main())
+    except OSError as error:
+        sys.exit(f'{error.filename or sys.argv[0]}: {error.strerror}')
+    except (BenchmarkError, MnistGraphError) as error:
+        sys.exit(str(error))
 
 
 def run_program(command):

@@ -17,12 +17,10 @@ Exits 1 if --check is given and a goal of the project is missed.
 import argparse
 import io
 import os
-import sys
 import tempfile
 import time
 
-sys.path.insert(0, os.path.dirname(os.path.dirname(os.path.abspath(__file__))))
-
+import measure
 import numpy as np
 from PIL import Image
 
@@ -166,6 +164,7 @@ def keras_classifier(path):
 
 
 def main():
+    """Prints the four tables; returns 1 if --check is given and a goal is missed."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--model_dir', action='append', help='a trained run; may be repeated; default: the newest')
     parser.add_argument('--keras_model', help='a Keras model to use in place of a run')
@@ -201,4 +200,4 @@ def main():
 
 
 if __name__ == '__main__':
-    sys.exit(main())
+    measure.run_main(main)

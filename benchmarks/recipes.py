@@ -1,7 +1,7 @@
 """Runs every flag file beside the program that it restates, over several seeds.
 
 Each run is a whole process. For each seed the two take turns; the table has their
-test accuracies and their seconds. The other programs are those of keras_recipes.py
+test accuracies and their seconds. The other programs are those of keras_programs.py
 and tutorial_port.py; a flag file that restates none of them runs alone. One that
 learns from a teacher has it trained first, within its seconds.
 
@@ -21,7 +21,7 @@ import sys
 import tempfile
 
 import measure
-from keras_recipes import RECIPES
+from keras_programs import PROGRAMS
 from whole_job import run_once
 
 FLAGS_DIR = os.path.join(measure.ROOT, 'flags')
@@ -52,8 +52,8 @@ def commands_of(name, path, arguments):
     """Returns dict of 'ours' and, if there is one, 'other' to the list of strings that runs it."""
     data_dir = f'--data_dir={os.path.abspath(arguments.data_dir)}'
     commands = {'ours': ['-m', 'mnist_graph.main', f'--flagfile={path}']}
-    if name in RECIPES:
-        commands['other'] = [os.path.join(measure.BENCHMARKS, 'keras_recipes.py'), f'--recipe={name}']
+    if name in PROGRAMS:
+        commands['other'] = [os.path.join(measure.BENCHMARKS, 'keras_programs.py'), f'--program={name}']
     elif name == 'digitalocean':
         picture = os.path.join(measure.ROOT, 'test_img.png')
         script = os.path.join(measure.BENCHMARKS, 'tutorial_port.py')
@@ -121,7 +121,9 @@ def row_of(name, path, results):
 def main():
     """Runs the recipes and prints the table; exits 1 if one of ours never finished."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument(
+        '--data_dir', required=True, type=measure.data_folder, help='folder of the four gzipped IDX files'
+    )
     parser.add_argument('--seeds', type=int, default=3, help='runs of each, seeded 0, 1, ...')
     parser.add_argument('--flags', default='', help='comma-separated flag files; all by default')
     parser.add_argument('--results', help='file to append a line of JSON to for each run')
@@ -138,4 +140,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

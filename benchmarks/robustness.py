@@ -98,4 +98,4 @@ def main():
 
 
 if __name__ == '__main__':
-    raise SystemExit(main())
+    measure.run_main(main)

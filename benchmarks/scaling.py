@@ -70,7 +70,9 @@ def run_setting(peer, batch_size, hidden_units, copies, data_dir):
 def main():
     """Measures every setting and prints one Markdown table."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument(
+        '--data_dir', required=True, type=measure.data_folder, help='folder of the four gzipped IDX files'
+    )
     parser.add_argument('--rounds', type=int, default=3, help='runs of every setting')
     # jax_scan takes its steps by the hundred, which are too many of the dear ones.
     peers = [name for name in compare.PEERS if name != 'jax_scan']
@@ -106,4 +108,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

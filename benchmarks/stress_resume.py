@@ -23,9 +23,9 @@ import sys
 import tempfile
 import time
 
+import measure
 import numpy as np
 
-sys.path.insert(0, str(pathlib.Path(__file__).resolve().parent.parent))
 from mnist_graph import drawn
 from mnist_graph.data import idx
 from mnist_graph.training import checkpoint
@@ -189,4 +189,4 @@ def report(folder, whole_lines, printed, problems, in_progress, kills):
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

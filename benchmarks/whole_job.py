@@ -2,7 +2,7 @@
 
 The job: read the digits, train 1,000 steps of 128 with Adam at 1e-4, print the test
 accuracy and the guess for one picture. The others are tutorial_port.py (the plain
-TensorFlow 1 program) and keras_equivalent.py. They take turns.
+TensorFlow 1 program) and keras_programs.py's keras_main_job. They take turns.
 
     python benchmarks/whole_job.py --data_dir=mnist --rounds=5
 """
@@ -25,8 +25,11 @@ def commands(arguments):
     python = arguments.python
     main = [python, '-m', 'mnist_graph.main', '--learning_rate=1e-4', '--n_iterations=1000']
     others = {
-        name: [python, os.path.join(measure.BENCHMARKS, f'{name}.py'), f'--picture={picture}']
-        for name in ('tutorial_port', 'keras_equivalent')
+        name: [python, os.path.join(measure.BENCHMARKS, script), *flags, f'--picture={picture}']
+        for name, script, *flags in (
+            ('tutorial_port', 'tutorial_port.py'),
+            ('keras_main_job', 'keras_programs.py', '--program=keras_main_job'),
+        )
     }
     programs = {OURS: [*main, f'--image={picture}'], **others}
     return {name: [*command, data_dir] for name, command in programs.items()}
@@ -60,7 +63,9 @@ def run_once(command):
 def main():
     """Runs the three in turn and prints the table; exits 1 if ours could not run."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument('--data_dir', required=True, help='folder of the four gzipped IDX files')
+    parser.add_argument(
+        '--data_dir', required=True, type=measure.data_folder, help='folder of the four gzipped IDX files'
+    )
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--picture', default=os.path.join(measure.ROOT, 'test_img.png'))
     parser.add_argument('--python', default=sys.executable, help='interpreter they all run in')
@@ -86,4 +91,4 @@ def main():
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

@@ -151,52 +151,6 @@ def test_every_error_has_an_exit_code():
     assert errors.UsageError.exit_code == 2
 
 
-def test_commands_in_readme_exist():
-    text = (REPOSITORY / 'README.md').read_text()
-    assert '<!-- main -->' in text and '<!-- tests -->' in text
-    commands = set(re.findall(r'-m mnist_graph\.(\w+)', text))
-    assert 'main' in commands and commands <= set(ENTRY_POINTS)
-    for path in re.findall(r'(?:flags|benchmarks|tests)/[\w/]+\.(?:flags|py)', text):
-        assert (REPOSITORY / path).exists(), path
-    from mnist_graph.hparams import SPECS
-
-    sources = ''.join(
-        path.read_text() for path in [*(MODULES[name] for name in FRONT), *(REPOSITORY / 'benchmarks').rglob('*.py')]
-    )
-    for flag in set(re.findall(r'(?<![\w-])--([a-z_]+)(?==|\b)', re.sub(r'```.*?```', '', text, flags=re.S))):
-        assert (
-            flag in SPECS or re.search(rf'[\'"](--)?{flag}[\'"]', sources) or flag in ('help', 'flagfile', 'logdir')
-        ), flag
-
-
-@pytest.mark.parametrize('name', sorted(ENTRY_POINTS))
-def test_flags_of_readmes_commands_exist(entry_point, name):
-    from absl import flags
-
-    entry_point.load(name).define_flags()
-    text = (REPOSITORY / 'README.md').read_text().replace('\\\n', ' ')
-    commands = re.findall(rf'-m mnist_graph\.{name}\b([^\n`&]*)', text)
-    assert commands
-    for flag in re.findall(r'(?<![\w-])--([a-z_]+)', ' '.join(commands)):
-        assert flag in flags.FLAGS or flag in ('help', 'flagfile'), flag
-
-
-def test_readmes_program_runs(monkeypatch, capsys):
-    """The one that trains by hand, on a few random pictures and for fewer steps."""
-    import numpy as np
-
-    from mnist_graph import data
-
-    random = np.random.default_rng(0)
-    split = data.Split(random.integers(0, 256, (400, 28, 28, 1), dtype=np.uint8), np.arange(400, dtype=np.int32) % 10)
-    few = data.Dataset('few', split, split[:0], split[:50], tuple('0123456789'), '0123456789abcdef')
-    monkeypatch.setattr(data, 'load', lambda: few)
-    (program,) = re.findall(r'```python\n(from mnist_graph .*?)```', (REPOSITORY / 'README.md').read_text(), re.S)
-    assert 'range(100)' in program
-    exec(program.replace('range(100)', 'range(3)'), {})
-    assert 0 <= float(capsys.readouterr().out) <= 1
-
-
 def test_setup_installs_what_is_tested():
     text = (REPOSITORY / 'setup.py').read_text()
     assert 'mnist-graph = mnist_graph.main:console_main' in text
@@ -204,3 +158,24 @@ def test_setup_installs_what_is_tested():
         line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')
     ]
     assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 7
+
+
+@pytest.mark.parametrize(
+    'tool',
+    [
+        ('ruff', 'check', '--no-cache', '.'),
+        ('ruff', 'format', '--no-cache', '--check', '.'),
+        pytest.param(('mypy',), marks=pytest.mark.xfail(reason='the annotations are being mended, package by package')),
+    ],
+    ids=' '.join,
+)
+def test_the_source_passes(tool, tmp_path):
+    """pyproject.toml says what the tools check."""
+    ended = run_python('-m', *tool, folder=REPOSITORY, MYPY_CACHE_DIR=str(tmp_path))
+    assert ended.code == 0, ended.out + ended.err
+
+
+def test_the_licence_is_installed():
+    assert 'Copyright 2026 The mnist_graph authors' in (REPOSITORY / 'LICENSE').read_text()
+    setup = (REPOSITORY / 'setup.py').read_text()
+    assert "license='Apache-2.0'" in setup and "license_files=['LICENSE']" in setup

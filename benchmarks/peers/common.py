@@ -61,11 +61,14 @@ class Outcome(NamedTuple):
 
 
 def read_idx(path):
-    """Reads one gzipped IDX file into a uint8 array; raises ValueError for any other file."""
-    with gzip.open(path, 'rb') as file:
-        content = file.read()
+    """Reads one gzipped IDX file into a uint8 array; exits with one line for any other file."""
+    try:
+        with gzip.open(path, 'rb') as file:
+            content = file.read()
+    except (OSError, EOFError) as error:
+        raise SystemExit(f'{path}: cannot be read ({error})') from None
     if content[:3] != b'\x00\x00\x08':
-        raise ValueError(f'{path} is not an IDX file of unsigned bytes')
+        raise SystemExit(f'{path}: is not an IDX file of unsigned bytes')
     rank = content[3]
     shape = np.frombuffer(content, '>u4', count=rank, offset=4)
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)

@@ -2,6 +2,8 @@
 
 Variant `default` compiles as a tutorial does; variant `100` runs 100 steps in
 one execution; variant `plain` is `default` without XLA.
+
+    python benchmarks/peers/keras_fit.py --data_dir=mnist --variant=100
 """
 
 import os

@@ -2,6 +2,8 @@
 
 The digits lie in memory as two tensors and a batch is one `index_select`-like
 lookup, which is faster than a DataLoader for data this small.
+
+    python benchmarks/peers/torch_adam.py --data_dir=mnist --variant=fused
 """
 
 import torch
