@@ -200,7 +200,7 @@ def test_other_classes_are_refused(evaluate):
             os.makedirs(f'letters/{split}/{name}')
             for number in range(20):
                 Image.fromarray(np.full((28, 28), 50, np.uint8)).save(f'letters/{split}/{name}/{number}.png')
-    ended = evaluate('--data_dir=letters')
+    ended = evaluate('--data_dir=letters', '--pictures=raw')
     assert ended.code == 1 and ended.out == '' and ended.err.count('\n') == 1
     assert 'has the classes a, b, c, but the model reads 0, 1, 2;' in ended.err
 
