@@ -78,7 +78,7 @@ def load_data(found):
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
         if folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
             raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    dataset = loading.load_data(dataset_flag, folder, n_validation=0)
+    dataset = loading.load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
     for difference in found.check_reads(dataset):
         process.note(difference)
     if FLAGS.split == 'test':
@@ -109,7 +109,7 @@ def draw(result, probabilities, split, first_layer, folders) -> None:
     """Writes the pictures of the report; those of one model are of the first, and say so if there are several."""
     from mnist_graph.models import report
     from mnist_graph.plots import figures
-    from mnist_graph.training import run_folder
+    from mnist_graph.training import metrics
 
     where = f'{FLAGS.split} set'
     path = functools.partial(os.path.join, FLAGS.report_dir)
@@ -121,9 +121,9 @@ def draw(result, probabilities, split, first_layer, folders) -> None:
         )
     model = folders[0] if len(folders) > 1 else ''
     figures.first_layer(first_layer, path('first_layer.png'), model)
-    metrics = run_folder.read_metrics(folders[0])
-    if metrics:
-        figures.training_curves(metrics, path('training_curves.png'), model)
+    curves = metrics.read(folders[0])
+    if curves:
+        figures.training_curves(curves, path('training_curves.png'), model)
     print(f'\nThe pictures are in {FLAGS.report_dir}')
 
 

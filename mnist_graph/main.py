@@ -42,7 +42,7 @@ def main(arguments) -> int:
     job = training_job.from_flags()
 
     # Load the data set, and the picture to predict at the end.
-    dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation)
+    dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation, job.pictures)
     hparams = dataclasses.replace(job.hparams, n_validation=len(dataset.validation))
     from mnist_graph import train
     from mnist_graph.models import readings

@@ -12,8 +12,8 @@ from PIL import Image
 
 from helpers.data import tiny_arrays, write_idx_folder
 from helpers.programs import REPOSITORY, run_python
-from mnist_graph.training import description
-from mnist_graph.training.run_folder import find_checkpoint, read_metrics
+from mnist_graph.training import description, metrics
+from mnist_graph.training.run_folder import find_checkpoint
 
 FLAGS = (
     '--data_dir=data',
@@ -42,12 +42,12 @@ def test_whole_job(entry_point):
     assert re.fullmatch(r'Accuracy on validation set \(data\): [01]\.\d{4}', lines[3])
     assert re.fullmatch(r'Accuracy on test set \(data\): [01]\.\d{4}', lines[4])
     assert lines[5:] == ['The model is in model']  # and no prediction, as this network reads no digits
-    metrics = read_metrics('model')
+    recorded = metrics.read('model')
     assert lines[1] == 'Iteration 40\t| Loss = {loss:.2f}\t| Accuracy = {accuracy:.2f}'.format(
-        **next(line for line in metrics if line['step'] == 40)
+        **next(line for line in recorded if line['step'] == 40)
     )
     # What is printed last is what was measured on all validation pictures.
-    assert lines[3].endswith(f'{metrics[-1]["validation_accuracy"]:.4f}')
+    assert lines[3].endswith(f'{recorded[-1]["validation_accuracy"]:.4f}')
     assert [name for name in os.listdir('model') if 'tfevents' in name]
     saved = description.read('model')
     assert saved.dataset == 'data' and saved.data_dir == os.path.abspath('data') and saved.hparams.n_iterations == 60

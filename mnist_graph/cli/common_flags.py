@@ -13,31 +13,22 @@ from mnist_graph import hparams as hparams_module
 from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
 from mnist_graph.base.spec import BadValueError
-from mnist_graph.choices.datasets import DATASETS
+from mnist_graph.choices.datasets import DATASETS, PICTURES
 from mnist_graph.cli import command_line
 from mnist_graph.hparams import DEFAULTS, SPECS, HParams
 
 FLAGS = flags.FLAGS
-PICTURES = ('auto', 'raw', 'digits')
 # The order in which --help shows them.
 GROUPS = ('search', 'training', 'network', 'regularisation', 'augmentation', 'data', 'run')
 _DATA_FLAGS = ('dataset', 'data_dir', 'pictures', 'skip_bad_pictures', 'split', 'n_validation')
 _SEARCH_FLAGS = ('search', 'sampler', 'n_trials', 'pruner', 'timeout', 'workers')
-_NETWORK_HPARAMS = ('hidden_units', 'activation', 'model', 'filters', 'kernel_sizes', 'batch_norm', 'initializer')
-_AUGMENTATION_HPARAMS = ('standardize', 'deskew', 'input_dropout')
 
 
 def group_of(name: str) -> str:
     """Which of GROUPS a flag belongs to."""
     if name in SPECS:
-        return getattr(SPECS[name], 'group', '') or _group_of_hparam(name)
+        return SPECS[name].group
     return 'data' if name in _DATA_FLAGS else 'search' if name in _SEARCH_FLAGS else 'run'
-
-
-def _group_of_hparam(name: str) -> str:
-    if name.startswith('augment') or name in _AUGMENTATION_HPARAMS:
-        return 'augmentation'
-    return 'network' if name in _NETWORK_HPARAMS else 'data' if name in _DATA_FLAGS else 'training'
 
 
 class _HParamParser(flags.ArgumentParser):
@@ -45,7 +36,6 @@ class _HParamParser(flags.ArgumentParser):
 
     def __init__(self, name: str):
         self._name = name
-        self.enum_values = SPECS[name].choices
         self.syntactic_help = ''
 
     def parse(self, argument: Any) -> Any:

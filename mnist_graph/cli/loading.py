@@ -1,7 +1,6 @@
 """How the commands load data sets and trained models, and what they say about them on standard error."""
 
 import sys
-from typing import Any
 
 from absl import flags
 
@@ -10,21 +9,24 @@ from mnist_graph.cli import common_flags, process
 FLAGS = flags.FLAGS
 
 
-def load_data(dataset: str, data_dir: str | None, n_validation: int | None = None):
+def load_data(dataset: str, data_dir: str | None, n_validation: int | None = None, pictures: str = 'auto'):
     """A `data.Dataset`, read as --pictures and --skip_bad_pictures say.
 
     Args:
       dataset, data_dir: As `data.load` takes them.
       n_validation: Pictures to hold out; None leaves the number to `data.load`.
+      pictures: What --pictures is if it is not given.
     """
     from mnist_graph import data
 
-    options: dict[str, Any] = {
-        name: FLAGS[name].value for name in ('pictures', 'skip_bad_pictures') if FLAGS[name].present
-    }
-    if n_validation is not None:
-        options['n_validation'] = n_validation
-    loaded = data.load(dataset, data_dir, show_progress=sys.stderr.isatty(), **options)
+    loaded = data.load(
+        dataset,
+        data_dir,
+        n_validation,
+        pictures=FLAGS.pictures if FLAGS['pictures'].present else pictures,
+        skip_bad_pictures=FLAGS.skip_bad_pictures,
+        show_progress=sys.stderr.isatty(),
+    )
     for notice in loaded.notices:
         process.note(notice)
     return loaded
@@ -44,6 +46,8 @@ def load_model(found, n_views: int):
     from mnist_graph.models import saved_model
     from mnist_graph.training import cores
 
+    if found.notice:
+        process.note(found.notice)
     for problem in found.problems:
         process.note(f'{problem}; using the checkpoint before it.')
     process.note(found.summary())

@@ -29,7 +29,7 @@ class TrainingJob(NamedTuple):
     Attributes:
       hparams: The hyperparameters.
       n_validation: Training pictures to hold out; None leaves that to `data.load`.
-      dataset, data_dir: As `data.load` takes them.
+      dataset, data_dir, pictures: As `data.load` takes them.
       model_dir: Folder of the run; None for a new one under runs/.
       teacher_model_dirs: As `saved_model.find` takes them; () without a teacher.
       n_threads: Cores to use.
@@ -39,6 +39,7 @@ class TrainingJob(NamedTuple):
     n_validation: int | None
     dataset: str
     data_dir: str | None
+    pictures: str
     model_dir: str | None
     teacher_model_dirs: tuple[str, ...]
     n_threads: int
@@ -56,12 +57,11 @@ class TrainingJob(NamedTuple):
 
     def open_folder(self, described):
         """The run's folder, locked, with its description written into it."""
-        from mnist_graph.training import runs
         from mnist_graph.training.run_folder import RunFolder
 
         if FLAGS.resume and self.model_dir:
             return RunFolder.reopen(self.model_dir, described, FLAGS.keep_checkpoints)
-        return RunFolder.create(self.model_dir or runs.make_new_folder(), described, FLAGS.keep_checkpoints)
+        return RunFolder.create(self.model_dir, described, FLAGS.keep_checkpoints)
 
 
 def from_flags() -> TrainingJob:
@@ -78,17 +78,19 @@ def from_flags() -> TrainingJob:
 
 
 def _new() -> TrainingJob:
+    model_dir = None
     if FLAGS.model_dir:
         from mnist_graph.training import run_folder
 
-        run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
+        model_dir = run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
     hparams = common_flags.hparams_from_flags()
     return TrainingJob(
         hparams,
         hparams.n_validation if FLAGS['n_validation'].present else None,
         FLAGS.dataset,
         FLAGS.data_dir,
-        FLAGS.model_dir,
+        FLAGS.pictures,
+        model_dir,
         _given_teachers(),
         common_flags.n_threads(),
     )
@@ -107,6 +109,7 @@ def _resumed() -> TrainingJob:
         hparams.n_validation,
         FLAGS.dataset if FLAGS['dataset'].present else saved.dataset_flag,
         FLAGS.data_dir if FLAGS['data_dir'].present else saved.data_dir or None,
+        saved.pictures,
         folder,
         _given_teachers() or saved.teacher_model_dirs,
         common_flags.n_threads() if FLAGS['num_threads'].present else saved.n_threads,

@@ -9,7 +9,7 @@ import numpy as np
 
 from mnist_graph.base.errors import CheckpointError, DataError
 from mnist_graph.data import Dataset
-from mnist_graph.training import description, evaluation, run_folder, runs
+from mnist_graph.training import description, evaluation, metrics, run_folder, runs
 from mnist_graph.training.checkpoint import Checkpoint, restore
 from mnist_graph.training.description import Description
 
@@ -22,12 +22,14 @@ class Found(NamedTuple):
       descriptions: What each folder's `hparams.json` says.
       checkpoints: The checkpoint of each.
       problems: A line for each damaged checkpoint that was passed over.
+      notice: A line about newer runs that were passed over, or ''.
     """
 
     folders: list[str]
     descriptions: list[Description]
     checkpoints: list[Checkpoint]
     problems: list[str]
+    notice: str = ''
 
     def summary(self) -> str:
         """Which model this is, in one line: folder, step, data set and validation accuracy of each."""
@@ -78,7 +80,7 @@ def _shape(spec: tuple) -> str:
 
 def _validation_accuracy(folder: str, found: Checkpoint) -> str:
     """'validation accuracy 0.9876', as measured at the checkpoint's step or else the best before it; '' if never."""
-    for line in reversed(run_folder.read_metrics(folder)):
+    for line in reversed(metrics.read(folder)):
         if line['step'] == found.step and isinstance(line.get('validation_accuracy'), float):
             return f'validation accuracy {line["validation_accuracy"]:.4f}'
     best = found.progress.get('best_accuracy', -1.0)
@@ -100,7 +102,10 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
     if isinstance(model_dirs, (str, os.PathLike)):
         model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
-    folders = folders or [runs.newest().folder]
+    notice = ''
+    if not folders:
+        newest = runs.newest()
+        folders, notice = [newest.folder], newest.notice
     descriptions: list[Description] = []
     checkpoints: list[Checkpoint] = []
     problems: list[str] = []
@@ -116,7 +121,7 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
         descriptions.append(described)
         checkpoints.append(checkpoint)
         problems += lines
-    return Found(folders, descriptions, checkpoints, problems)
+    return Found(folders, descriptions, checkpoints, problems, notice)
 
 
 def _reads(described: Description) -> tuple:

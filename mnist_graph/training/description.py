@@ -8,6 +8,7 @@ from mnist_graph import __version__
 from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.base.inputs import InputSpec
+from mnist_graph.choices.datasets import PICTURES
 from mnist_graph.data import Dataset, look_like_digits
 from mnist_graph.hparams import HParams, differences
 
@@ -57,6 +58,7 @@ class Description(NamedTuple):
       n_train: Pictures trained on.
       package_version: What made it.
       trained_with: TensorFlow's version and numbers of threads, each from its step on; at least one.
+      pictures: How class folders of pictures were read, 'raw' or 'digits'; 'auto' if that is not known.
     """
 
     hparams: HParams
@@ -72,6 +74,7 @@ class Description(NamedTuple):
     n_train: int
     package_version: str
     trained_with: tuple[TrainedWith, ...]
+    pictures: str = 'auto'
 
     @property
     def n_threads(self) -> int:
@@ -80,7 +83,7 @@ class Description(NamedTuple):
 
 
 # Earlier versions did not write these: they had no teachers, and how pictures are read was as the data looked.
-_REQUIRED = set(Description._fields) - {'reads_digits', 'teacher_model_dirs', 'teacher_fingerprint'}
+_REQUIRED = set(Description._fields) - {'reads_digits', 'teacher_model_dirs', 'teacher_fingerprint', 'pictures'}
 
 
 def describe(
@@ -109,6 +112,7 @@ def describe(
         len(dataset.train),
         __version__,
         (TrainedWith(0, tensorflow_version, n_threads, n_towers),),
+        'digits' if dataset.made_digits else 'raw',
     )
 
 
@@ -258,6 +262,8 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
             raise ValueError('reads_digits')
         if not isinstance(values['n_train'], int) or values['n_train'] < 1:
             raise ValueError('n_train')
+        if description.pictures not in PICTURES:
+            raise ValueError('pictures')
         for name in ('dataset', 'fingerprint', 'dataset_flag', 'data_dir', 'teacher_fingerprint'):
             if not isinstance(values[name], str):
                 raise ValueError(name)

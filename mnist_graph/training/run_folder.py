@@ -17,10 +17,9 @@ from mnist_graph.base.lock import FolderLock
 from mnist_graph.training import checkpoint, description, metrics, runs
 from mnist_graph.training.checkpoint import Checkpoint
 from mnist_graph.training.description import Description
-from mnist_graph.training.metrics import read as read_metrics
 from mnist_graph.training.monitor import Monitor, Progress
 
-__all__ = ['RunFolder', 'check_new', 'find_checkpoint', 'read_metrics']
+__all__ = ['RunFolder', 'check_new', 'find_checkpoint']
 # TensorFlow takes the name of a checkpoint for a pattern when it reads it. On Windows a backslash parts folders.
 _PATTERN_CHARACTERS = set('*?[') | ({'\\'} - {os.sep})
 
@@ -136,7 +135,7 @@ class RunFolder(Monitor):
                 raise CheckpointError(
                     f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without --resume.'
                 )
-            read_metrics(folder)
+            metrics.read(folder)
             described, notice = description.going_on(folder, saved, described, found.step if found else 0)
             if saved != described:
                 description.write(folder, described)

@@ -18,10 +18,10 @@ from mnist_graph.base.errors import CheckpointError, DivergedError, UsageError
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.hparams import HParams
 from mnist_graph.train import train
-from mnist_graph.training import description
+from mnist_graph.training import description, metrics
 from mnist_graph.training.evaluation import Metrics
 from mnist_graph.training.monitor import Progress
-from mnist_graph.training.run_folder import RunFolder, find_checkpoint, read_metrics
+from mnist_graph.training.run_folder import RunFolder, find_checkpoint
 
 DATASET = tiny_dataset()
 pytestmark = pytest.mark.usefixtures('fresh_folder')
@@ -71,7 +71,7 @@ def test_what_a_run_leaves(trained):
     lines = [json.loads(line) for line in open('model/metrics.jsonl')]
     assert [line['step'] for line in lines if 'loss' in line] == list(range(5, 41, 5))
     assert [line['step'] for line in lines if 'validation_loss' in line] == [10, 20, 30, 40]
-    assert read_metrics('model') == lines
+    assert metrics.read('model') == lines
 
 
 @pytest.mark.parametrize('stop_after', [1, 10, 17, 40])
@@ -81,7 +81,7 @@ def test_resuming_gives_the_same_run_to_the_bit(trained, stop_after):
     start, problems, values = trained('stopped', resume=True)
     assert start.step >= stop_after and problems == []
     assert_same_values(values, whole)
-    assert read_metrics('stopped') == read_metrics('whole')
+    assert metrics.read('stopped') == metrics.read('whole')
     assert find_checkpoint('stopped', 'last')[0].progress == find_checkpoint('whole', 'last')[0].progress
     assert find_checkpoint('stopped', 'best')[0][1:] == find_checkpoint('whole', 'best')[0][1:]
 
@@ -95,7 +95,7 @@ def test_resuming_after_damage_gives_the_same_run_to_the_bit(trained):
     start, problems, values = trained('damaged', resume=True)
     assert start.step == 20 and len(problems) == 1 and 'model.ckpt-30.data-00000-of-00001: is damaged' in problems[0]
     assert_same_values(values, whole)
-    assert read_metrics('damaged') == read_metrics('whole')
+    assert metrics.read('damaged') == metrics.read('whole')
 
 
 def test_metrics_of_steps_taken_again_are_dropped(trained):
@@ -103,7 +103,7 @@ def test_metrics_of_steps_taken_again_are_dropped(trained):
     with open('model/metrics.jsonl', 'a') as file:
         file.write('{"step": 25, "loss": 1.0, "accuracy": 0.0, "learning_rate": 1}\n{"step": 30, "lo')
     trained('model', resume=True)
-    steps = [line['step'] for line in read_metrics('model') if 'loss' in line]
+    steps = [line['step'] for line in metrics.read('model') if 'loss' in line]
     assert steps == list(range(5, 41, 5))
 
 
@@ -239,9 +239,9 @@ def test_resuming_into_another_network_is_refused(trained):
 
 
 def test_lines_of_the_metrics_that_are_not_whole(tmp_path):
-    assert read_metrics(str(tmp_path / 'gone')) == []
+    assert metrics.read(str(tmp_path / 'gone')) == []
     (tmp_path / 'metrics.jsonl').write_bytes(b'\xff\xfe\n[1]\n{"step": "x"}\n{"step": 3}\n{"st')
-    assert read_metrics(str(tmp_path)) == [{'step': 3}]
+    assert metrics.read(str(tmp_path)) == [{'step': 3}]
 
 
 @pytest.mark.parametrize('name', ['runs/lr[1]', 'a*b', 'what?'])

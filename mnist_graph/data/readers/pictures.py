@@ -6,10 +6,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.base.errors import DataError, ImageError, UsageError
+from mnist_graph.choices.datasets import PICTURES
 from mnist_graph.data.raw_data import ReadOptions
 from mnist_graph.data.readers.handwriting import show_handwriting
 
-CHOICES = ('auto', 'raw', 'digits')
 # Pixels: the longest side of pictures that are taken as they are. Larger ones are photographs.
 _LARGEST_RAW = 256
 # How many bad pictures a message names.
@@ -76,8 +76,8 @@ def read_pictures(where: str, paths: list[str], options: ReadOptions) -> Picture
       DataError: They are too large or of too many sizes to be taken as they are.
       UsageError: `options.pictures` is unknown.
     """
-    if options.pictures not in CHOICES:
-        raise UsageError(f'pictures={options.pictures}: must be one of {", ".join(CHOICES)}.')
+    if options.pictures not in PICTURES:
+        raise UsageError(f'pictures={options.pictures}: must be one of {", ".join(PICTURES)}.')
     if options.pictures == 'digits':
         return _read_digits(where, paths, options, '')
     found, bad = _RawPictures(), _BadPictures()
