@@ -10,12 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_graph.base.conventions import CENTRE_INDEX, IMAGE_SIDE, INK_SIDE
 from mnist_graph.drawn.splines import N_SAMPLES, skeleton
 from mnist_graph.drawn.strokes import WAYS, Way
-
-INK_SIDE = 20  # pixels: the longest side of the ink, as in MNIST
-IMAGE_SIDE = 28
-CENTRE = 14.0  # pixel index, from 0, of the centre of mass in MNIST
 
 
 class Style(NamedTuple):
@@ -134,16 +131,16 @@ def ink(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def place(darkness: np.ndarray) -> np.ndarray:
-    """Puts ink, float32 [n, INK_SIDE, INK_SIDE] in [0, 1], into uint8 [n, 28, 28] pictures, centre of mass at CENTRE.
+    """Puts ink, float32 [n, INK_SIDE, INK_SIDE] in [0, 1], into uint8 [n, 28, 28] pictures, centre of mass at CENTRE_INDEX.
 
-    The shift is a whole number of pixels, as in MNIST, so the centre of mass lies within half a pixel of CENTRE.
+    The shift is a whole number of pixels, as in MNIST, so the centre of mass lies within half a pixel of CENTRE_INDEX.
     """
     grey = np.rint(darkness * 255).astype(np.uint8)
     images = np.zeros((len(grey), IMAGE_SIDE, IMAGE_SIDE), np.uint8)
     index = np.arange(INK_SIDE)
     by_row, by_column = grey.sum(axis=2, dtype=np.int32), grey.sum(axis=1, dtype=np.int32)
     total = by_row.sum(axis=1)
-    rows, columns = (np.rint(CENTRE - sums @ index / total).astype(int) for sums in (by_row, by_column))
+    rows, columns = (np.rint(CENTRE_INDEX - sums @ index / total).astype(int) for sums in (by_row, by_column))
     # A digit with nearly all of its ink at one end would leave the picture.
     rows, columns = (np.clip(shift, 0, IMAGE_SIDE - INK_SIDE) for shift in (rows, columns))
     for image, digit, row, column in zip(images, grey, rows, columns):

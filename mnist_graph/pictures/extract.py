@@ -3,21 +3,21 @@
 import numpy as np
 from PIL import Image
 
+from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE, LUMA_WEIGHTS
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures.centring import CENTRE, IMAGE_SIDE, INK_SIDE, centre_of_mass, normalize
 from mnist_graph.pictures.components import bounding_box
 from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
-from mnist_graph.pictures.ink import BLANK, extract_ink
+from mnist_graph.pictures.ink import BLANK, INK_THRESHOLD, extract_ink
+from mnist_graph.pictures.mnist_style import centre_of_mass, mean_stroke_width, normalize_digit
 from mnist_graph.pictures.picture_paths import list_pictures
 from mnist_graph.pictures.segment import isolate_digit, split_digits
 from mnist_graph.pictures.sheet import find_sheet
-from mnist_graph.pictures.stroke_width import mean_stroke_width
 
 __all__ = [
     'list_pictures',
     'read_picture',
     'extract_ink',
-    'normalize',
+    'normalize_digit',
     'picture_to_digit',
     'picture_to_digits',
     'plain_resize',
@@ -70,7 +70,7 @@ def picture_to_digits(source, digits='auto'):
         parts = _look(source, picture, digits)
         if not parts:
             raise ImageError(BLANK)
-        return np.array([normalize(part) for part in parts])
+        return np.array([normalize_digit(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
             raise
@@ -109,7 +109,7 @@ def _find_digits(picture, digits):
     """
     try:
         ink = extract_ink(picture)
-        sheet = find_sheet(ink)
+        sheet = find_sheet(ink >= INK_THRESHOLD)
         if sheet:
             ink = extract_ink(picture[sheet])
         if digits == 'one':
@@ -159,7 +159,7 @@ def mnist_digit(picture):
     image = picture[:, :, 0]
     if image[0, 0] > 0.5:
         image = 1 - image
-    if image.max() < 0.98 or max(abs(place - CENTRE) for place in centre_of_mass(image)) > 0.55:
+    if image.max() < 0.98 or max(abs(place - CENTRE_POSITION) for place in centre_of_mass(image)) > 0.55:
         return None
     top, bottom, left, right = bounding_box(image > 0)
     return image if max(bottom - top, right - left) in (19, INK_SIDE) else None
@@ -185,8 +185,7 @@ def plain_resize(source, height, width, channels):
         )
     picture = read_picture(source, longest_side=max(256, 2 * height, 2 * width))
     if channels == 1 and picture.shape[2] == 3:
-        # ITU-R BT.601 luma.
-        picture = (picture @ np.float32([0.299, 0.587, 0.114]))[:, :, None]
+        picture = (picture @ np.array(LUMA_WEIGHTS, np.float32))[:, :, None]
     resized = np.stack(
         [
             np.asarray(Image.fromarray(picture[:, :, channel]).resize((width, height), Image.Resampling.BILINEAR))

@@ -8,7 +8,7 @@ from helpers.drawn_pictures import correlation, draw_picture, draw_share
 from mnist_graph.base.errors import ImageError
 from mnist_graph.drawn.pen import draw_block
 from mnist_graph.pictures import extract
-from mnist_graph.pictures.stroke_width import mean_stroke_width
+from mnist_graph.pictures.mnist_style import mean_stroke_width
 
 
 def assert_like_mnist(image, tolerance=0.02):
@@ -45,7 +45,7 @@ def test_normalize_of_a_bar_has_the_values_worked_out_by_hand():
     # are 13 to 15, and the rows go from the middle of row 4 to the middle of row 24.
     ink = np.zeros((30, 30), np.uint8)
     ink[2:22, 5:8] = 255
-    image = extract.normalize(ink)
+    image = extract.normalize_digit(ink)
     expected = np.zeros((28, 28))
     expected[5:24, 13:16] = 1
     expected[[4, 24], 13:16] = 0.5
@@ -194,7 +194,7 @@ def test_faint_background_is_not_enlarged():
     ink = np.full((40, 40), 60, np.uint8)
     ink[10:30, 18:22] = 255
     bare = np.where(ink == 255, ink, 0)
-    np.testing.assert_allclose(extract.normalize(ink), extract.normalize(bare), atol=0.15)
+    np.testing.assert_allclose(extract.normalize_digit(ink), extract.normalize_digit(bare), atol=0.15)
 
 
 def test_blank_file_is_named(tmp_path):

@@ -6,10 +6,10 @@ from PIL import Image, ImageDraw
 
 from helpers.drawn_pictures import correlation, draw_picture, draw_share
 from mnist_graph.pictures import extract
+from mnist_graph.pictures.clutter import remove_rules
 from mnist_graph.pictures.components import bounding_box, find_components
-from mnist_graph.pictures.lines import remove_rules
+from mnist_graph.pictures.mnist_style import THICKEST, THINNEST, WIDTH_SCALE, adjust_stroke_width, mean_stroke_width
 from mnist_graph.pictures.segment import isolate_digit
-from mnist_graph.pictures.stroke_width import THICKEST, THINNEST, WIDTH_SCALE, adjust_stroke_width, mean_stroke_width
 
 REFERENCE = extract.picture_to_digit(draw_picture())
 
@@ -80,7 +80,7 @@ def test_what_is_not_the_digit_goes(kind):
         ink[3:5, 3:5] = ink[100:103, 110:112] = ink[60, 5] = 1
     if kind == 'edge shadow':
         ink[:, :15] = 0.55
-    assert correlation(extract.normalize(isolate_digit(ink)), REFERENCE) > 0.9
+    assert correlation(extract.normalize_digit(isolate_digit(ink)), REFERENCE) > 0.9
 
 
 def test_rules_go_but_a_digits_own_bar_stays():

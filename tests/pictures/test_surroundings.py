@@ -56,7 +56,7 @@ def test_rectangle_of_a_sheet_is_inside_it():
     ink = np.zeros((100, 120), np.float32)
     ink[20:90, 30:110] = 1
     ink[40:70, 60:75] = 0  # the writing
-    rows, columns = find_sheet(ink)
+    rows, columns = find_sheet(ink > 0.5)
     assert 20 <= rows.start <= 22 and 88 <= rows.stop <= 90 and 30 <= columns.start <= 32 and 108 <= columns.stop <= 110
 
 
@@ -72,7 +72,7 @@ def test_what_is_no_sheet(kind):
     elif kind == 'small':
         draw.rectangle((40, 40, 60, 60), fill=255)
         draw.rectangle((48, 45, 52, 55), fill=0)
-    assert find_sheet(np.asarray(picture, np.float32) / 255) is None
+    assert find_sheet(np.asarray(picture) > 127) is None
 
 
 # Around and beside the digit.
