@@ -15,7 +15,7 @@ _RULE = 0.97
 _MOST_FULL_ROWS = 0.3
 # A rule is one row in so many thick at most; what is thicker is a bar.
 _RULE_ONE_IN = 25
-# Pixels of ink that must be left without the rules; fewer are specks, so that the "rule" was what is to be read.
+# Pixels of ink that must be left without the rules: where fewer are, the rule was the digit.
 _LEAST_LEFT = 9
 # Part of the height that a picture cut out to a digit's box is reached over by the digit with its bar.
 _CUT_OUT = 0.95
@@ -23,7 +23,7 @@ _CUT_OUT = 0.95
 # Scribbles of a thin pen.
 # Pixels: in a picture with a shorter side, a thin and a thick pen differ by less than a pixel.
 _SCRIBBLED_SIDE = 40
-# Radii, in pixels, of the openings that are tried: with 3, the digit's own strokes vanish.
+# Radii, in pixels, of the openings that are tried: at 3, thick strokes of small digits vanish, too.
 _RADII = (1, 2)
 # How far lines reach beyond the digit on three sides, or on two, in the digit's longest sides. Serifs reach less.
 _REACH_ON_THREE, _REACH_ON_TWO = 0.12, 0.3
@@ -156,12 +156,7 @@ def _is_crossed(mask: np.ndarray, opened: np.ndarray) -> bool:
 
 
 def digit_candidates(parts: Components, ink: np.ndarray) -> np.ndarray:
-    """bool [components]: those that may be a digit or part of one; at least one is.
-
-    Args:
-      parts: `Components` of the ink, at least one.
-      ink: float32 [height, width] in [0, 1].
-    """
+    """bool [components]: those of ink, float32 [height, width], that may be a digit or part of one; at least one is."""
     if parts.area.size == 1:
         return np.ones(1, bool)
     height, width = parts.shape

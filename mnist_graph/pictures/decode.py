@@ -19,7 +19,7 @@ from mnist_graph.base.errors import ImageError
 from mnist_graph.pictures.picture_paths import NOT_A_FILE, is_special
 from mnist_graph.pictures.pixels import array_to_picture, deep_image_to_picture, reduce_image, reduce_picture
 
-# A 48-megapixel phone photo passes; more than 64 are scans of posters.
+# A 48-megapixel phone photo passes.
 MAX_PIXELS = 64_000_000
 # Bytes that decoding a picture may take; each process that reads pictures may take as much. With less, 48 megapixels of
 # WebP would be refused.

@@ -33,7 +33,8 @@ _SMALL_DIGIT, _THIN_STROKE = 16, 1.6
 # So is what is so many times as wide as high, as several digits or a digit and a frame that run together are. A wide 2
 # is not.
 _WIDE = 1.5
-# Pixels: the longest side of the picture in the closest look, where its smallest digits take as long as four pictures.
+# Pixels: the longest side of the picture in the closest look. Smaller, rows of many digits stay blurred; larger, each
+# step takes four times as long.
 _CLOSEST_SIDE = 4 * WORKING_SIDE
 # Twice the size must make the largest digit about twice as large: less shows that it fell to pieces, more that it is
 # something else, such as lines across the page.

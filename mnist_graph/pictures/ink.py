@@ -29,7 +29,8 @@ BLANK = (
 # Coverage from which a pixel counts as ink. 0.5 would be the edge of a sharp stroke. Higher, strokes that fade or are
 # thinner than a pixel fall to pieces; lower, blur joins neighbours.
 INK_THRESHOLD = 0.4
-# Coverage below which a pixel is paper, give or take light and noise: below the threshold, above both of these.
+# Coverage below which a pixel is paper, give or take light and noise. Higher, pale ink is levelled away with the light;
+# lower, noise and shadows are not.
 _PAPER_COVERAGE = 0.25
 
 # Columns are luma, blue less luma and red less luma (ITU-R BT.601), the latter two scaled to [-0.5, 0.5] and then by

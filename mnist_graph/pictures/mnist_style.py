@@ -18,7 +18,7 @@ from mnist_graph.pictures.components import bounding_box, ones
 from mnist_graph.pictures.ink import BLANK
 
 # Strokes are measured and changed in ink enlarged to so many times MNIST's size, where one step of growing or shrinking
-# is a third of a final pixel. With 2, edges of thin strokes run into each other; with 4, all of it takes twice as long.
+# is a third of a final pixel. With 2, steps are coarse; with 4, there are nearly twice as many pixels to compute.
 WIDTH_SCALE = 3
 # Pixels of MNIST. The mean stroke width of its training images, by `mean_stroke_width`, is 2.5 in the median and
 # between 1.8 and 3.8 in nine of ten: strokes outside a little less than that are brought to its ends.

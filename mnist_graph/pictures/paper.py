@@ -47,10 +47,10 @@ _SHADOW_ONE_IN = 3
 
 # The fit of uneven paper. Ridge regression for each sample: slopes, and bends more so, need evidence.
 _RIDGE = np.diag(np.array([0, 1e-3, 1e-3, 1e-2, 1e-2, 1e-2], np.float32))
-# Residual from which a sample counts little: at first so large that a bad start recovers, then halved in each round,
-# but not below three medians of the residuals, nor below the second least value: there it is paper's own grain.
+# Residual from which a sample counts little. It begins so large that a bad start recovers, is halved in each round, and
+# stays above three medians of the residuals and above _LEAST_SCALE, where it would turn away paper's own grain.
 _FIRST_SCALE, _SCALE_STEP, _SCALE_IN_MEDIANS, _LEAST_SCALE = 0.3, 0.5, 3, 0.03
-# Rounds of reweighting; the paper changes by less than its grain after them.
+# Rounds of reweighting; each takes as long as the first fit.
 _ROUNDS = 3
 
 # Ink on the border. A pixel there is unlike paper by more than so many deviations of the noise, and by more than this

@@ -14,9 +14,10 @@ from mnist_graph.pictures.ink import BLANK, INK_THRESHOLD
 # Pieces closer than 0.4 x the largest piece's longer side belong together. With less, the bar of a 5 or the stem of an
 # open 4 is lost; with more, the neighbouring digit comes along.
 _FARTHEST_PIECE = 0.4
-# Rounds in which pieces that lie near the pieces found before are added: strokes of a digit are in four pieces at most.
+# Rounds in which pieces near those found before are added. Fewer lose the end of a dashed stroke; more are rarely used.
 _ROUNDS_OF_PIECES = 4
-# The weight of ink in the centre of the picture, where it is 0 in the corners and, at the middle of a side, 0.5.
+# The weight of ink in the picture's centre. It falls to 0.5 at the edges, so that a centred digit wins over a shadow
+# three times its size there; with a much larger one, size would not count, and with 1 ink at the edge would be lost.
 _WEIGHT_IN_CENTRE = 1.5
 
 # Width of a digit in its height: a single one is not wider than the first, and from the second on there are surely
