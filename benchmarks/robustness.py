@@ -17,8 +17,8 @@ import numpy as np
 from PIL import Image
 
 import pictures
+from mnist_graph.base.conventions import CENTRE_POSITION
 from mnist_graph.pictures import extract
-from mnist_graph.pictures.extract import CENTRE
 
 
 def shift(image, random, pixels):
@@ -29,7 +29,7 @@ def shift(image, random, pixels):
 
 def resize(image, random, scale):
     """A PIL image scaled about its centre of mass."""
-    offset = CENTRE * (1 - 1 / scale)
+    offset = CENTRE_POSITION * (1 - 1 / scale)
     return image.transform(
         image.size, Image.Transform.AFFINE, (1 / scale, 0, offset, 0, 1 / scale, offset), Image.Resampling.BICUBIC
     )
@@ -38,7 +38,7 @@ def resize(image, random, scale):
 def turn(image, random, degrees):
     """A PIL image turned about its centre of mass, counter-clockwise."""
     sine, cosine = math.sin(math.radians(degrees)), math.cos(math.radians(degrees))
-    matrix = (cosine, -sine, CENTRE * (1 - cosine + sine), sine, cosine, CENTRE * (1 - cosine - sine))
+    matrix = (cosine, -sine, CENTRE_POSITION * (1 - cosine + sine), sine, cosine, CENTRE_POSITION * (1 - cosine - sine))
     return image.transform(image.size, Image.Transform.AFFINE, matrix, Image.Resampling.BICUBIC)
 
 

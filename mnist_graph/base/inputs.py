@@ -7,8 +7,6 @@ import numpy as np
 # Multiplying by this float32 scales bytes to [0, 1] (255 maps to 1.0 exactly);
 # the graph uses the same constant, so fed and looped pixels agree to the bit.
 PIXEL_SCALE = np.float32(1 / 255)
-# Weights of red, green and blue in brightness: ITU-R BT.601 luma, as JPEG and Pillow use it.
-LUMA = np.float32([0.299, 0.587, 0.114])
 
 
 class InputSpec(NamedTuple):

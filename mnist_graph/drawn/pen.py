@@ -10,12 +10,9 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE
 from mnist_graph.drawn.splines import N_SAMPLES, prepare
 from mnist_graph.drawn.strokes import WAYS, Way
-
-INK_SIDE = 20  # pixels: the longest side of the ink, as in MNIST
-IMAGE_SIDE = 28
-CENTRE = 14.5  # pixels from the upper left corner: where MNIST puts the centre of mass, the middle of pixel 14
 
 
 class Style(NamedTuple):
@@ -155,7 +152,7 @@ def ink(x: np.ndarray, y: np.ndarray, radius: np.ndarray) -> np.ndarray:
 
 
 def place(darkness: np.ndarray) -> np.ndarray:
-    """Puts ink into pictures, the centre of mass at CENTRE.
+    """Puts ink into pictures, the centre of mass at CENTRE_POSITION.
 
     The shift is a whole number of pixels, as in MNIST, so the centre of mass
     may be half a pixel off; more where the ink would leave the picture.
@@ -171,7 +168,7 @@ def place(darkness: np.ndarray) -> np.ndarray:
     middles = np.arange(INK_SIDE) + 0.5  # of the pixels
     by_row, by_column = grey.sum(axis=2, dtype=np.int32), grey.sum(axis=1, dtype=np.int32)
     total = by_row.sum(axis=1)
-    rows, columns = (np.rint(CENTRE - sums @ middles / total).astype(int) for sums in (by_row, by_column))
+    rows, columns = (np.rint(CENTRE_POSITION - sums @ middles / total).astype(int) for sums in (by_row, by_column))
     # A digit with nearly all of its ink at one end would leave the picture.
     rows, columns = (np.clip(shift, 0, IMAGE_SIDE - INK_SIDE) for shift in (rows, columns))
     for image, digit, row, column in zip(images, grey, rows, columns):

@@ -1,4 +1,4 @@
-"""Connected components of a mask, from its runs, and its bounding box, with numpy alone."""
+"""Masks of ink: connected components, bounding boxes, erosion and dilation, with numpy alone."""
 
 import functools
 from typing import NamedTuple
@@ -20,7 +20,7 @@ class Components(NamedTuple):
       top, left, bottom, right: int64 [components].
     """
 
-    shape: tuple
+    shape: tuple[int, int]
     run_start: np.ndarray
     run_stop: np.ndarray
     run_label: np.ndarray
@@ -31,19 +31,26 @@ class Components(NamedTuple):
     right: np.ndarray
 
     @property
-    def height(self):
+    def height(self) -> np.ndarray:
+        """int64 [components]."""
         return self.bottom - self.top
 
     @property
-    def width(self):
+    def width(self) -> np.ndarray:
+        """int64 [components]."""
         return self.right - self.left
 
-    def extent(self, which):
+    @property
+    def longest(self) -> np.ndarray:
+        """int64 [components]: the longer of height and width."""
+        return np.maximum(self.height, self.width)
+
+    def extent(self, which: 'np.ndarray | list[int]') -> tuple[int, int]:
         """(height, width) of the box around some components: bool [components] or a list of numbers."""
         return (self.bottom[which].max() - self.top[which].min(), self.right[which].max() - self.left[which].min())
 
-    def mask(self, keep):
-        """bool [height, width]: the components where `keep` [components]."""
+    def mask(self, keep: np.ndarray) -> np.ndarray:
+        """bool [height, width]: the components for which `keep`, bool [components], is true."""
         runs = keep[self.run_label]
         height, width = self.shape
         steps = np.zeros(height * width + 1, np.int8)
@@ -54,12 +61,12 @@ class Components(NamedTuple):
 
 
 @functools.lru_cache(maxsize=256)
-def ones(count):
-    """float32 [count]: ones, for a matrix product to add by; that is much faster than `sum`."""
+def ones(count: int) -> np.ndarray:
+    """float32 [count]: a matrix product with these ones adds much faster than `sum` does."""
     return np.ones(count, np.float32)
 
 
-def bounding_box(mask):
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
     """(top, bottom, left, right), half open, of a bool array, or None if it is all False."""
     rows, columns = np.logical_or.reduce(mask, axis=1), np.logical_or.reduce(mask, axis=0)
     top, left = int(rows.argmax()), int(columns.argmax())
@@ -68,10 +75,29 @@ def bounding_box(mask):
     return (top, rows.size - int(rows[::-1].argmax()), left, columns.size - int(columns[::-1].argmax()))
 
 
-def find_components(mask):
+def erode(mask: np.ndarray) -> np.ndarray:
+    """bool [h, w]: where the 3x3 neighbourhood is all in the mask. The outermost pixels stay as they are."""
+    rows = mask[:-2] & mask[1:-1] & mask[2:]
+    result = mask.copy()
+    result[1:-1, 1:-1] = rows[:, :-2] & rows[:, 1:-1] & rows[:, 2:]
+    return result
+
+
+def dilate(mask: np.ndarray) -> np.ndarray:
+    """bool [h, w]: where any pixel of the 3x3 neighbourhood is in the mask."""
+    rows = mask.copy()
+    rows[1:] |= mask[:-1]
+    rows[:-1] |= mask[1:]
+    result = rows.copy()
+    result[:, 1:] |= rows[:, :-1]
+    result[:, :-1] |= rows[:, 1:]
+    return result
+
+
+def find_components(mask: np.ndarray) -> Components:
     """Returns the `Components` of a bool array [height, width].
 
-    Works on runs, which are far fewer than pixels.
+    Works on horizontal runs of ink, which are far fewer than pixels.
     """
     height, width = mask.shape
     stride = width + 2
@@ -96,28 +122,28 @@ def find_components(mask):
     return Components((height, width), start, start + length, label, *measures)
 
 
-def _label_runs(starts, stops, stride):
-    """Numbers the runs of a mask, those that touch, directly or not, alike.
+def _label_runs(starts: list[int], stops: list[int], stride: int) -> tuple[np.ndarray, int]:
+    """Numbers the runs of a mask; runs that touch, directly or through others, get the same number.
 
-    Nearly every run just hands its number down to those that it touches in the
+    Nearly every run just passes its number on to those that it touches in the
     next row. Where two numbers meet, the greater one points to the less from
     then on (union-find).
 
     Args:
-      starts, stops: lists of int, the runs' flat indices in ascending order.
-      stride: int, from an index to the one below it.
+      starts, stops: the runs' flat indices in ascending order.
+      stride: from an index to the one below it.
 
     Returns:
-      (int64 [runs], numbers from 0 in the order of each component's first run;
-      how many there are).
+      int64 [runs], numbers from 0 in the order of each component's first run,
+      and how many there are.
     """
     count = len(starts)
-    label, parent, first = [-1] * count, [], 0
+    label, parent, first = [-1] * count, list[int](), 0
     for run in range(count):
-        mine = label[run]
-        if mine < 0:
-            label[run] = mine = len(parent)
-            parent.append(mine)
+        number = label[run]
+        if number < 0:
+            label[run] = number = len(parent)
+            parent.append(number)
         # Of the row below, the runs from the first that stops at or right of
         # this one's left diagonal to the last that starts at or left of its right one.
         left, right = starts[run] + stride, stops[run] + stride
@@ -125,12 +151,12 @@ def _label_runs(starts, stops, stride):
             first += 1
         below = first
         while below < count and starts[below] <= right:
-            its = label[below]
-            if its < 0:
-                label[below] = mine
-            elif its != mine:
-                mine, its = _root(parent, mine), _root(parent, its)
-                parent[max(mine, its)] = mine = min(mine, its)
+            number_below = label[below]
+            if number_below < 0:
+                label[below] = number
+            elif number_below != number:
+                number, number_below = _root(parent, number), _root(parent, number_below)
+                parent[max(number, number_below)] = number = min(number, number_below)
             below += 1
     roots = [number for number in range(len(parent)) if parent[number] == number]
     if len(roots) < len(parent):
@@ -139,7 +165,7 @@ def _label_runs(starts, stops, stride):
     return np.array(label, np.int64), len(roots)
 
 
-def _root(parent, number):
+def _root(parent: list[int], number: int) -> int:
     """The number that `number` points to in the end."""
     while parent[number] != number:
         parent[number] = number = parent[parent[number]]

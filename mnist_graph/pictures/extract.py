@@ -1,38 +1,58 @@
-"""Any picture of a digit to what MNIST would have made of it: reading, ink, digits, and each as MNIST has it."""
+"""From any picture of digits to MNIST's pictures of them: read, tell ink from paper, find the digits, fit each to MNIST."""
+
+from typing import Any
 
 import numpy as np
 from PIL import Image
 
+from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE, LUMA_WEIGHTS
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures.centring import CENTRE, IMAGE_SIDE, INK_SIDE, centre_of_mass, normalize
 from mnist_graph.pictures.components import bounding_box
 from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
-from mnist_graph.pictures.ink import BLANK, extract_ink
+from mnist_graph.pictures.ink import BLANK, INK_THRESHOLD, extract_ink
+from mnist_graph.pictures.mnist_style import centre_of_mass, mean_stroke_width, normalize_digit
 from mnist_graph.pictures.picture_paths import list_pictures
 from mnist_graph.pictures.segment import isolate_digit, split_digits
 from mnist_graph.pictures.sheet import find_sheet
-from mnist_graph.pictures.stroke_width import mean_stroke_width
 
 __all__ = [
     'list_pictures',
     'read_picture',
     'extract_ink',
-    'normalize',
+    'normalize_digit',
     'picture_to_digit',
     'picture_to_digits',
     'plain_resize',
     'mnist_digit',
 ]
 
-# Pixels: a digit found smaller than this, or of thinner strokes, is looked at again in more detail.
-SMALL_DIGIT, THIN_STROKE = 16, 1.6
-# So is what is so many times as wide as high, as several digits or a digit and a frame run together are.
-WIDE = 1.5
-# Pixels: the longest side of the picture in the closest look.
-CLOSEST_SIDE = 4 * WORKING_SIDE
+# A closer look at a picture that was reduced.
+# Pixels: a digit with a shorter longest side, or with thinner strokes, is looked at again in more detail. Its loops
+# close and its strokes break at smaller sizes; larger digits gain nothing and take time.
+_SMALL_DIGIT, _THIN_STROKE = 16, 1.6
+# So is what is so many times as wide as high, as several digits or a digit and a frame that run together are. A wide 2
+# is not.
+_WIDE = 1.5
+# Pixels: the longest side of the picture in the closest look. Smaller, rows of many digits stay blurred; larger, each
+# step takes four times as long.
+_CLOSEST_SIDE = 4 * WORKING_SIDE
+# Twice the size must make the largest digit about twice as large: less shows that it fell to pieces, more that it is
+# something else, such as lines across the page.
+_LEAST_GROWTH, _MOST_GROWTH = 1.8, 4
+
+# MNIST's own pictures.
+# Least value of the brightest pixel: the makers' scaling leaves it at 255 or nearly so.
+_BRIGHTEST = 0.98
+# Pixels from the centre of mass to the picture's centre: half a pixel of rounding, and the grey levels'.
+_OFF_CENTRE = 0.55
+# Pixels of the ink's longest side; in three of 20,000 pictures it is the first.
+_INK_SIDES = (INK_SIDE - 1, INK_SIDE)
+
+# Pixels: a picture is reduced to this longest side, or twice the result's, before it is resized.
+_RESIZED_SIDE = 256
 
 
-def picture_to_digit(source):
+def picture_to_digit(source: Any) -> np.ndarray:
     """Returns the digit in a picture as MNIST would have it.
 
     Args:
@@ -47,12 +67,13 @@ def picture_to_digit(source):
     return picture_to_digits(source, digits='one')[0]
 
 
-def picture_to_digits(source, digits='auto'):
+def picture_to_digits(source: Any, digits: str = 'auto') -> np.ndarray:
     """Returns the digits in a picture, in reading order.
 
     Args:
       source: a path, PIL image or array; see `read_picture`.
-      digits: 'one', 'many', or 'auto': several only where that is plain.
+      digits: 'one', 'many', or 'auto': several only where no single
+        digit could look like that.
 
     Returns:
       float32 [digits, 28, 28] in [0, 1], bright ink on black.
@@ -70,26 +91,25 @@ def picture_to_digits(source, digits='auto'):
         parts = _look(source, picture, digits)
         if not parts:
             raise ImageError(BLANK)
-        return np.array([normalize(part) for part in parts])
+        return np.array([normalize_digit(part) for part in parts])
     except ImageError as error:
         if isinstance(source, (np.ndarray, Image.Image)):
             raise
         raise ImageError(f'{source}: {error}') from None
 
 
-def _look(source, picture, digits):
+def _look(source: Any, picture: np.ndarray, digits: str) -> list[np.ndarray]:
     """The ink of each digit, looked for in more and more detail where the picture was reduced and that may help.
 
     Args:
-      source: As of `picture_to_digits`.
-      picture: What `read_picture` made of it.
-      digits: As of `picture_to_digits`.
+      source, digits: as of `picture_to_digits`.
+      picture: `source` as `read_picture` returns it.
 
     Returns:
-      A list of float32 [height, width], empty for a blank picture.
+      float32 [height, width] of each digit; no digits for a blank picture.
     """
     side, parts = WORKING_SIDE, _find_digits(picture, digits)
-    while (why := _wants_closer_look(parts)) and max(picture.shape) == side < CLOSEST_SIDE:
+    while (why := _why_look_closer(parts)) and max(picture.shape) == side < _CLOSEST_SIDE:
         side *= 2
         picture = read_picture(source, longest_side=side)
         closer = _find_digits(picture, digits)
@@ -102,14 +122,11 @@ def _look(source, picture, digits):
     return parts
 
 
-def _find_digits(picture, digits):
-    """The ink of each digit in float32 [h, w, c], a list of [h', w'].
-
-    Returns an empty list for a blank picture.
-    """
+def _find_digits(picture: np.ndarray, digits: str) -> list[np.ndarray]:
+    """float32 [h', w'] of each digit in float32 [h, w, c]; no digits for a blank picture."""
     try:
         ink = extract_ink(picture)
-        sheet = find_sheet(ink)
+        sheet = find_sheet(ink >= INK_THRESHOLD)
         if sheet:
             ink = extract_ink(picture[sheet])
         if digits == 'one':
@@ -119,34 +136,34 @@ def _find_digits(picture, digits):
         return []
 
 
-def _wants_closer_look(parts):
+def _why_look_closer(parts: list[np.ndarray]) -> str:
     """Why a picture should be looked at in more detail: 'small', 'wide', 'thin' or ''."""
-    if min((max(part.shape) for part in parts), default=0) < SMALL_DIGIT:
+    if min((max(part.shape) for part in parts), default=0) < _SMALL_DIGIT:
         return 'small'
     if _is_wide(parts):
         return 'wide'
-    return 'thin' if min(mean_stroke_width(np.pad(part, 1)) for part in parts) < THIN_STROKE else ''
+    return 'thin' if min(mean_stroke_width(np.pad(part, 1)) for part in parts) < _THIN_STROKE else ''
 
 
-def _is_wide(parts):
-    return any(part.shape[1] > WIDE * part.shape[0] for part in parts)
+def _is_wide(parts: list[np.ndarray]) -> bool:
+    """Whether a digit's ink is too wide for one."""
+    return any(part.shape[1] > _WIDE * part.shape[0] for part in parts)
 
 
-def _is_better(closer, parts):
-    """Whether a look at twice the size found as much as before, and no lines across the page."""
+def _is_better(closer: list[np.ndarray], parts: list[np.ndarray]) -> bool:
+    """Whether a look at twice the size found the same digits as before, or took apart what was too wide."""
     if not closer or _is_wide(closer):
         return False
     growth = max(max(part.shape) for part in closer) / max(max(part.shape) for part in parts)
-    return _is_wide(parts) or len(closer) == len(parts) and 1.8 < growth < 4
+    return _is_wide(parts) or len(closer) == len(parts) and _LEAST_GROWTH < growth < _MOST_GROWTH
 
 
-def mnist_digit(picture):
+def mnist_digit(picture: np.ndarray) -> np.ndarray | None:
     """Returns a picture that MNIST's makers could have made, or None.
 
     That is a grey one of 28x28, bright on black or (then inverted) dark on
     white, whose ink fits 20 pixels with its longest side and whose centre of
-    mass is the centre, as all of MNIST's images do (of three in 20,000 the
-    longest side is 19).
+    mass is the centre, as in all of MNIST's pictures.
 
     Args:
       picture: float32 [height, width, channels] in [0, 1].
@@ -159,14 +176,17 @@ def mnist_digit(picture):
     image = picture[:, :, 0]
     if image[0, 0] > 0.5:
         image = 1 - image
-    if image.max() < 0.98 or max(abs(place - CENTRE) for place in centre_of_mass(image)) > 0.55:
+    box = bounding_box(image > 0)
+    if box is None or image.max() < _BRIGHTEST:
         return None
-    top, bottom, left, right = bounding_box(image > 0)
-    return image if max(bottom - top, right - left) in (19, INK_SIDE) else None
+    if max(abs(position - CENTRE_POSITION) for position in centre_of_mass(image)) > _OFF_CENTRE:
+        return None
+    top, bottom, left, right = box
+    return image if max(bottom - top, right - left) in _INK_SIDES else None
 
 
-def plain_resize(source, height, width, channels):
-    """Returns a picture resized as it is, for models of other images.
+def plain_resize(source: Any, height: int, width: int, channels: int) -> np.ndarray:
+    """Returns a whole picture resized, for models of other pictures than digits.
 
     Args:
       source: a path, PIL image or array; see `read_picture`.
@@ -183,10 +203,9 @@ def plain_resize(source, height, width, channels):
         raise ImageError(
             f'{source}: a picture has 1 channel or 3, but the model reads {channels}; only arrays can be given to it.'
         )
-    picture = read_picture(source, longest_side=max(256, 2 * height, 2 * width))
+    picture = read_picture(source, longest_side=max(_RESIZED_SIDE, 2 * height, 2 * width))
     if channels == 1 and picture.shape[2] == 3:
-        # ITU-R BT.601 luma.
-        picture = (picture @ np.float32([0.299, 0.587, 0.114]))[:, :, None]
+        picture = (picture @ np.array(LUMA_WEIGHTS, np.float32))[:, :, None]
     resized = np.stack(
         [
             np.asarray(Image.fromarray(picture[:, :, channel]).resize((width, height), Image.Resampling.BILINEAR))

@@ -5,7 +5,9 @@ at once.
 """
 
 import os
-from collections.abc import Sequence
+import stat
+from collections.abc import Iterable, Sequence
+from typing import NoReturn
 
 from mnist_graph.base.errors import ImageError
 
@@ -32,6 +34,18 @@ PICTURE_ENDINGS = frozenset(
 )
 
 
+NOT_A_FILE = 'is a named pipe, a socket or a device, not a picture file; save the picture as a file and name that.'
+
+
+def is_special(path: str) -> bool:
+    """Whether a path is neither a file nor a folder: to open a named pipe may take for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # opening it will tell why
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
+
+
 def find_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     """The picture files that paths and folders name, and a line for each path that names none."""
     files, errors = [], []
@@ -43,25 +57,26 @@ def find_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:
     return files, errors
 
 
-def list_pictures(paths):
+def list_pictures(paths: str | os.PathLike | Iterable[str | os.PathLike]) -> list[str]:
     """Returns the picture files that `paths` name.
 
     Args:
-      paths: a path or a list of paths. A file is taken as it is, whatever its
-        ending; a folder gives all files below it with a picture's ending, in
-        sorted order, hidden ones left out.
+      paths: a path or several. A file is taken as it is, whatever its ending; a
+        folder gives all files below it with a picture's ending, in sorted
+        order, without hidden ones.
 
     Raises:
-      ImageError: a path does not exist, or a folder holds no picture or
-        cannot be read.
+      ImageError: a path does not exist or is no file, or a folder holds no
+        picture or cannot be read.
     """
     if isinstance(paths, (str, os.PathLike)):
         paths = [paths]
-    files = []
-    for path in paths:
-        path = os.fspath(path)
+    files: list[str] = []
+    for path in [os.fspath(path) for path in paths]:
         if os.path.isdir(path):
             files.extend(_pictures_below(path))
+        elif is_special(path):
+            raise ImageError(f'{path}: {NOT_A_FILE}')
         elif os.path.exists(path):
             files.append(path)
         else:
@@ -69,17 +84,21 @@ def list_pictures(paths):
     return files
 
 
-def _pictures_below(folder):
-    def refuse(error):
-        raise ImageError(f'{error.filename}: cannot be read ({error.strerror}); see to its permissions.')
+def _pictures_below(folder: str) -> list[str]:
+    """The picture files in a folder and its subfolders, sorted."""
 
-    found = []
+    def refuse(error: OSError) -> NoReturn:
+        raise ImageError(f'{error.filename}: cannot be read ({error.strerror}); check its permissions.')
+
+    found: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
         folders[:] = sorted(name for name in folders if name[0] != '.')
         found.extend(
             os.path.join(parent, name)
             for name in names
-            if name[0] != '.' and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
+            if name[0] != '.'
+            and os.path.splitext(name)[1].lower() in PICTURE_ENDINGS
+            and not is_special(os.path.join(parent, name))
         )
     if not found:
         raise ImageError(f'{folder}: no pictures in this folder; it should hold .png, .jpg or similar files.')

@@ -12,6 +12,7 @@ from collections.abc import Sequence
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_graph.base.conventions import LUMA_WEIGHTS
 from mnist_graph.base.errors import UsageError
 from mnist_graph.plots import picture_file
 
@@ -32,7 +33,7 @@ _MOST_GRID_PIXELS = 100_000_000
 
 def to_grey(image: np.ndarray) -> np.ndarray:
     """uint8 [height, width] of uint8 [height, width, channels]: ITU-R BT.601 luma of three, else their mean."""
-    weights = [0.299, 0.587, 0.114] if image.shape[2] == 3 else np.full(image.shape[2], 1 / image.shape[2])
+    weights = LUMA_WEIGHTS if image.shape[2] == 3 else np.full(image.shape[2], 1 / image.shape[2])
     return np.rint(image @ np.asarray(weights)).astype(np.uint8)
 
 

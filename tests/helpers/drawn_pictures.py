@@ -1,7 +1,10 @@
 """Pictures that the tests of picture reading draw for themselves."""
 
 import numpy as np
+import pytest
 from PIL import Image, ImageDraw
+
+from mnist_graph.pictures import extract
 
 # Strokes as points (x, y) in the unit box.
 STROKES = {
@@ -50,3 +53,30 @@ def correlation(one, other):
         for down in (-1, 0, 1)
         for right in (-1, 0, 1)
     )
+
+
+def draw_row(digits, step, digit_width=40, margin=20):
+    """float32 [height, width] in [0, 1]: digits side by side, `step` pixels from the left of one to that of the next."""
+    size = (step * (len(digits) - 1) + digit_width + 2 * margin, 80 + 2 * margin)
+    boxes = [(margin + step * number, margin, digit_width, 80) for number in range(len(digits))]
+    return np.maximum.reduce([draw_share(digit, size, box) for digit, box in zip(digits, boxes)])
+
+
+def assert_reads(picture, digits, how='auto'):
+    """The picture's digits look like each of these drawn alone."""
+    found = extract.picture_to_digits(picture, how)
+    assert len(found) == len(digits)
+    for image, digit in zip(found, digits):
+        alone = extract.picture_to_digit(draw_picture(digit, box=(30, 20, 40, 80)))
+        assert correlation(image, alone) > 0.85, digit
+
+
+def assert_like_mnist(image, tolerance=0.02):
+    """28x28, bright on black, the ink's longest side 20 pixels, its centre of mass at index 14."""
+    assert image.shape == (28, 28) and image.dtype == np.float32
+    assert image.min() == 0 and image.max() == pytest.approx(1, abs=0.01)
+    rows, columns = (np.flatnonzero(image.max(axis=axis) > 0.2) for axis in (1, 0))
+    assert max(np.ptp(rows), np.ptp(columns)) + 1 in (20, 21)  # it may begin and end within a pixel
+    for axis in (0, 1):
+        centre = image.sum(axis=1 - axis) @ np.arange(28) / image.sum()
+        assert centre == pytest.approx(14, abs=tolerance)
