@@ -6,11 +6,11 @@ To add a format, write a module with a `FORMAT` and put it into FORMATS.
 import os
 
 from mnist_graph.data.raw_data import RawData, ReadOptions
-from mnist_graph.data.readers import class_folders, idx_files, npz
+from mnist_graph.data.readers import class_folders, idx_files, npz, pickled, tables
 from mnist_graph.data.readers.format import Format
 
 # The first that a folder looks like is read.
-FORMATS: tuple[Format, ...] = (idx_files.FORMAT, npz.FORMAT, class_folders.FORMAT)
+FORMATS: tuple[Format, ...] = (idx_files.FORMAT, npz.FORMAT, pickled.FORMAT, tables.FORMAT, class_folders.FORMAT)
 
 
 def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | None:
