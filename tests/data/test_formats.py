@@ -8,8 +8,9 @@ import tracemalloc
 
 import numpy as np
 import pytest
+from PIL import Image
 
-from helpers.data import tiny_arrays, write_idx_folder
+from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from mnist_graph.base.errors import DataError, MnistGraphError
 from mnist_graph.data import load
 
@@ -292,3 +293,111 @@ def test_kmnists_four_archives(folder, expected):
     np.savez(folder / 'k49-train-imgs.npz', TRAIN, LABELS)
     with pytest.raises(DataError, match='belong to several data sets'):
         load('auto', str(folder))
+
+
+# Other IDX files.
+
+
+def test_qmnist(folder, expected):
+    """Labels are 32-bit integers in eight columns, the class first."""
+    for name, array in zip(IDX_NAMES, tiny_arrays()):
+        name = 'qmnist-' + name.replace('t10k', 'test')
+        if array.ndim == 3:
+            (folder / f'{name}.gz').write_bytes(gzip.compress(idx_bytes(array)))
+            continue
+        columns = np.stack([array, *[array * 0 + 7] * 7], axis=1).astype('>i4')
+        content = bytes([0, 0, 12, 2]) + struct.pack('>2I', *columns.shape) + columns.tobytes()
+        (folder / f'{name.replace("idx1-ubyte", "idx2-int")}.gz').write_bytes(gzip.compress(content))
+    assert load('auto', str(folder)).fingerprint == expected
+
+
+def write_emnist(folder, mapping):
+    for name, array in zip(IDX_NAMES, tiny_arrays()):
+        (folder / f'emnist-letters-{name.replace("t10k", "test")}').write_bytes(idx_bytes(array))
+    (folder / 'emnist-letters-mapping.txt').write_text(mapping)
+
+
+def test_emnists_classes_have_the_names_of_its_mapping(folder):
+    write_emnist(folder, '1 65 97\n2 66 98\n3 67 99\n')
+    assert load('auto', str(folder)).class_names == ('0', 'A', 'B', 'C')  # no letter has the label 0
+
+
+@pytest.mark.parametrize(
+    'mapping', ['1\n', 'a b\n', '1 99999999999\n', '1 65\n2 65\n', '1 10\n', '1 \u00e9\n', '1 -1\n']
+)
+def test_bad_mappings_are_named(folder, mapping):
+    write_emnist(folder, mapping)
+    with pytest.raises(DataError, match='emnist-letters-mapping.txt: '):
+        load('auto', str(folder))
+
+
+def test_torchvisions_folders(folder, expected):
+    write_idx_folder(folder / 'MNIST/raw', tiny_arrays(), gzipped=True)
+    for where in folder, folder / 'MNIST':
+        dataset = load('auto', str(where))
+        assert dataset.fingerprint == expected and dataset.name == 'MNIST'
+    write_idx_folder(folder / 'FashionMNIST/raw')
+    with pytest.raises(DataError, match='holds several data sets; choose one with --data_dir=.*MNIST/raw'):
+        load('auto', str(folder))
+    (folder / 'MNIST/raw' / f'{IDX_NAMES[0]}.gz').unlink()
+    with pytest.raises(DataError, match='raw: holds only some of the four IDX files'):
+        load('auto', str(folder / 'MNIST'))
+
+
+# Folders of pictures with other names.
+
+
+def write_pictures(folder, parts):
+    """{folder of a part: how many pictures of each of two classes}, all pictures different."""
+    value = 0
+    for part, n in parts.items():
+        for label in 'ab':
+            (folder / part / label).mkdir(parents=True)
+            for index in range(n):
+                value += 1
+                Image.fromarray(np.full((8, 8), value, np.uint8)).save(folder / part / label / f'{index}.png')
+    return str(folder)
+
+
+def values(split):
+    return split.images[:, 0, 0, 0].tolist()
+
+
+@pytest.mark.parametrize('names', [('training', 'testing'), ('Train', 'Test'), ('trainingSet', 'testSet')])
+def test_other_names_of_train_and_test(folder, names):
+    dataset = load('auto', write_pictures(folder, {names[0]: 3, names[1]: 2}), n_validation=0)
+    assert (sorted(values(dataset.train)), sorted(values(dataset.test))) == ([1, 2, 3, 4, 5, 6], [7, 8, 9, 10])
+
+
+def test_validation_folder_comes_first(folder):
+    dataset = load('auto', write_pictures(folder, {'train': 3, 'val': 2, 'test': 1}), n_validation=4)
+    assert sorted(values(dataset.validation)) == [7, 8, 9, 10] and sorted(values(dataset.test)) == [11, 12]
+    assert '--n_validation=4 holds out just these' in dataset.notice
+
+
+def test_validation_folder_in_place_of_a_test_folder(folder):
+    dataset = load('auto', write_pictures(folder, {'train': 3, 'val': 2}), n_validation=0)
+    assert sorted(values(dataset.test)) == [7, 8, 9, 10] and 'has no test folder' in dataset.notice
+
+
+def test_class_folders_without_a_split(folder):
+    dataset = load('auto', write_pictures(folder, {'.': 13}), n_validation=0)
+    assert dataset.class_names == ('a', 'b') and (len(dataset.train), len(dataset.test)) == (22, 4)
+    assert sorted(values(dataset.train) + values(dataset.test)) == list(range(1, 27))
+    assert '4 of its 26 pictures, a sixth of each class at random, were set aside' in dataset.notice
+    assert np.bincount(dataset.test.labels).tolist() == [2, 2]
+
+
+def test_too_few_pictures_to_split(folder):
+    with pytest.raises(DataError, match='none of its pictures can be read, or there are too few'):
+        load('auto', write_pictures(folder, {'.': 2}))
+
+
+def test_a_second_data_set_in_the_folder_is_named(folder, expected):
+    write_idx_folder(folder, tiny_arrays())
+    write_table(folder / 'train.csv', TRAIN, LABELS)
+    dataset = load('auto', str(folder))
+    assert dataset.fingerprint == expected
+    assert dataset.notices == (
+        f'{folder}: holds the four IDX files, which were read, and also train.csv and test.csv, which were not.',
+    )

@@ -6,11 +6,18 @@ To add a format, write a module with a `FORMAT` and put it into FORMATS.
 import os
 
 from mnist_graph.data.raw_data import RawData, ReadOptions
-from mnist_graph.data.readers import class_folders, idx_files, npz, pickled, tables
+from mnist_graph.data.readers import class_folders, idx_files, npz, pickled, subfolders, tables
 from mnist_graph.data.readers.format import Format
 
 # The first that a folder looks like is read.
-FORMATS: tuple[Format, ...] = (idx_files.FORMAT, npz.FORMAT, pickled.FORMAT, tables.FORMAT, class_folders.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    idx_files.FORMAT,
+    npz.FORMAT,
+    pickled.FORMAT,
+    tables.FORMAT,
+    subfolders.FORMAT,
+    class_folders.FORMAT,
+)
 
 
 def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | None:
@@ -20,10 +27,15 @@ def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | 
       DataError: There is a data set, but it is damaged or contradicts itself.
       ImageError: A picture cannot be read.
     """
-    for data_format in FORMATS:
-        if data_format.looks_like(folder):
-            return data_format.read(folder, options)
-    return None
+    found = [data_format for data_format in FORMATS if data_format.looks_like(folder)]
+    if not found:
+        return None
+    raw = found[0].read(folder, options)
+    if len(found) == 1:
+        return raw
+    others = ' and '.join(data_format.layout for data_format in found[1:])
+    notice = f'{folder}: holds {found[0].layout}, which were read, and also {others}, which were not.'
+    return raw._replace(notices=(notice, *raw.notices))
 
 
 def layouts() -> str:

@@ -17,12 +17,16 @@ def split(whole: Part, where: str) -> tuple[Part, Part, str]:
     """
     whole.check_lengths()
     is_test = test_rows(plain_labels(whole.labels, whole.labels_where))
-    notice = (
+    train, test = (whole._replace(images=whole.images[rows], labels=whole.labels[rows]) for rows in (~is_test, is_test))
+    return train, test, notice(where, is_test)
+
+
+def notice(where: str, is_test: np.ndarray) -> str:
+    """The line that says so."""
+    return (
         f'{where}: has no labelled test pictures, so {int(is_test.sum())} of its {len(is_test)} pictures, a sixth of '
         f'each class at random, were set aside for testing.'
     )
-    train, test = (whole._replace(images=whole.images[rows], labels=whole.labels[rows]) for rows in (~is_test, is_test))
-    return train, test, notice
 
 
 def test_rows(labels: np.ndarray) -> np.ndarray:
