@@ -397,7 +397,8 @@ def test_a_second_data_set_in_the_folder_is_named(folder, expected):
     write_idx_folder(folder, tiny_arrays())
     write_table(folder / 'train.csv', TRAIN, LABELS)
     dataset = load('auto', str(folder))
-    assert dataset.fingerprint == expected
+    write_table(folder / 'mnist_train.csv', TRAIN, LABELS)
+    assert dataset.fingerprint == expected and load('auto', str(folder)).notices == dataset.notices
     assert dataset.notices == (
         f'{folder}: holds the four IDX files, which were read, and also train.csv and test.csv, which were not.',
     )
