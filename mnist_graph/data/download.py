@@ -7,7 +7,7 @@ Proxies are taken from the environment (`https_proxy`), as urllib does.
 
 import hashlib
 import os
-import tempfile
+import secrets
 import time
 import urllib.error
 import urllib.request
@@ -93,16 +93,16 @@ def _fetch(address: str, path: str, expected: RemoteFile, show_progress: bool) -
     The name of the temporary file is unique, so that parallel jobs can share a
     folder: each writes its own file, and all rename it to the same.
     """
+    temporary = f'{path}.{secrets.token_hex(4)}.part'
     try:
-        handle, temporary = tempfile.mkstemp(suffix='.part', prefix=expected.name + '.', dir=os.path.dirname(path))
+        file = open(temporary, 'xb')  # with the permissions that the umask leaves, unlike tempfile's
     except OSError as error:
         raise DataError(f'{os.path.dirname(path)}: cannot be written ({error.strerror}).') from None
     try:
-        with os.fdopen(handle, 'wb') as file:
+        with file:
             digest, size = _copy(address, file, expected, show_progress)
         if size != expected.size or digest != expected.sha256:
             raise _FetchError(f'sent {size:,} bytes that are not the file (wrong size or SHA-256)')
-        os.chmod(temporary, 0o644)
         os.replace(temporary, path)
     except OSError as error:
         raise _FetchError(str(getattr(error, 'reason', None) or error.strerror or error)) from None

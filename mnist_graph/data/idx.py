@@ -1,6 +1,6 @@
 """The IDX file format of the MNIST database, gzipped or plain.
 
-A file is: two zero bytes, a byte for the type (8: unsigned byte), a byte for
+A file is: two zero bytes, a byte for the type (8: unsigned byte, 12: 32-bit integer), a byte for
 the number of dimensions, each dimension's size as a big-endian 32-bit number,
 then the values with the last dimension varying fastest. (Y. LeCun, C. Cortes,
 C. Burges, "The MNIST database of handwritten digits".)
@@ -17,21 +17,23 @@ from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 
 UNSIGNED_BYTE = 8
+_INT_32 = 12  # the type of QMNIST's labels
+_DTYPES: dict[int, np.dtype] = {UNSIGNED_BYTE: np.dtype(np.uint8), _INT_32: np.dtype('>i4')}
 _MAX_DIMENSIONS = 4
 
 
 def read_idx(path: str) -> np.ndarray:
-    """The array of unsigned bytes in an IDX file.
+    """The array of unsigned bytes or 32-bit integers in an IDX file.
 
     Args:
       path: A file, gzipped or not (its first bytes tell, not its name).
 
     Returns:
-      uint8 array of the shape that the file's header gives; read-only.
+      uint8 or big-endian int32 array of the shape that the file's header gives; read-only.
 
     Raises:
       DataError: The file is unreadable, truncated, over-long, or no IDX file of
-        unsigned bytes.
+        these types.
     """
     try:
         with open(path, 'rb') as file:
@@ -43,7 +45,8 @@ def read_idx(path: str) -> np.ndarray:
     gzipped = unpacking.is_gzipped(raw)
     header = unpacking.gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
     shape, offset = _shape(path, header)
-    n_bytes = offset + math.prod(shape)
+    dtype = _DTYPES[header[2]]
+    n_bytes = offset + math.prod(shape) * dtype.itemsize
     if gzipped:
         unpacking.check_size(path, len(raw), n_bytes)
         raw = unpacking.gunzip(path, raw, n_bytes + 1)
@@ -51,7 +54,7 @@ def read_idx(path: str) -> np.ndarray:
         raise DataError(f'{path}: is truncated: {len(raw):,} bytes of the {n_bytes:,} that its header announces.')
     if len(raw) > n_bytes:
         raise DataError(f'{path}: has more bytes than the {n_bytes:,} that its header announces.')
-    return np.frombuffer(raw, np.uint8, offset=offset).reshape(shape)
+    return np.frombuffer(raw, dtype, offset=offset).reshape(shape)
 
 
 def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
@@ -60,16 +63,16 @@ def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
         start = 'an HTML page' if header.lstrip()[:1] == b'<' else f'{header[:4].hex(" ")}'
         raise DataError(f'{path}: is not an IDX file: it starts with {start}, not with 00 00 08.')
     kind, n_dimensions = header[2], header[3]
-    if kind != UNSIGNED_BYTE or not 1 <= n_dimensions <= _MAX_DIMENSIONS:
+    if kind not in _DTYPES or not 1 <= n_dimensions <= _MAX_DIMENSIONS:
         raise DataError(
             f'{path}: wrong magic number {int.from_bytes(header[:4], "big")}: '
-            'only unsigned bytes in 1 to 4 dimensions can be read (2049 for labels, 2051 for images).'
+            'only bytes and 32-bit integers in 1 to 4 dimensions can be read (2049 for labels, 2051 for images).'
         )
     offset = 4 + 4 * n_dimensions
     if len(header) < offset:
         raise DataError(f'{path}: is truncated inside its header.')
     shape = struct.unpack(f'>{n_dimensions}I', header[4:offset])
-    if math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even if a side is 0
+    if 4 * math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even if a side is 0
         raise DataError(f'{path}: announces an impossible shape, {" x ".join(map(str, shape))}.')
     return shape, offset
 

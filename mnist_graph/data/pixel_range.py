@@ -8,6 +8,8 @@ from mnist_graph.base.errors import DataError
 # 255, such as 0 and 1 (binarised), 0 to 16 (8x8 digits) or 0 to 63.
 _DARKEST_WHITE = 128
 _LARGEST_16_BIT = 65_535
+# White in `mnist.pkl.gz` of deeplearning.net, whose pixels are bytes divided by 256.
+_PICKLED_WHITE = 255 / 256
 
 
 def to_bytes(train: np.ndarray, test: np.ndarray, where: str) -> tuple[np.ndarray, np.ndarray, str]:
@@ -47,6 +49,8 @@ def _top(high: float, is_float: bool) -> float:
         return _LARGEST_16_BIT
     if high >= _DARKEST_WHITE or high == 0:
         return 255
+    if is_float and high == _PICKLED_WHITE:
+        return _PICKLED_WHITE
     return 1.0 if is_float and high <= 1 else high
 
 

@@ -49,6 +49,14 @@ class Part(NamedTuple):
     images_where: str
     labels_where: str
 
+    def check_lengths(self) -> None:
+        """Raises DataError unless there is a label for each picture."""
+        if self.images.ndim == 0 or self.labels.ndim == 0 or len(self.images) != len(self.labels):
+            raise DataError(
+                f'{self.images_where} has {self.images.shape[:1] and len(self.images)} pictures, but '
+                f'{self.labels_where} has {self.labels.shape[:1] and len(self.labels)} labels.'
+            )
+
 
 class ReadOptions(NamedTuple):
     """How data is to be read; see `data.load`."""
@@ -86,11 +94,8 @@ def from_arrays(name: str, where: str, train: Part, test: Part, class_names: tup
 
 
 def _checked(part: Part) -> tuple[np.ndarray, np.ndarray]:
-    images, labels = _pictures(part), _labels(part)
-    if len(images) != len(labels):
-        raise DataError(
-            f'{part.images_where} has {len(images)} pictures, but {part.labels_where} has {len(labels)} labels.'
-        )
+    images, labels = _pictures(part), plain_labels(part.labels, part.labels_where)
+    part.check_lengths()
     return images, labels
 
 
@@ -115,19 +120,22 @@ def _pictures(part: Part) -> np.ndarray:
     return images
 
 
-def _labels(part: Part) -> np.ndarray:
-    """int or uint8 [n], whatever whole numbers they are."""
-    labels = part.labels
+def plain_labels(labels: np.ndarray, where: str) -> np.ndarray:
+    """Labels as int or uint8 [n]: of one-hot rows, columns or whole floats; they need not count from 0.
+
+    Raises:
+      DataError: They are no labels.
+    """
     if labels.ndim == 2 and labels.shape[1] == 1:
         labels = labels[:, 0]
     elif labels.ndim == 2 and labels.dtype.kind in 'buif' and _is_one_hot(labels):
         labels = labels.argmax(axis=1)
     if labels.ndim != 1:
-        raise DataError(f'{part.labels_where}: holds an array of shape {labels.shape}, not a list of labels.')
+        raise DataError(f'{where}: holds an array of shape {labels.shape}, not a list of labels.')
     if labels.dtype.kind == 'f' and np.all(np.isfinite(labels)) and np.all(labels == np.round(labels)):
         labels = labels.astype(np.int64)
     if labels.dtype.kind not in 'ui' or labels.dtype == np.uint64:
-        raise DataError(f'{part.labels_where}: is {labels.dtype} {labels.shape}, not a list of whole numbers.')
+        raise DataError(f'{where}: is {labels.dtype} {labels.shape}, not a list of whole numbers.')
     return labels
 
 

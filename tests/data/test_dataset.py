@@ -204,7 +204,7 @@ def test_a_folder_that_is_called_mnist_need_not_hold_it(offline):
         assert dataset.name == f'folder {name}' and dataset.flag_for_again('auto') == 'auto'
 
 
-@pytest.mark.parametrize('path', ['0/a.png', 'Train/0/a.png', 'test/0/a.png', 'notes.txt'])
+@pytest.mark.parametrize('path', ['0/a.png', 'test/0/a.png', 'notes.txt'])
 def test_pictures_that_are_not_found_are_not_replaced_by_mnist(offline, path):
     (offline / 'pictures' / path).parent.mkdir(parents=True)
     (offline / 'pictures' / path).write_text('')

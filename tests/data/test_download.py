@@ -122,7 +122,16 @@ def test_good_file(server, tmp_path):
     fetch(tmp_path / 'deep' / 'folder', server.at('good'))
     path = tmp_path / 'deep' / 'folder' / FILE.name
     assert path.read_bytes() == CONTENT and os.listdir(path.parent) == [FILE.name]
-    assert path.stat().st_mode & 0o777 == 0o644
+
+
+@pytest.mark.parametrize('umask, mode', [(0o022, 0o644), (0o077, 0o600)])
+def test_permissions_are_those_of_the_umask(server, tmp_path, umask, mode):
+    previous = os.umask(umask)
+    try:
+        fetch(tmp_path, server.at('good'))
+    finally:
+        os.umask(previous)
+    assert (tmp_path / FILE.name).stat().st_mode & 0o777 == mode
 
 
 BAD = {

@@ -360,7 +360,7 @@ def test_files_that_are_no_pictures_are_passed_over(tmp_path):
     found = load('auto', str(tmp_path))
     assert found.fingerprint == expected.fingerprint
     assert found.notices[0] == (
-        f"{tmp_path}: passed over 2 files without a picture's ending, such as {os.path.join('train', '0', 'notes.txt')}."
+        f"{tmp_path}: passed over 2 files without a picture's ending, such as {os.path.join('test', '1', 'list.csv')}."
     )
 
 

@@ -5,12 +5,20 @@ To add a format, write a module with a `FORMAT` and put it into FORMATS.
 
 import os
 
+from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
-from mnist_graph.data.readers import class_folders, idx_files, npz
+from mnist_graph.data.readers import class_folders, idx_files, npz, pickled, subfolders, tables
 from mnist_graph.data.readers.format import Format
 
 # The first that a folder looks like is read.
-FORMATS: tuple[Format, ...] = (idx_files.FORMAT, npz.FORMAT, class_folders.FORMAT)
+FORMATS: tuple[Format, ...] = (
+    idx_files.FORMAT,
+    npz.FORMAT,
+    pickled.FORMAT,
+    tables.FORMAT,
+    subfolders.FORMAT,
+    class_folders.FORMAT,
+)
 
 
 def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | None:
@@ -20,10 +28,22 @@ def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | 
       DataError: There is a data set, but it is damaged or contradicts itself.
       ImageError: A picture cannot be read.
     """
-    for data_format in FORMATS:
+    for index, data_format in enumerate(FORMATS):
         if data_format.looks_like(folder):
-            return data_format.read(folder, options)
+            raw = data_format.read(folder, options)
+            others = ' and '.join(each.layout for each in FORMATS[index + 1 :] if _also_holds(each, folder))
+            if not others:
+                return raw
+            notice = f'{folder}: holds {data_format.layout}, which were read, and also {others}, which were not.'
+            return raw._replace(notices=(notice, *raw.notices))
     return None
+
+
+def _also_holds(data_format: Format, folder: str) -> bool:
+    try:
+        return data_format.looks_like(folder)
+    except DataError:  # it holds several of this format
+        return True
 
 
 def layouts() -> str:

@@ -1,58 +1,117 @@
-"""Pictures in folders named for their classes: `train/CLASS/*.png` and `test/CLASS/*.png`."""
+"""Pictures in folders named for their classes: `train/CLASS/*.png` and `test/CLASS/*.png`, or just `CLASS/*.png`.
+
+The folders train and test may be spelt in other usual ways, and there may be one for validation.
+"""
 
 import os
+from collections.abc import Sequence
 
 import numpy as np
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
+from mnist_graph.data.readers import splitting
 from mnist_graph.data.readers.format import Format, folder_name
 from mnist_graph.data.readers.pictures import read_pictures
 from mnist_graph.pictures.picture_paths import PICTURE_ENDINGS
 
+_PART_NAMES = {
+    **dict.fromkeys(('train', 'training', 'trainingset', 'train_images'), 'train'),
+    **dict.fromkeys(('val', 'valid', 'validation'), 'val'),
+    **dict.fromkeys(('test', 'testing', 'testset', 'test_images'), 'test'),
+}
 # Files that systems put into folders by themselves; not worth a line.
 _SYSTEM_FILES = ('thumbs.db', 'desktop.ini')
 
 
 def _looks_like(folder: str) -> bool:
-    return os.path.isdir(os.path.join(folder, 'train'))
+    return 'train' in _parts(folder) or _is_unsplit(folder)
+
+
+def _parts(folder: str) -> dict[str, str]:
+    """{'train', 'val' or 'test': path} of the folders of this kind in a folder."""
+    return {_PART_NAMES[name.lower()]: os.path.join(folder, name) for name in _folders(folder, _PART_NAMES)}
+
+
+def _folders(folder: str, names: Sequence[str] | dict[str, str] | None = None) -> list[str]:
+    """Names of the folders in a folder that are not hidden, sorted; of those in `names`, whatever their case."""
+    try:
+        entries = [entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith('.')]
+    except OSError:
+        return []
+    return sorted(name for name in entries if names is None or name.lower() in names)
+
+
+def _is_unsplit(folder: str) -> bool:
+    """Whether two or more folders in it hold pictures, and none is a part of a data set."""
+    return not _parts(folder) and sum(_holds_picture(os.path.join(folder, name)) for name in _folders(folder)) >= 2
+
+
+def _holds_picture(folder: str) -> bool:
+    try:
+        return any(_is_picture(entry.name) and entry.is_file() for entry in os.scandir(folder))
+    except OSError:
+        return False
 
 
 def _read(folder: str, options: ReadOptions) -> RawData:
-    train_root, test_root = os.path.join(folder, 'train'), os.path.join(folder, 'test')
-    if not os.path.isdir(test_root):
-        raise DataError(f'{folder}: has train/ but no test/ folder; put test/CLASS/*.png beside it.')
-    class_names = _class_folders(train_root)
-    unknown = set(_class_folders(test_root)) - set(class_names)
-    if unknown:
-        raise DataError(f'{test_root}: class {sorted(unknown)[0]!r} has no pictures in {train_root}.')
-    train_files, train_labels = _labelled_files(train_root, class_names)
-    test_files, test_labels = _labelled_files(test_root, class_names)
-    found = read_pictures(folder, train_files + test_files, options)
-    labels = np.array(train_labels + test_labels, np.int32)[found.kept]
-    n_train = int(np.count_nonzero(found.kept < len(train_files)))
-    for root, n in ((train_root, n_train), (test_root, len(labels) - n_train)):
-        if not n:
-            raise DataError(f'{root}: none of its pictures can be read.')
+    parts = _parts(folder) or {'train': folder}
+    class_names = _class_names(parts['train'])
+    notices = []
+    if len(parts) == 2 and 'val' in parts:
+        parts['test'] = parts.pop('val')
+        notices.append(f'{folder}: has no test folder, so the pictures in {parts["test"]} are those to test on.')
+    if len(parts) == 1 and parts['train'] != folder:
+        raise DataError(
+            f'{folder}: has {os.path.basename(parts["train"])}/ but no test/ folder; put test/CLASS/*.png beside it.'
+        )
+    # The validation pictures come first, since the first are held out.
+    in_order = [(part, parts[part]) for part in ('val', 'train', 'test') if part in parts]
+    files, labels, n_files = [], [], {}
+    for part, root in in_order:
+        _check_classes(root, class_names, parts['train'])
+        part_files, part_labels = _labelled_files(root, class_names)
+        files += part_files
+        labels += part_labels
+        n_files[part] = len(part_files)
+    found = read_pictures(folder, files, options)
+    kept_labels = np.array(labels, np.int32)[found.kept]
+    if 'test' in parts:
+        is_test = found.kept >= len(files) - n_files['test']
+    else:
+        is_test = splitting.test_rows(kept_labels)
+        notices.append(splitting.notice(folder, is_test))
+    for root, rows in ((parts['train'], ~is_test), (parts.get('test', folder), is_test)):
+        if not rows.any():
+            raise DataError(f'{root}: none of its pictures can be read, or there are too few.')
+    if 'val' in parts:
+        n = int(np.count_nonzero(found.kept < n_files['val']))
+        notices.append(f'{folder}: its {n} validation pictures come first; --n_validation={n} holds out just these.')
     return RawData(
         folder_name(folder),
-        found.images[:n_train],
-        labels[:n_train],
-        found.images[n_train:],
-        labels[n_train:],
+        found.images[~is_test],
+        kept_labels[~is_test],
+        found.images[is_test],
+        kept_labels[is_test],
         class_names,
         folder,
         found.made_digits,
-        tuple(filter(None, (_passed_over(folder, class_names), *found.notices))),
+        tuple(filter(None, (_passed_over(folder, parts, class_names), *notices, *found.notices))),
     )
 
 
-def _class_folders(root: str) -> tuple[str, ...]:
+def _class_names(root: str) -> tuple[str, ...]:
     """Names of the folders in `root`: numbers by value, then words by the alphabet."""
-    names = [entry.name for entry in os.scandir(root) if entry.is_dir() and not entry.name.startswith('.')]
+    names = _folders(root)
     if not names:
         raise DataError(f'{root}: has no folders; it must hold one for each class, as in {root}/7/picture.png.')
     return tuple(sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)))
+
+
+def _check_classes(root: str, class_names: tuple[str, ...], train_root: str) -> None:
+    unknown = set(_class_names(root)) - set(class_names)
+    if unknown:
+        raise DataError(f'{root}: class {sorted(unknown)[0]!r} has no pictures in {train_root}.')
 
 
 def _files(root: str, class_name: str) -> list[str]:
@@ -88,13 +147,13 @@ def _labelled_files(root: str, class_names: tuple[str, ...]) -> tuple[list[str],
     return [path for _, _, path in found], [label for _, label, _ in found]
 
 
-def _passed_over(folder: str, class_names: tuple[str, ...]) -> str:
+def _passed_over(folder: str, parts: dict[str, str], class_names: tuple[str, ...]) -> str:
     """A line about the files that are no pictures, or ''."""
     names = [
-        os.path.join(part, class_name, name)
-        for part in ('train', 'test')
+        os.path.relpath(os.path.join(root, class_name, name), folder)
+        for root in parts.values()
         for class_name in class_names
-        for name in _files(os.path.join(folder, part), class_name)
+        for name in _files(root, class_name)
         if not _is_picture(name) and name.lower() not in _SYSTEM_FILES
     ]
     if not names:

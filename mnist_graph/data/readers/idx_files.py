@@ -1,22 +1,28 @@
-"""The four IDX files of MNIST and of the data sets that follow it: Fashion-MNIST, EMNIST, KMNIST and others.
+"""The four IDX files of MNIST and of the data sets that follow it: Fashion-MNIST, EMNIST, KMNIST, QMNIST and others.
 
 They may be gzipped, and their names may have a prefix (`emnist-letters-train-images-idx3-ubyte.gz`) or a dot in place
-of the last dash (`train-images.idx3-ubyte`).
+of the last dash (`train-images.idx3-ubyte`). EMNIST's `emnist-letters-mapping.txt` gives its classes their names.
 """
 
 import os
 import re
 from concurrent.futures import ThreadPoolExecutor
 
+import numpy as np
+
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.idx import read_idx
 from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
 from mnist_graph.data.readers.format import Format, folder_name, list_files
 
-_IDX_NAME = re.compile(r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-ubyte(?P<gz>\.gz)?')
+_IDX_NAME = re.compile(
+    r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|int)(?P<gz>\.gz)?'
+)
 # Names that were changed, as browsers do with a second download: "train-images-idx3-ubyte (1).gz".
 _NEARLY_IDX_NAME = re.compile(r'(?P<part>train|t10k|test)[-_. ]*(?P<kind>images|labels).*?(?P<gz>\.gz)?')
 
+_MAPPING = re.compile(r'(.*-)?mapping\.txt')
+_MAX_MAPPING_BYTES = 1 << 16
 # (part, kind) of the four files, in the order of `RawData`.
 _ORDER = (('train', 'images'), ('train', 'labels'), ('test', 'images'), ('test', 'labels'))
 
@@ -55,13 +61,46 @@ def _read(folder: str, options: ReadOptions) -> RawData:
     in_order = [files[key] for key in _ORDER]
     with ThreadPoolExecutor(len(_ORDER)) as pool:  # unpacking releases the interpreter lock
         train_images, train_labels, test_images, test_labels = pool.map(read_idx, in_order)
-    train = Part(train_images, train_labels, in_order[0], in_order[1])
-    test = Part(test_images, test_labels, in_order[2], in_order[3])
+    train = Part(train_images, _first_column(train_labels), in_order[0], in_order[1])
+    test = Part(test_images, _first_column(test_labels), in_order[2], in_order[3])
     raw = from_arrays(folder_name(folder), folder, train, test)
+    raw = raw._replace(class_names=_mapped(folder, raw.class_names))
     if not os.path.basename(in_order[0]).startswith('emnist'):
         return raw
     # EMNIST's files hold every picture transposed (Cohen et al. 2017, "EMNIST: an extension of MNIST").
     return raw._replace(train_images=raw.train_images.swapaxes(1, 2), test_images=raw.test_images.swapaxes(1, 2))
+
+
+def _first_column(labels: np.ndarray) -> np.ndarray:
+    """The classes among QMNIST's labels, int32 [n, 8]; other labels are what they are."""
+    return labels[:, 0] if labels.ndim == 2 and labels.dtype.kind == 'i' and labels.shape[1] == 8 else labels
+
+
+def _mapped(folder: str, class_names: tuple[str, ...]) -> tuple[str, ...]:
+    """The names of classes by EMNIST's mapping file: lines of a label and the codes of its characters.
+
+    Raises:
+      DataError: The file has other lines than that.
+    """
+    names = [name for name in list_files(folder) if _MAPPING.fullmatch(name)]
+    if len(names) != 1:
+        return class_names
+    path = os.path.join(folder, names[0])
+    characters = {}
+    try:
+        with open(path, encoding='ascii') as file:
+            for line in file.read(_MAX_MAPPING_BYTES).split('\n'):
+                if line.strip():
+                    label, code, *_ = line.split()
+                    characters[str(int(label))] = chr(int(code))
+    except OSError as error:
+        raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
+    except (ValueError, OverflowError):
+        raise DataError(f'{path}: must have lines of a label and a character code, such as "1 65 97".') from None
+    found = tuple(characters.get(name, name) for name in class_names)
+    if len(set(found)) < len(found) or not all(name.isprintable() for name in found):
+        raise DataError(f'{path}: gives two labels one name, or characters that cannot be printed.')
+    return found
 
 
 def _idx_files(folder: str) -> dict[tuple[str, str], str]:

@@ -1,7 +1,8 @@
-"""Keras's `mnist.npz`, with arrays x_train, y_train, x_test and y_test."""
+"""numpy's archives: Keras's `mnist.npz`, others with arrays of the usual names, and KMNIST's four with one array each."""
 
 import math
 import os
+import re
 import warnings
 import zipfile
 
@@ -9,25 +10,46 @@ import numpy as np
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
-from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
-from mnist_graph.data.readers.format import Format, folder_name
+from mnist_graph.data.raw_data import RawData, ReadOptions
+from mnist_graph.data.readers import named_arrays
+from mnist_graph.data.readers.format import Format, folder_name, list_files
 
 FILE_NAME = 'mnist.npz'
-_KEYS = ('x_train', 'y_train', 'x_test', 'y_test')
+# The name of the data set that comes before the name of its part.
+_PREFIX = re.compile('^.*?(?=train|test|val)', re.IGNORECASE)
 
 
 def _looks_like(folder: str) -> bool:
-    return os.path.isfile(os.path.join(folder, FILE_NAME))
+    return bool(_archives(folder))
+
+
+def _archives(folder: str) -> list[str]:
+    """Names of the archives in a folder, one of Keras's name alone if it is among them."""
+    names = [name for name in list_files(folder) if name.lower().endswith('.npz')]
+    return [FILE_NAME] if FILE_NAME in names else names
 
 
 def _read(folder: str, options: ReadOptions) -> RawData:
-    path = os.path.join(folder, FILE_NAME)
-    arrays = load_arrays(path)
-    for key in _KEYS:
-        if key not in arrays:
-            raise DataError(f'{path}: has no array {key}; it must hold {", ".join(_KEYS)}.')
-    train, test = (Part(arrays[x], arrays[y], f'{path}: {x}', f'{path}: {y}') for x, y in (_KEYS[:2], _KEYS[2:]))
-    return from_arrays(folder_name(folder), path, train, test)
+    archives = _archives(folder)
+    if len(archives) > 1:
+        return _read_parts(folder, archives)
+    path = os.path.join(folder, archives[0])
+    return named_arrays.to_raw_data(folder_name(folder), path, load_arrays(path))
+
+
+def _read_parts(folder: str, archives: list[str]) -> RawData:
+    """Archives with one array each, as KMNIST's `kmnist-train-imgs.npz` and three more."""
+    arrays = {}
+    for name in archives:
+        purpose = named_arrays.part_and_kind(_PREFIX.sub('', name.removesuffix('.npz')))
+        content = load_arrays(os.path.join(folder, name))
+        if purpose is None or len(content) != 1:
+            raise DataError(
+                f'{folder}: holds {", ".join(archives[:5])}, which belong to several data sets; give each a folder of '
+                f'its own.'
+            )
+        arrays['_'.join(purpose)] = next(iter(content.values()))
+    return named_arrays.to_raw_data(folder_name(folder), folder, arrays)
 
 
 def load_arrays(path: str) -> dict[str, np.ndarray]:
