@@ -24,6 +24,11 @@ class Command(NamedTuple):
     line: str
 
 
+def text_of(page: str) -> str:
+    """What a page of PAGES says."""
+    return PAGES[page].read_text(encoding='utf-8')
+
+
 def blocks(text: str, language: str) -> list[str]:
     """What the fenced blocks of this language hold."""
     return [content for name, content in _FENCE.findall(text) if name == language]
