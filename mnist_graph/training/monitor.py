@@ -40,10 +40,10 @@ class Monitor:
         """Every display_step steps: loss and accuracy on the last mini-batch, without dropout."""
 
     def on_validation(self, progress: Progress, metrics: evaluation.Metrics, is_best: bool) -> None:
-        """Every eval_steps steps and after the last, if there are validation pictures."""
+        """Every `HParams.validation_interval` steps and after the last, if there are validation pictures."""
 
     def on_save(self, progress: Progress) -> None:
-        """Every save_steps steps, after the last, and when stopped."""
+        """Every save_steps steps, after save_seconds since the last save, after the last step, and when stopped."""
 
     def on_end(self, progress: Progress, validation: Split, logits: np.ndarray) -> None:
         """After the last step, with the final logits of all validation pictures, if there are any."""
