@@ -110,7 +110,7 @@ def test_the_tpe_sampler_and_failures(postgresql, database):
 def test_a_silent_machine_loses_its_trial_and_is_told(postgresql, database):
     """Even one that fell silent at once after it had claimed."""
     from mnist_graph.sweeps.coordinator import Coordinator
-    from mnist_graph.sweeps.store import Taken
+    from mnist_graph.sweeps.store import LostTrialError
 
     silent, other = (begin(postgresql, database, 'silent') for _ in range(2))
     silent.fill_queue(wait=True)
@@ -125,7 +125,7 @@ def test_a_silent_machine_loses_its_trial_and_is_told(postgresql, database):
         lambda: silent.complete(claimed[0], 0.5, {}),
         lambda: silent.fail(claimed[0], 'crashed', ''),
     ):
-        with pytest.raises(Taken):
+        with pytest.raises(LostTrialError):
             telling()
     silent.complete(claimed[1], 0.5, {'validation_loss': 1.0})
     assert Coordinator(other, FakePool()).run()
@@ -138,7 +138,7 @@ def test_a_trial_that_costs_three_machines_is_not_tried_a_fourth_time(postgresql
     for _ in range(3):
         claimed = store.claim()
         if claimed.point == 1:
-            store.complete(claimed, 0.5, {})
+            store.complete(claimed, {'validation_accuracy': 0.5})
             claimed = store.claim()
         age(store, claimed, postgresql.GRACE_SECONDS + 1)
         store._next_recovery = 0.0
@@ -238,4 +238,4 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     store = PostgresqlStore(database, 'shared', create=False)
     assert complete_points(store) == list(range(48))
     assert '48 of 48 points' in open(logs[1].name).read()
-    assert list(store.test_result()) and len(store.test_result()) == 1
+    assert list(store.test_results()) and len(store.test_results()) == 1
