@@ -15,6 +15,7 @@ from mnist_graph.sweeps.journal import JOURNAL, JournalStore
 from mnist_graph.sweeps.store import attempt
 
 N_POINTS = 3
+OPEN = open
 
 
 class Killed(BaseException):
@@ -48,7 +49,7 @@ class Faults:
         if os.path.basename(str(path)) == JOURNAL and 'a' in mode:
             self.check(lambda: None)
             return FaultyFile(self, path, mode)
-        return open(path, mode, *arguments, **options)
+        return OPEN(path, mode, *arguments, **options)
 
 
 class FaultyFile(io.FileIO):
