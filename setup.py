@@ -11,7 +11,7 @@ REQUIREMENTS = [
     line for line in (HERE / 'requirements.txt').read_text().splitlines() if line and not line.startswith('#')
 ]
 PLOTS = ['matplotlib>=3.9,<4']
-SWEEP = ['optuna>=5.0,<6']
+SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
 TEST = [

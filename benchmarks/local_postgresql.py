@@ -52,60 +52,63 @@ def server(**settings):
     Args:
         settings: of postgresql.conf, as max_connections=300.
     """
+    with restartable_server(**settings) as (url, _):
+        yield url
+
+
+@contextlib.contextmanager
+def restartable_server(**settings):
+    """As `server`, but yields the address and a function that stops the server for `seconds_down` and starts it again."""
     folder, (options, account) = programs(), _account()
     place = tempfile.mkdtemp(prefix='postgresql-')
-    process = None
+    password_path = os.path.join(place, 'password')
+    data, port, log_path = os.path.join(place, 'data'), _free_port(), os.path.join(place, 'log')
+    settings = {'listen_addresses': '127.0.0.1', 'port': port, 'unix_socket_directories': place, **settings}
+    assignments = [part for name, value in settings.items() for part in ('-c', f'{name}={value}')]
+    processes = []
+
+    def start():
+        with open(log_path, 'a', encoding='utf-8') as log:
+            command = [os.path.join(folder, 'postgres'), '-D', data, *assignments]
+            processes.append(subprocess.Popen(command, stdout=log, stderr=log, cwd=place, **options))
+        _wait_until_up(processes[-1], port, log_path)
+
+    def stop():
+        processes[-1].send_signal(2)  # SIGINT: end all connections, then the server
+        processes[-1].wait(30)
+
+    def restart(seconds_down):
+        stop()
+        time.sleep(seconds_down)
+        start()
+
     try:
-        with open(os.path.join(place, 'password'), 'w', encoding='utf-8') as file:
+        with open(password_path, 'w', encoding='utf-8') as file:
             file.write(PASSWORD)
         if account:
-            for path in (place, file.name):
+            for path in (place, password_path):
                 os.chown(path, account.pw_uid, account.pw_gid)
-        data, port = os.path.join(place, 'data'), _free_port()
-        log = open(os.path.join(place, 'log'), 'w', encoding='utf-8')
-        with log:
+        initdb = [
+            os.path.join(folder, 'initdb'),
+            '-D',
+            data,
+            '-U',
+            USER,
+            '-A',
+            'scram-sha-256',
+            '--pwfile',
+            password_path,
+        ]
+        with open(log_path, 'w', encoding='utf-8') as log:
             subprocess.run(
-                [
-                    os.path.join(folder, 'initdb'),
-                    '-D',
-                    data,
-                    '-U',
-                    USER,
-                    '-A',
-                    'scram-sha-256',
-                    '-N',
-                    '-E',
-                    'UTF8',
-                    '--locale=C',
-                    '--pwfile',
-                    file.name,
-                ],
-                check=True,
-                stdout=log,
-                stderr=log,
-                cwd=place,
-                **options,
+                [*initdb, '-N', '-E', 'UTF8', '--locale=C'], check=True, stdout=log, stderr=log, cwd=place, **options
             )
-            settings = {'listen_addresses': '127.0.0.1', 'port': port, 'unix_socket_directories': place, **settings}
-            process = subprocess.Popen(
-                [
-                    os.path.join(folder, 'postgres'),
-                    '-D',
-                    data,
-                    *(part for name, value in settings.items() for part in ('-c', f'{name}={value}')),
-                ],
-                stdout=log,
-                stderr=log,
-                cwd=place,
-                **options,
-            )
-        _wait_until_up(process, port, log.name)
+        start()
         secret = PASSWORD.replace(':', '%3A').replace('/', '%2F')
-        yield f'postgresql://{USER}:{secret}@127.0.0.1:{port}/postgres'
+        yield f'postgresql://{USER}:{secret}@127.0.0.1:{port}/postgres', restart
     finally:
-        if process:
-            process.send_signal(2)  # SIGINT: end all connections, then the server
-            process.wait(30)
+        if processes:
+            stop()
         shutil.rmtree(place, ignore_errors=True)
 
 

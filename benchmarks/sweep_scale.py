@@ -26,10 +26,10 @@ sys.path.insert(0, ROOT)
 
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, search_space
-from mnist_graph.sweeps.coordinator import Coordinator, Listener
+from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
 from mnist_graph.sweeps.postgresql_store import PostgresqlStore
 from mnist_graph.sweeps.runner import Recorder
-from mnist_graph.sweeps.worker import Settings
+from mnist_graph.sweeps.worker import WorkerConfig
 
 
 class SleepingPool:
@@ -98,8 +98,8 @@ def one_machine(results, url, study, n_workers, seconds, n_trials, start, end):
     random.seed(os.getpid())
     ends = []
 
-    class Counter(Listener):
-        def on_end_of_trial(self, claimed, state, outcome, reason):
+    class Counter(SweepCallback):
+        def on_trial_end(self, claimed, state, outcome, reason):
             ends.append(time.time())
 
     space = search_space.parse(['learning_rate=log:1e-5:1e-2', 'dropout=0:0.6', 'batch_size=64,128'])
@@ -109,7 +109,7 @@ def one_machine(results, url, study, n_workers, seconds, n_trials, start, end):
         store.adopt(sweep)
         joined = time.time()
         time.sleep(max(0.0, start - joined))
-        recorder = Recorder(store, folder, Settings('drawn', None, ''), Counter())
+        recorder = Recorder(store, folder, WorkerConfig('drawn', None, ''), Counter())
         Coordinator(store, SleepingPool(n_workers, seconds), recorder, lambda: 2 if time.time() > end else 0).run()
     results.put((joined, ends))
 

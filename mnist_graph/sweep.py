@@ -10,17 +10,18 @@ From Python: `mnist_graph.sweep.run(space, ...)`; see `sweeps/runner.py``.
 
 import os
 import shlex
-import sys
 import time
 
 from absl import flags
-from tqdm import tqdm
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import common_flags, process
+from mnist_graph.cli.printer import Printer
 from mnist_graph.hparams import SPECS, HParams
 
 FLAGS = flags.FLAGS
+# Trials are often short; the command for a longer training of the winner makes it so many times as long.
+LONGER = 10
 
 
 def run(space, **options):
@@ -68,37 +69,42 @@ def define_flags() -> None:
 def main(arguments) -> int:
     """Runs the sweep that the flags describe; returns the exit code."""
     process.no_arguments(arguments)
-    wanted = wanted_sweep()
-    place = place_from_flags()
+    choose_sweep = sweep_from_flags()
+    where = location_from_flags()
     from mnist_graph.sweeps import location, runner
 
     if FLAGS.report:
-        with location.opened(place, create=False, writable=False) as store:
-            show(runner.report(store, place.sweep_dir))
+        with location.opened(where, create=False, writable=False) as store:
+            show(runner.report(store, where.sweep_dir))
         return 0
     begun = time.monotonic()
-    with location.opened(place, create=not FLAGS.resume) as store, Printer() as printer, _Stop().listening() as stop:
-        found = runner.search(
+    with (
+        location.opened(where, create=not FLAGS.resume) as store,
+        TrialPrinter() as printer,
+        _Stop().listening() as stop,
+    ):
+        result = runner.search(
             store,
-            wanted,
-            place,
+            choose_sweep,
+            where,
+            choose_n_validation=not FLAGS.resume and not FLAGS['n_validation'].present,
             workers=FLAGS.workers,
             timeout=FLAGS.timeout,
             tensorboard=FLAGS.tensorboard,
-            listener=printer,
-            should_stop=lambda: stop.how(printer),
+            callback=printer,
+            should_stop=lambda: stop.level(printer),
         )
-    show(found)
-    left = found.sweep.n_trials - found.n_ended
+    show(result)
+    left = result.sweep.n_trials - result.n_ended
     if left and (stop or FLAGS.timeout is not None and time.monotonic() - begun > FLAGS.timeout):
-        process.note(f'Stopped with {left} of {found.sweep.n_trials} points left; go on with\n{resume_command(place)}')
+        process.note(f'Stopped with {left} of {result.sweep.n_trials} points left; go on with\n{resume_command(where)}')
     if stop:
         return 128 + stop.signal
-    return 1 if not left and all(row.state == 'failed' for row in found.rows) else 0
+    return 1 if not left and all(row.state == 'failed' for row in result.rows) else 0
 
 
-def wanted_sweep():
-    """The sweep that the flags ask for, as a function of the one that the storage holds.
+def sweep_from_flags():
+    """The sweep that the flags ask for, as a function of the one that the storage holds, or None.
 
     Raises:
       UsageError: The flags make no sense, whatever the storage holds.
@@ -130,7 +136,7 @@ def wanted_sweep():
     return continued
 
 
-def place_from_flags():
+def location_from_flags():
     """Where the sweep is kept.
 
     Raises:
@@ -143,9 +149,9 @@ def place_from_flags():
         folder = os.path.join('runs', FLAGS.study.replace(os.sep, '_'))
     elif not folder and (FLAGS.resume or FLAGS.report):
         raise UsageError(f'--{"resume" if FLAGS.resume else "report"} needs --sweep_dir, the folder of the sweep.')
-    from mnist_graph.sweeps.location import Place
+    from mnist_graph.sweeps.location import SweepLocation
 
-    return Place(
+    return SweepLocation(
         folder or time.strftime('runs/sweep-%Y-%m-%d-%H%M%S'),
         FLAGS.storage or '',
         FLAGS.study or '',
@@ -154,88 +160,81 @@ def place_from_flags():
     )
 
 
-def resume_command(place) -> str:
+def resume_command(where) -> str:
     """What to type to go on."""
-    if place.storage:
-        return (
-            f'python -m mnist_graph.sweep --storage=... --study={shlex.quote(place.study)} '
-            f'--sweep_dir={shlex.quote(place.sweep_dir)} --resume'
-        )
-    return f'python -m mnist_graph.sweep --sweep_dir={shlex.quote(place.sweep_dir)} --resume'
+    storage = f' --storage=... --study={shlex.quote(where.study)}' if where.storage else ''
+    return f'python -m mnist_graph.sweep{storage} --sweep_dir={shlex.quote(where.sweep_dir)} --resume'
 
 
-def show(found) -> None:
-    """Prints what a sweep has found."""
+def show(result) -> None:
+    """Prints what a sweep has found, and draws it."""
     from mnist_graph.sweeps import plots, summary
 
-    where = '' if found.sweep.dataset == 'mnist' else f' ({found.sweep.dataset})'
-    if found.n_ended:
-        print(f'\n{summary.table(found.sweep, found.rows)}')
-    if found.importances:
+    where = '' if result.sweep.dataset == 'mnist' else f' ({result.sweep.dataset})'
+    if result.n_ended:
+        print(f'\n{summary.table(result.sweep, result.rows)}')
+    if result.importances:
         print(
-            '\nShare of the variance of accuracy that each explains alone: '
-            + ', '.join(f'{name} {share:.0%}' for name, share in found.importances.items())
+            '\nShare of the variance of accuracy that each explains alone, beyond chance: '
+            + ', '.join(f'{name} {share:.0%}' for name, share in result.importances.items())
         )
     try:
-        for path in plots.write(found):
+        for path in plots.write(result):
             print(f'Picture: {path}')
     except OSError as error:
-        process.note(f'{found.folder}: pictures cannot be written there ({error.strerror}).')
-    if found.best is None:
-        all_failed = found.n_ended and all(row.state == 'failed' for row in found.rows)
+        process.note(f'{result.folder}: pictures cannot be written there ({error.strerror}).')
+    if result.best is None:
+        all_failed = result.n_ended and all(row.state == 'failed' for row in result.rows)
         print(
-            f'Every trial so far failed; {summary.RESULTS} in {found.folder} says why.'
+            f'Every trial so far failed; {summary.RESULTS} in {result.folder} says why.'
             if all_failed
             else 'No trial is complete yet.'
         )
         return
     print(
-        f'\nBest of {found.n_ended} of {found.sweep.n_trials} points: validation accuracy{where} {found.best.accuracy:.4f} '
-        f'(trial {found.best.trial})'
+        f'\nBest of {result.n_ended} of {result.sweep.n_trials} points: '
+        f'validation accuracy{where} {result.best.accuracy:.4f} (trial {result.best.trial})'
     )
-    if found.test:
-        print(f'Its accuracy on the test set{where}, read for it alone: {found.test["test_accuracy"]:.4f}')
-    flagfile = os.path.join(found.folder, summary.BEST)
+    if result.test:
+        print(f'Its accuracy on the test set{where}, read for it alone: {result.test["test_accuracy"]:.4f}')
+    flagfile = os.path.join(result.folder, summary.BEST)
     if os.path.exists(flagfile):
-        print(f'Train it with\npython -m mnist_graph.main --flagfile={shlex.quote(flagfile)}')
+        command = f'python -m mnist_graph.main --flagfile={shlex.quote(flagfile)}'
+        print(f'Train it again with\n{command}')
+        print(f'Train it {LONGER} times as long, on all cores, with\n{command} {longer(result)} --num_threads=0')
     else:
         print(f'The flagfile that trains it, {summary.BEST}, is with the machines that searched.')
 
 
-class Printer:
+def longer(result) -> str:
+    """The flag that makes the training of the winner LONGER times as long."""
+    hparams = result.sweep.hparams(result.best.values)
+    length = 'n_epochs' if hparams.n_epochs else 'n_iterations'
+    return f'--{length}={LONGER * getattr(hparams, length)}'
+
+
+class TrialPrinter(Printer):
     """What a person sees while a sweep runs: a line for each trial, and a bar over all."""
 
     def __init__(self):
-        self._bar = tqdm(unit='trial', leave=False, disable=not (sys.stderr.isatty() and sys.stdout.isatty()))
+        super().__init__('trial')
 
-    def __enter__(self):
-        return self
-
-    def __exit__(self, *error):
-        self._bar.close()
-
-    def on_end_of_trial(self, claimed, state, outcome, reason):
+    def on_trial_end(self, claimed, state, outcome, reason):
         from mnist_graph.sweeps.summary import shown
 
         values = '  '.join(f'{name}={shown(value)}' for name, value in claimed.values.items())
-        result = (
-            (
-                f'validation accuracy {outcome["validation_accuracy"]:.4f}'
-                + (f', pruned after step {outcome["steps"]}' if state == 'pruned' else f', {outcome["seconds"]:.1f} s')
-            )
-            if state != 'failed'
-            else f'failed: {reason}'
-        )
-        self._bar.write(f'Trial {claimed.number}\t| {values}\t| {result}', file=sys.stdout)
-        sys.stdout.flush()
+        if state == 'failed':
+            result = f'failed: {reason}'
+        else:
+            end = f'pruned after step {outcome["steps"]}' if state == 'pruned' else f'{outcome["seconds"]:.1f} s'
+            result = f'validation accuracy {outcome["validation_accuracy"]:.4f}, {end}'
+        self.line(f'Trial {claimed.number}\t| {values}\t| {result}')
 
     def on_progress(self, n_ended, n_points):
-        self._bar.total = n_points
-        self._bar.n = n_ended
-        self._bar.refresh()
+        self.show_progress(n_ended, n_points)
 
-    def on_note(self, line):
-        self._bar.write(line, file=sys.stderr)
+    def on_note(self, text):
+        self.note(text)
 
 
 class _Stop(process.StopRequest):
@@ -250,11 +249,11 @@ class _Stop(process.StopRequest):
             raise KeyboardInterrupt
         self.signal = number
 
-    def how(self, printer: Printer) -> int:
+    def level(self, printer: TrialPrinter) -> int:
         """What a Coordinator's should_stop returns."""
         if self._n_signals and not self._said:
             self._said = 1
-            printer.on_note('Finishing the running trials; Ctrl-C again gives them up, to be run again later.')
+            printer.note('Finishing the running trials; Ctrl-C again gives them up, to be run again later.')
         return min(self._n_signals, 2)
 
 

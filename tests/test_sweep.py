@@ -164,7 +164,11 @@ def test_a_sweep_from_beginning_to_the_winner_again(sweep, entry_point, data_dir
     assert 'failed: The loss became' in ended.out and re.search(
         r'test set \(data\), read for it alone: [01]\.\d{4}', ended.out
     )
-    assert ended.out.endswith('python -m mnist_graph.main --flagfile=lr/best.flags\n')
+    again = 'python -m mnist_graph.main --flagfile=lr/best.flags'
+    assert ended.out.endswith(
+        f'Train it again with\n{again}\n'
+        f'Train it 10 times as long, on all cores, with\n{again} --n_iterations=400 --num_threads=0\n'
+    )
     assert len(list((folder / 'tensorboard').glob('trial-*/events.*'))) == 2
     # It is reported again without a worker; so it is when the same command finds nothing left to do.
     n_logs = len(list((folder / 'logs').iterdir()))
@@ -252,9 +256,64 @@ def test_a_killed_coordinator(data_dir, fresh_folder):
     resumed = run_python('-m', 'mnist_graph.sweep', '--sweep_dir=s', '--resume', '--workers=1', folder=fresh_folder)
     assert resumed.code == 0, resumed.err
     assert ids_of_complete_trials(fresh_folder / 's') == [0, 1, 2]
-    assert workers and not any(
-        os.path.exists(f'/proc/{worker}/fd') and os.path.exists(f'/proc/{worker}/exe') for worker in workers
+    assert workers and not any(map(is_alive, workers))
+
+
+@pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='processes are looked up in /proc')
+@pytest.mark.parametrize('kill', [signal.SIGKILL, signal.SIGABRT, signal.SIGQUIT])
+def test_workers_end_with_their_coordinator(data_dir, fresh_folder, kill):
+    """Whatever ends it, and whatever they are doing: one worker starts up, the other is in a long training."""
+    process = start(
+        '--search=dropout=0,0.3',
+        '--workers=2',
+        *TINY,
+        '--n_iterations=1000000',
+        '--eval_steps=1000000',
+        f'--data_dir={data_dir}',
+        '--sweep_dir=s',
+        folder=fresh_folder,
     )
+    wait_for(lambda: len(list((fresh_folder / 's').glob('tensorboard/*/events*'))) >= 1, process)
+    workers = children_of(process)
+    assert len(workers) == 2 and all(map(is_alive, workers))
+    process.send_signal(kill)
+    process.wait()
+    deadline = time.monotonic() + 20
+    while any(map(is_alive, workers)):
+        assert time.monotonic() < deadline
+        time.sleep(0.05)
+
+
+def is_alive(process_id):
+    """Whether a process runs; one that ended but was not waited for does not."""
+    try:
+        with open(f'/proc/{process_id}/stat') as file:
+            return file.read().rpartition(')')[2].split()[0] != 'Z'
+    except FileNotFoundError:
+        return False
+
+
+def test_a_platform_without_process_groups_and_inherited_descriptors(data_dir, fresh_folder):
+    """As Windows: no fork, no pass_fds, no AF_UNIX, no process groups."""
+    script = (
+        'import os, socket, subprocess; del os.fork, socket.AF_UNIX, socket.socketpair; '
+        'from mnist_graph.sweeps import pool; pool._OWN_GROUP = {}; popen = subprocess.Popen.__init__; '
+        'subprocess.Popen.__init__ = lambda self, command, *, stdin=None, stdout=None, stderr=None, env=None, '
+        'encoding=None: popen(self, command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, encoding=encoding); '
+        'from mnist_graph import sweep; sweep.run_command()'
+    )
+    ended = run_python(
+        '-c',
+        script,
+        '--search=dropout=0,0.3',
+        '--workers=1',
+        *TINY,
+        f'--data_dir={data_dir}',
+        '--sweep_dir=s',
+        folder=fresh_folder,
+    )
+    assert ended.code == 0, ended.err
+    assert ids_of_complete_trials(fresh_folder / 's') == [0, 1]
 
 
 @pytest.mark.slow

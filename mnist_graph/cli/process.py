@@ -14,7 +14,7 @@ import signal
 import sys
 from collections.abc import Callable, Iterator, Sequence
 from types import FrameType
-from typing import NoReturn
+from typing import NoReturn, Self
 
 from absl import app, flags
 
@@ -165,7 +165,7 @@ class StopRequest:
         self.signal = number
 
     @contextlib.contextmanager
-    def listening(self) -> Iterator['StopRequest']:
+    def listening(self) -> Iterator[Self]:
         """While active, signals are noted instead of ending the program."""
         with _handling(_ending_signals(), self._handle):
             yield self

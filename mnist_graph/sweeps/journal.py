@@ -1,49 +1,80 @@
 """A sweep in a journal file, for the one machine on which its folder lies."""
 
 import contextlib
+import errno
+import json
 import os
+from typing import Any
 
+from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.sweeps.plan import INTERRUPTED
-from mnist_graph.sweeps.store import FAILURE, REASON, Store, TrialState, optuna
+from mnist_graph.sweeps.store import ClaimedTrial, Store, TrialState, optuna
 
 JOURNAL = 'journal.log'
 
 
 class JournalStore(Store):
-    """A sweep in the journal file of a folder that this process has locked."""
+    """A sweep in the journal file of a folder that this process has locked.
+
+    Raises:
+      UsageError: There is no sweep, and none may be begun.
+      CheckpointError: The journal is damaged, or cannot be read or written.
+    """
 
     def __init__(self, folder: str, create: bool, writable: bool = True):
-        self._folder = os.path.abspath(folder)
-        path = os.path.join(self._folder, JOURNAL)
+        path = os.path.join(os.path.abspath(folder), JOURNAL)
         if not os.path.exists(path) and not create:
             raise UsageError(f'{folder}: holds no sweep yet; start one with --search=FLAG=SPEC.')
-        if writable:
-            _mend(path)
         try:
-            backend = optuna.storages.journal.JournalFileBackend(
-                path, lock_obj=optuna.storages.journal.JournalFileOpenLock(path)
-            )
-            storage = optuna.storages.JournalStorage(backend)
-        except (OSError, ValueError, KeyError, AssertionError) as error:
+            if writable:
+                _remove_torn_line(path)
+            storage = optuna.storages.JournalStorage(_JournalFile(path))
+        except OSError as error:
+            raise CheckpointError(f'{path}: cannot be opened ({error.strerror}); {files.how_to_mend(error)}.') from None
+        except (ValueError, KeyError, AssertionError) as error:
             raise CheckpointError(f'{path}: is damaged ({error}); restore it, or give another --sweep_dir.') from None
         super().__init__(storage, 'sweep', folder, create)
 
-    def recover(self, starting: bool) -> None:
-        """As the folder is locked by us, whatever ran when we started has lost its coordinator."""
-        if starting:
-            for trial in self.trials():
-                if trial.state == TrialState.RUNNING:
-                    self._end(
-                        trial._trial_id, TrialState.FAIL, None, {FAILURE: INTERRUPTED, REASON: 'the sweep was stopped'}
-                    )
-        self.fill_queue()
+    def begin(self) -> None:
+        """As the folder is locked by this process, whatever ran when it started has lost its coordinator."""
+        super().begin()
+        for trial in self.trials():
+            if trial.state == TrialState.RUNNING:
+                claimed = ClaimedTrial(self._id(trial.number), trial.number, -1, {})
+                self.fail(claimed, INTERRUPTED, 'the sweep was stopped')
 
 
-def _mend(path: str) -> None:
-    """Removes what a killed coordinator may have left: half a line, which would make all unreadable, and its lock."""
-    with contextlib.suppress(FileNotFoundError):
-        os.unlink(path + '.lock')
+class _JournalFile(optuna.storages.journal.JournalFileBackend):
+    """Optuna's journal file with one writer, the process that has locked the folder.
+
+    After a failed write nothing more is written: a line after half a line would make the journal unreadable,
+    while half a line at its end is removed when it is opened the next time.
+    """
+
+    def __init__(self, path: str):
+        super().__init__(path)
+        self._path, self._error = path, ''
+
+    def append_logs(self, logs: list[dict[str, Any]]) -> None:
+        lines = ''.join(json.dumps(log, separators=(',', ':')) + '\n' for log in logs).encode()
+        if not self._error:
+            try:
+                # Unbuffered, so that closing the file does not write what a failed write has left.
+                with open(self._path, 'ab', buffering=0) as file:
+                    if file.write(lines) < len(lines):
+                        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+                    os.fsync(file.fileno())
+            except OSError as error:
+                self._error = f'{error.strerror}); {files.how_to_mend(error)}'
+        if self._error:
+            raise CheckpointError(
+                f'{self._path}: cannot be written ({self._error}, then give the same command again to go on.'
+            )
+
+
+def _remove_torn_line(path: str) -> None:
+    """Removes the half of a line that a killed coordinator may have left."""
     with contextlib.suppress(FileNotFoundError), open(path, 'r+b') as file:
         content = file.read()
         whole = content.rfind(b'\n') + 1

@@ -4,6 +4,7 @@ import contextlib
 import dataclasses
 import json
 import os
+from collections.abc import Iterator
 from typing import NamedTuple
 
 from mnist_graph import data
@@ -11,16 +12,16 @@ from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.sweeps import plan
-from mnist_graph.sweeps.coordinator import Listener
+from mnist_graph.sweeps.coordinator import SweepCallback
 from mnist_graph.sweeps.journal import JournalStore
 from mnist_graph.sweeps.plan import Sweep
-from mnist_graph.sweeps.store import optuna
-from mnist_graph.sweeps.worker import Settings
+from mnist_graph.sweeps.store import Store
+from mnist_graph.sweeps.worker import WorkerConfig
 
 _DATA = 'data.json'
 
 
-class Place(NamedTuple):
+class SweepLocation(NamedTuple):
     """Where a sweep is kept and what it reads.
 
     Attributes:
@@ -38,77 +39,84 @@ class Place(NamedTuple):
 
 
 @contextlib.contextmanager
-def opened(place: Place, create: bool, writable: bool = True):
-    """The Store of a place; while it is open nobody else can open a folder's for writing.
+def opened(location: SweepLocation, create: bool, writable: bool = True) -> Iterator[Store]:
+    """The Store at a location; while a folder's is open for writing nobody else can open it so.
 
     Raises:
       UsageError: It holds no sweep, is in use, or cannot be reached.
-      CheckpointError: Its journal is damaged, or the storage was lost while it was open.
+      CheckpointError: Its journal is damaged or cannot be written, or the database was lost while it was open.
     """
     with contextlib.ExitStack() as stack:
-        if place.storage:
+        store: Store
+        if location.storage:
             from mnist_graph.sweeps.postgresql_store import PostgresqlStore
 
-            store = PostgresqlStore(place.storage, place.study, create)
+            store = PostgresqlStore(location.storage, location.study, create)
         else:
+            folder = location.sweep_dir
             if writable:
-                if not create and not os.path.isdir(place.sweep_dir):
-                    raise UsageError(
-                        f'{place.sweep_dir}: there is no such folder; start a sweep with --search=FLAG=SPEC.'
-                    )
+                if not create and not os.path.isdir(folder):
+                    raise UsageError(f'{folder}: there is no such folder; start a sweep with --search=FLAG=SPEC.')
                 try:
-                    stack.callback(FolderLock(place.sweep_dir).release)
+                    stack.callback(FolderLock(folder).release)
                 except CheckpointError as error:
                     raise UsageError(str(error)) from None
-            store = JournalStore(place.sweep_dir, create, writable)
+            store = JournalStore(folder, create, writable)
         stack.callback(store.close)
-        try:
-            yield store
-        except Exception as error:
-            # Optuna passes some of its database library's own errors on.
-            if not (
-                isinstance(error, optuna.exceptions.StorageInternalError)
-                or type(error).__module__.startswith(('sqlalchemy', 'psycopg'))
-            ):
-                raise
-            raise CheckpointError(
-                f'{store.where}: the storage was lost; give the same command again to go on.'
-            ) from None
+        yield store
 
 
-def with_data(place: Place) -> Place:
-    """The place with the data set that the folder's sweep was begun on, where none is given."""
+def with_data(location: SweepLocation) -> SweepLocation:
+    """The location with the data set that the folder's sweep was begun on, where none is given."""
     saved = {}
     with contextlib.suppress(OSError, ValueError):
-        with open(os.path.join(place.sweep_dir, _DATA), encoding='utf-8') as file:
+        with open(os.path.join(location.sweep_dir, _DATA), encoding='utf-8') as file:
             saved = json.load(file)
     saved = saved if isinstance(saved, dict) else {}
     # A folder that is given is looked into, whatever was used before; the sweep then refuses other data.
-    dataset = place.dataset or (not place.data_dir and saved.get('dataset')) or 'auto'
-    return place._replace(dataset=dataset, data_dir=place.data_dir or saved.get('data_dir'))
+    dataset = location.dataset or (not location.data_dir and saved.get('dataset')) or 'auto'
+    return location._replace(dataset=dataset, data_dir=location.data_dir or saved.get('data_dir'))
 
 
-def remember_data(place: Place, settings: Settings) -> None:
+def remember_data(location: SweepLocation, config: WorkerConfig) -> None:
     """Writes down the data set for the next time; UsageError if the folder cannot be written."""
     try:
+        os.makedirs(location.sweep_dir, exist_ok=True)
         files.write_json(
-            os.path.join(place.sweep_dir, _DATA), {'dataset': settings.dataset, 'data_dir': settings.data_dir}
+            os.path.join(location.sweep_dir, _DATA), {'dataset': config.dataset, 'data_dir': config.data_dir}
         )
     except OSError as error:
         raise UsageError(
-            f'{place.sweep_dir}: cannot be written ({error.strerror}); give another --sweep_dir.'
+            f'{location.sweep_dir}: cannot be written ({error.strerror}); {files.how_to_mend(error)}, '
+            f'or give another --sweep_dir.'
         ) from None
 
 
-def checked_data(sweep: Sweep, place: Place, listener: Listener) -> tuple[Sweep, Settings]:
-    """Reads the data set once, so that workers will find it whole."""
-    dataset = data.load(place.dataset, place.data_dir, plan.largest_validation(sweep))
+def checked_data(
+    sweep: Sweep, location: SweepLocation, callback: SweepCallback, choose_n_validation: bool = False
+) -> tuple[Sweep, WorkerConfig]:
+    """Reads the data set once, so that workers will find it whole.
+
+    Args:
+      sweep: The sweep as it is asked for.
+      location: Names the data set.
+      callback: Told what the user should know of it.
+      choose_n_validation: Hold out as many validation pictures as `data.load` chooses, unless that is searched.
+
+    Returns:
+      The sweep with the data set's name and fingerprint and the number of pictures held out, and what workers need.
+    """
+    dataset_name = location.dataset or 'auto'
+    chosen = choose_n_validation and 'n_validation' not in sweep.space
+    n_validation = None if chosen else plan.largest_validation(sweep)
+    dataset = data.load(dataset_name, location.data_dir, n_validation)
     for notice in dataset.notices:
-        listener.on_note(notice)
+        callback.on_note(notice)
+    base = dataclasses.replace(sweep.base, n_validation=len(dataset.validation)) if chosen else sweep.base
     # What 'auto' came to here it must come to in every worker.
-    name = dataset.flag_for_again(place.dataset)
-    data_dir = os.path.abspath(files.expand_user(place.data_dir)) if place.data_dir else None
+    name = dataset.flag_for_again(dataset_name)
+    data_dir = os.path.abspath(files.expand_user(location.data_dir)) if location.data_dir else None
     return (
-        dataclasses.replace(sweep, fingerprint=dataset.fingerprint, dataset=dataset.name),
-        Settings(name, data_dir, dataset.fingerprint),
+        dataclasses.replace(sweep, base=base, fingerprint=dataset.fingerprint, dataset=dataset.name),
+        WorkerConfig(name, data_dir, dataset.fingerprint),
     )

@@ -8,9 +8,12 @@ chooses values by the results so far.)
 """
 
 import dataclasses
+import functools
 import hashlib
+import itertools
 import json
-from collections.abc import Iterable, Mapping
+import math
+from collections.abc import Iterable, Iterator, Mapping
 from typing import Any, NamedTuple
 
 from mnist_graph.base.errors import UsageError
@@ -54,7 +57,7 @@ class Sweep:
         fixed = {name: value for name, value in self.base.to_dict().items() if name not in self.space}
         return {
             'format': _FORMAT,
-            'search': {name: search_space.to_text(one) for name, one in self.space.items()},
+            'search': {name: search_space.to_text(dimension) for name, dimension in self.space.items()},
             'fixed': fixed,
             'sampler': self.sampler,
             'pruner': self.pruner,
@@ -67,7 +70,20 @@ class Sweep:
         """What a point tries, or None if the sampler is to choose when its trial begins."""
         if self.sampler == 'grid':
             return search_space.grid_point(self.space, point)
-        return search_space.random_point(self.space, self.base.seed, point) if self.sampler == 'random' else None
+        return self.random_values(point) if self.sampler == 'random' else None
+
+    @functools.cached_property
+    def _random_points(self) -> search_space.RandomPoints:
+        return search_space.RandomPoints(self.space, self.base.seed)
+
+    def random_values(self, point: int) -> dict[str, Any]:
+        """What a point of a random search tries; no two points try the same."""
+        return self._random_points[point]
+
+    def all_random_values(self) -> Iterator[dict[str, Any]]:
+        """What a random search tries, one point after another, until there are no other points."""
+        size = search_space.size(self.space)
+        return (self.random_values(point) for point in (itertools.count() if size == math.inf else range(int(size))))
 
     def hparams(self, values: Mapping[str, Any]) -> HParams:
         """The hyperparameters of a trial: these values, the fixed ones, and a seed that belongs to the values.
@@ -102,41 +118,30 @@ def make(
         raise UsageError(
             'There is nothing to search; give --search=FLAG=SPEC, as in --search=learning_rate=log:1e-5:1e-2.'
         )
+    size = search_space.size(space)
+    ranges = [name for name, dimension in space.items() if isinstance(dimension, search_space.Range)]
     if sampler == 'auto':
-        has_range = any(isinstance(one, search_space.Range) for one in space.values())
-        sampler = 'tpe' if has_range or n_trials else 'grid'
+        sampler = 'grid' if not ranges and n_trials in (None, size) else 'tpe'
     if sampler == 'grid':
-        size = search_space.grid_size(space)
+        if ranges:
+            raise UsageError(
+                f'search={ranges[0]}={search_space.to_text(space[ranges[0]])}: a grid cannot be made over a range; '
+                f'list its values, or use --sampler=tpe or --sampler=random with --n_trials.'
+            )
         if n_trials not in (None, size):
             raise UsageError(
                 f'n_trials={n_trials}: a grid tries each of its {size} points; leave --n_trials out, '
                 f'or use --sampler=random.'
             )
-        n_trials = size
+        n_trials = int(size)
     elif n_trials is None:
-        raise UsageError(f'--sampler={sampler} needs --n_trials, as a range has no end of values.')
-    elif not any(isinstance(one, search_space.Range) for one in space.values()):
-        size = search_space.grid_size(space)
-        if n_trials > size:
-            raise UsageError(
-                f'n_trials={n_trials}: the lists have {size} points, and a point trained again gives the '
-                f'same; leave --n_trials out, or search some seeds, too.'
-            )
-    if 'n_iterations' in space and _highest(space, base, 'n_epochs'):
-        raise UsageError('search=n_iterations: has no effect beside --n_epochs; search one of them, without the other.')
-    if _highest(space, base, 'distillation_temperature'):
+        raise UsageError(f'--sampler={sampler} needs --n_trials, the number of points to try.')
+    elif n_trials > size:
         raise UsageError(
-            'distillation_temperature: the trials of a sweep have no teacher to learn from; '
-            'give --distillation_temperature=0.'
+            f'n_trials={n_trials}: the search has {size:.0f} different points, and training one of them again gives '
+            f'the same result; give at most --n_trials={size:.0f}, or search some seeds, too.'
         )
-    for name in set(space) & set(NEEDS):
-        if NEEDS[name][0] not in space and (missing := missing_flag(name, base)):
-            raise UsageError(f'search={name}: has no effect without {missing}.')
-    if _lowest(space, base, 'n_validation') == 0:
-        raise UsageError(
-            'n_validation=0: trials are ranked by their accuracy on validation images; '
-            'hold some out with --n_validation.'
-        )
+    _check_effects(space, base)
     if (
         pruner != 'none'
         and not {'n_iterations', 'n_epochs', 'eval_steps'} & set(space)
@@ -150,23 +155,36 @@ def make(
     return Sweep(space, base, sampler, pruner, n_trials)
 
 
-def _lowest(space: Space, base: HParams, name: str) -> float:
-    one = space.get(name)
-    if one is None:
-        return getattr(base, name)
-    return one.low if isinstance(one, search_space.Range) else min(one.values)
+def _check_effects(space: Space, base: HParams) -> None:
+    """Raises UsageError if a searched hyperparameter has no effect, or if trials could not be trained or ranked."""
+    if 'n_iterations' in space and max(_extremes(space, base, 'n_epochs')):
+        raise UsageError('search=n_iterations: has no effect beside --n_epochs; search one of them, without the other.')
+    if max(_extremes(space, base, 'distillation_temperature')):
+        raise UsageError(
+            'distillation_temperature: the trials of a sweep have no teacher to learn from; '
+            'give --distillation_temperature=0.'
+        )
+    for name in set(space) & set(NEEDS):
+        if NEEDS[name][0] not in space and (missing := missing_flag(name, base)):
+            raise UsageError(f'search={name}: has no effect without {missing}.')
+    if min(_extremes(space, base, 'n_validation')) == 0:
+        raise UsageError(
+            'n_validation=0: trials are ranked by their accuracy on validation images; '
+            'hold some out with --n_validation.'
+        )
 
 
-def _highest(space: Space, base: HParams, name: str) -> float:
-    one = space.get(name)
-    if one is None:
-        return getattr(base, name)
-    return one.high if isinstance(one, search_space.Range) else max(one.values)
+def _extremes(space: Space, base: HParams, name: str) -> tuple[float, ...]:
+    """The values that a hyperparameter may take, or the ends of their range."""
+    dimension = space.get(name)
+    if dimension is None:
+        return (getattr(base, name),)
+    return dimension.values if isinstance(dimension, search_space.Choices) else (dimension.low, dimension.high)
 
 
 def largest_validation(sweep: Sweep) -> int:
     """The most validation pictures that a trial may hold out."""
-    return _highest(sweep.space, sweep.base, 'n_validation')
+    return int(max(_extremes(sweep.space, sweep.base, 'n_validation')))
 
 
 def from_description(described: Mapping[str, Any], where: str) -> Sweep:
@@ -177,10 +195,10 @@ def from_description(described: Mapping[str, Any], where: str) -> Sweep:
     """
     if described.get('format') != _FORMAT:
         raise UsageError(
-            f'{where}: is no sweep of this version of mnist_graph (format {described.get("format")!r}, not {_FORMAT}).'
+            f'{where}: is not a sweep of this version of mnist_graph (format {described.get("format")!r}, not {_FORMAT}).'
         )
     base = HParams.from_dict(described['fixed'], where)
-    space = {name: search_space.dimension(name, spec) for name, spec in described['search'].items()}
+    space = {name: search_space.parse_spec(name, spec) for name, spec in described['search'].items()}
     return Sweep(
         space, base, *(described[name] for name in ('sampler', 'pruner', 'n_trials', 'fingerprint', 'dataset'))
     )
@@ -218,7 +236,7 @@ class Attempt(NamedTuple):
       point: Which point it tries.
       state: 'waiting', 'running', 'complete', 'pruned' or 'failed'.
       failure: Why it failed: DIVERGED, UNUSABLE, CRASHED or INTERRUPTED.
-      values: What it tries, or None if that was never chosen.
+      values: What a failed one tried, or None if that was never chosen.
     """
 
     point: int
@@ -242,26 +260,28 @@ def needed(attempts: Iterable[Attempt], n_points: int, n_waiting: int) -> list[t
     for attempt in attempts:
         by_point.setdefault(attempt.point, []).append(attempt)
     lost = [
-        (point, next((one.values for one in tried if one.values), None))
+        (point, next((attempt.values for attempt in tried if attempt.values), None))
         for point, tried in sorted(by_point.items())
         if is_lost(tried)
     ]
-    waiting = sum(one.state == 'waiting' for tried in by_point.values() for one in tried)
+    waiting = sum(attempt.state == 'waiting' for tried in by_point.values() for attempt in tried)
     new = [point for point in range(n_points) if point not in by_point] if len(by_point) < n_points else []
     return lost + [(point, None) for point in new[: max(0, n_waiting - waiting - len(lost))]]
 
 
 def is_lost(tried: list[Attempt]) -> bool:
     """Whether a point has neither a result, nor a trial under way, nor failed for good."""
-    if any(one.state != 'failed' or one.failure in (DIVERGED, UNUSABLE) for one in tried):
+    if any(attempt.state != 'failed' or attempt.failure in (DIVERGED, UNUSABLE) for attempt in tried):
         return False
-    return sum(one.failure == CRASHED for one in tried) <= MOST_RETRIES
+    return sum(attempt.failure == CRASHED for attempt in tried) <= MOST_RETRIES
 
 
 def is_over(attempts: Iterable[Attempt], n_points: int) -> bool:
     """Whether every point has come to its end."""
     attempts = list(attempts)
-    return not any(one.state in ('waiting', 'running') for one in attempts) and not needed(attempts, n_points, n_points)
+    return not any(attempt.state in ('waiting', 'running') for attempt in attempts) and not needed(
+        attempts, n_points, n_points
+    )
 
 
 def check_free(space: Space, given: Iterable[str]) -> None:

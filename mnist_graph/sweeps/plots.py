@@ -1,19 +1,28 @@
 """A sweep in pictures, if matplotlib is installed (the `plots` extra)."""
 
+import io
 import os
-
-import numpy as np
+from typing import Any
 
 from mnist_graph.base import cache, files
-from mnist_graph.sweeps import search_space
-from mnist_graph.sweeps.search_space import Choices, value_text
+from mnist_graph.sweeps.search_space import Choices, Range, value_text
 
 _MOST_CURVES = 200
 _DPI = 120
+# Equal choices are drawn up to so far from their tick, in units of the distance between ticks.
+_JITTER = 0.1
+# Steps by this share of the jitter's width spread any number of points evenly: the golden ratio's fraction.
+_GOLDEN = 0.618
+# Empty space at both ends of an axis of choices, in units of the distance between ticks.
+_MARGIN = 0.5
 
 
-def write(found) -> list[str]:
-    """Draws what there is to draw of a `runner.Found` into its folder; returns the files written."""
+def write(result) -> list[str]:
+    """Draws what there is to draw of a `runner.SweepResult` into its folder; returns the files written.
+
+    Raises:
+      OSError: The folder cannot be written.
+    """
     cache.set_matplotlib_folder()
     try:
         from matplotlib.backends.backend_agg import FigureCanvasAgg
@@ -21,24 +30,22 @@ def write(found) -> list[str]:
     except ImportError:
         return []
 
-    def figure(width, height):
+    def figure(width: float, height: float) -> Any:
         made = Figure(figsize=(width, height), dpi=_DPI, layout='constrained')
         FigureCanvasAgg(made)
         return made
 
     drawn = {}
-    if sum(row.accuracy is not None for row in found.rows) >= 2:
-        drawn['accuracy.png'] = _accuracy(found, figure)
-    if found.importances:
-        drawn['importance.png'] = _importance(found, figure)
-    if any(len(row.curve) > 1 for row in found.rows):
-        drawn['curves.png'] = _curves(found, figure)
-    return [_save(os.path.join(found.folder, name), made) for name, made in drawn.items()]
+    if sum(row.accuracy is not None for row in result.rows) >= 2:
+        drawn['accuracy.png'] = _accuracy(result, figure)
+    if result.importances:
+        drawn['importance.png'] = _importance(result, figure)
+    if any(len(row.curve) > 1 for row in result.rows):
+        drawn['curves.png'] = _curves(result, figure)
+    return [_save(os.path.join(result.folder, name), made) for name, made in drawn.items()]
 
 
 def _save(path: str, figure) -> str:
-    import io
-
     buffer = io.BytesIO()
     figure.savefig(buffer, format='png')
     os.makedirs(os.path.dirname(path), exist_ok=True)
@@ -46,73 +53,81 @@ def _save(path: str, figure) -> str:
     return path
 
 
-def _accuracy(found, figure):
+def _accuracy(result, figure):
     """Validation accuracy against each hyperparameter."""
-    space = found.sweep.space
+    space = result.sweep.space
     made = figure(3.2 * len(space) + 0.6, 3.2)
-    axes = np.atleast_1d(made.subplots(1, len(space), sharey=True))
-    for axis, (name, one) in zip(axes, space.items()):
+    all_axes = made.subplots(1, len(space), sharey=True, squeeze=False)[0]
+    for axes, (name, dimension) in zip(all_axes, space.items()):
         for state, style in (('complete', {'color': 'C0'}), ('pruned', {'color': '0.6', 'marker': 'x'})):
-            some = [row for row in found.rows if row.state == state]
-            axis.scatter(
-                [_position(one, row.values[name], row.point) for row in some],
-                [row.accuracy for row in some],
+            rows = [row for row in result.rows if row.state == state]
+            axes.scatter(
+                [_position(dimension, row.values[name], row.point) for row in rows],
+                [row.accuracy for row in rows],
                 s=18,
                 alpha=0.7,
                 label=state,
                 **style,
             )
-        if isinstance(one, Choices):
-            axis.set_xticks(range(len(one.values)), [str(value_text(value)) for value in one.values])
-        elif one.log:
-            axis.set_xscale('log')
-        axis.set_xlabel(name)
-        axis.grid(alpha=0.3)
-    axes[0].set_ylabel('validation accuracy')
-    if any(row.state == 'pruned' for row in found.rows):
-        axes[-1].legend()
+        _set_axis(axes, dimension)
+        axes.set_xlabel(name)
+        axes.grid(alpha=0.3)
+    all_axes[0].set_ylabel('validation accuracy')
+    if any(row.state == 'pruned' for row in result.rows):
+        all_axes[-1].legend()
     return made
 
 
-def _position(one, value, point: int) -> float:
+def _position(dimension: Choices | Range, value: Any, point: int) -> float:
     """Where on its axis a value is drawn; equal choices a little apart, so that their points can be told apart."""
-    if isinstance(one, Choices):
-        return one.values.index(value) + 0.2 * (point * 0.618 % 1 - 0.5)
+    if isinstance(dimension, Choices):
+        return dimension.values.index(value) + 2 * _JITTER * (point * _GOLDEN % 1 - 0.5)
     return value
 
 
-def _importance(found, figure):
+def _set_axis(axes, dimension: Choices | Range) -> None:
+    """The whole axis of a hyperparameter, with both of its ends, whichever values were tried."""
+    if isinstance(dimension, Choices):
+        axes.set_xticks(range(len(dimension.values)), [_short(value) for value in dimension.values])
+        axes.set_xlim(-_MARGIN, len(dimension.values) - 1 + _MARGIN)
+        return
+    margin = 0.04
+    if dimension.log:
+        axes.set_xscale('log')
+        factor = (dimension.high / dimension.low) ** margin
+        axes.set_xlim(dimension.low / factor, dimension.high * factor)
+    else:
+        width = margin * (dimension.high - dimension.low)
+        axes.set_xlim(dimension.low - width, dimension.high + width)
+
+
+def _importance(result, figure):
     """How much each hyperparameter explains."""
-    made = figure(5, 0.5 * len(found.importances) + 1)
-    axis = made.subplots()
-    names = list(found.importances)[::-1]
-    axis.barh(names, [found.importances[name] for name in names])
-    axis.set_xlabel('share of the variance of validation accuracy')
+    made = figure(5, 0.5 * len(result.importances) + 1)
+    axes = made.subplots()
+    names = list(result.importances)[::-1]
+    axes.barh(names, [result.importances[name] for name in names])
+    axes.set_xlim(0, 1)
+    axes.set_xlabel('share of the variance of validation accuracy')
     return made
 
 
-def _curves(found, figure):
+def _curves(result, figure):
     """All learning curves together, the best in front."""
     made = figure(6, 4)
-    axis = made.subplots()
-    with_curve = [row for row in found.rows if row.curve][:_MOST_CURVES]
+    axes = made.subplots()
+    with_curve = [row for row in result.rows if row.curve][:_MOST_CURVES]
     for rank, row in reversed(list(enumerate(with_curve))):
         steps, accuracies = zip(*row.curve)
         label = ', '.join(f'{name}={_short(value)}' for name, value in row.values.items()) if rank == 0 else None
-        axis.plot(
-            steps,
-            accuracies,
-            color='C3' if rank == 0 else '0.6',
-            alpha=1 if rank == 0 else 0.5,
-            label=label,
-            linewidth=2 if rank == 0 else 0.8,
-        )
-    axis.set_xlabel('iteration')
-    axis.set_ylabel('validation accuracy')
-    axis.grid(alpha=0.3)
-    axis.legend(fontsize='small')
+        style = {'color': 'C3', 'linewidth': 2} if rank == 0 else {'color': '0.6', 'alpha': 0.5, 'linewidth': 0.8}
+        axes.plot(steps, accuracies, label=label, **style)
+    axes.set_xlabel('iteration')
+    axes.set_ylabel('validation accuracy')
+    axes.grid(alpha=0.3)
+    axes.legend(fontsize='small')
     return made
 
 
-def _short(value) -> str:
-    return f'{value:.3g}' if isinstance(value, float) else str(search_space.value_text(value))
+def _short(value: Any) -> str:
+    return f'{value:.3g}' if isinstance(value, float) else str(value_text(value))

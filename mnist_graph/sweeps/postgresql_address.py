@@ -3,6 +3,7 @@
 import contextlib
 import re
 import urllib.parse
+from collections.abc import Iterator
 
 from mnist_graph.base.errors import UsageError
 
@@ -15,13 +16,17 @@ CONNECT_SECONDS = 10
 _SCHEMES = ('postgresql://', 'postgres://', 'postgresql+psycopg://')
 
 
+class UnreachableError(UsageError):
+    """No connection to the database can be made."""
+
+
 def checked(url: str) -> str:
     """The address as libpq takes it.
 
     Raises:
-      UsageError: It is none of PostgreSQL's.
+      UsageError: It is not the address of a PostgreSQL database.
     """
-    scheme = next((one for one in _SCHEMES if url.startswith(one)), None)
+    scheme = next((scheme for scheme in _SCHEMES if url.startswith(scheme)), None)
     if scheme is None:
         kind = url.partition(':')[0] or 'nothing'
         raise UsageError(
@@ -35,17 +40,21 @@ def shown(address: str) -> str:
     """An address without its password."""
     # What follows the last @, as a password may hold the marks that end one. After
     # a second ?, in options, an @ may be a password's, too; then nothing is shown.
-    place = address.removeprefix('postgresql://').rpartition('@')[2].partition('?')[0]
-    return 'postgresql://' + ('...' if 'password=' in address and '@' in address.partition('?')[2] else place)
+    host = address.removeprefix('postgresql://').rpartition('@')[2].partition('?')[0]
+    return 'postgresql://' + ('...' if 'password=' in address and '@' in address.partition('?')[2] else host)
 
 
 @contextlib.contextmanager
-def connect(address: str):
-    """A connection of its own, closed at the end."""
+def connect(address: str) -> Iterator[psycopg.Connection]:
+    """A connection of its own, closed at the end.
+
+    Raises:
+      UnreachableError: There is none; says why, without the password.
+    """
     try:
         connection = psycopg.connect(address, autocommit=True, connect_timeout=CONNECT_SECONDS)
     except (psycopg.Error, UnicodeError) as error:
-        raise UsageError(f'{shown(address)}: cannot be reached ({_reason(address, error)}).') from None
+        raise UnreachableError(f'{shown(address)}: cannot be reached ({_reason(address, error)}).') from None
     with contextlib.closing(connection):
         yield connection
 
@@ -56,5 +65,5 @@ def _reason(address: str, error: Exception) -> str:
     secret = address.removeprefix('postgresql://').rpartition('@')[0].partition(':')[2]
     pieces = [piece for piece in re.split('[/@:?#]', secret) + [urllib.parse.unquote(secret)] if piece]
     if not isinstance(error, psycopg.OperationalError) or any(piece in text for piece in pieces):
-        return 'it is not as PostgreSQL addresses are, or not so to be spelt: special characters are written as %XX'
+        return 'not a valid address; percent-encode special characters, @ is %40'
     return text

@@ -1,81 +1,89 @@
 """A sweep in PostgreSQL, which any number of machines work on together.
 
 Every machine has a coordinator that claims waiting trials and tells results.
-While it runs a trial it sends a heartbeat; a trial without one for
-GRACE_SECONDS is declared lost and queued again by whichever coordinator notices.
+See `heartbeats.py` for how they notice that one of them has died. What they
+store goes through Optuna's public methods, but for what `postgresql_tables.py` does.
 """
 
 import contextlib
-import json
+import functools
 import os
 import random
 import socket
 import time
-import warnings
+import uuid
 import zlib
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from typing import Any
 
+import psycopg
 import sqlalchemy
 
-from mnist_graph.base.errors import UsageError
-from mnist_graph.sweeps import postgresql_address
-from mnist_graph.sweeps.search_space import value_text
-from mnist_graph.sweeps.store import POINT, Claimed, Store, Taken, distribution, optuna
+from mnist_graph.base.errors import CheckpointError, UsageError
+from mnist_graph.sweeps import postgresql_address, postgresql_tables
+from mnist_graph.sweeps.heartbeats import Watch
+from mnist_graph.sweeps.store import ClaimedTrial, Store, TrialState, optuna
 
-HEARTBEAT_SECONDS, GRACE_SECONDS = 10, 60
-_RECOVERY_SECONDS = 4
-# Any number, the same for all coordinators: who holds it creates the tables.
+# A coordinator's heart beats about every so many seconds.
+BEAT_SECONDS = 10.0
+# The trials of a coordinator whose heart has not beaten for so long are given to others.
+GRACE_SECONDS = 60.0
+# While the server cannot be reached, an operation is tried again for so long, with growing pauses.
+PATIENCE_SECONDS = 60.0
+_FIRST_PAUSE_SECONDS, _LONGEST_PAUSE_SECONDS = 0.25, 5.0
+# Any number, the same for all coordinators: the one that holds this lock creates the tables.
 _TABLES_LOCK = 0x6D6E6973
+_HEARTBEAT = 'coordinator '
 
-# These statements work on Optuna 5's tables as Optuna's own functions do, which at this point would
-# need many times as long. Optuna claims a trial by reading every waiting one first; SKIP LOCKED gives
-# each of many coordinators a different one at once. And the heartbeat begins in the same transaction,
-# so that there is no running trial without one: Optuna never declares such a trial lost.
-_CLAIM = sqlalchemy.text("""
-    WITH claimed AS (
-        UPDATE trials SET state = 'RUNNING', datetime_start = now() AT TIME ZONE 'UTC'
-        WHERE trial_id = (SELECT trial_id FROM trials WHERE study_id = :study AND state = 'WAITING'
-                          ORDER BY trial_id LIMIT 1 FOR UPDATE SKIP LOCKED)
-        RETURNING trial_id, number),
-    begun AS (
-        INSERT INTO trial_heartbeats (trial_id, heartbeat) SELECT trial_id, now() FROM claimed
-        ON CONFLICT (trial_id) DO UPDATE SET heartbeat = now())
-    SELECT trial_id, number, value_json FROM claimed JOIN trial_user_attributes USING (trial_id) WHERE key = :point""")
-_BEAT = sqlalchemy.text("""
-    UPDATE trial_heartbeats SET heartbeat = now()
-    WHERE trial_id IN (SELECT trial_id FROM trials WHERE trial_id = ANY(:trials) AND state = 'RUNNING')
-    RETURNING trial_id""")
-_LOOK = sqlalchemy.text(f"""
-    SELECT count(*) FILTER (WHERE state = 'WAITING'),
-           count(*) FILTER (WHERE state = 'RUNNING' AND heartbeat < now() - interval '{GRACE_SECONDS} seconds'),
-           count(*) FILTER (WHERE state = 'FAIL')
-    FROM trials LEFT JOIN trial_heartbeats USING (trial_id)
-    WHERE study_id = :study AND state IN ('WAITING', 'RUNNING', 'FAIL')""")
-_ADD_TRIAL = sqlalchemy.text("""
-    INSERT INTO trials (number, study_id, state)
-    SELECT count(*), :study, 'WAITING' FROM trials WHERE study_id = :study RETURNING trial_id""")
-_ADD_POINT = sqlalchemy.text(
-    'INSERT INTO trial_user_attributes (trial_id, key, value_json) VALUES (:trial, :key, :value)'
-)
-_ADD_PARAMETER = sqlalchemy.text("""
-    INSERT INTO trial_params (trial_id, param_name, param_value, distribution_json)
-    VALUES (:trial, :name, :value, :distribution)""")
-_REPORT = sqlalchemy.text("""
-    INSERT INTO trial_intermediate_values (trial_id, step, intermediate_value, intermediate_value_type)
-    SELECT trial_id, :step, :accuracy, 'FINITE' FROM trials WHERE trial_id = :trial AND state = 'RUNNING'
-    ON CONFLICT (trial_id, step) DO UPDATE SET intermediate_value = excluded.intermediate_value RETURNING trial_id""")
-_END = sqlalchemy.text("""
-    WITH ended AS (
-        UPDATE trials SET state = CAST(:state AS trialstate), datetime_complete = now() AT TIME ZONE 'UTC'
-        WHERE trial_id = :trial AND state = 'RUNNING' RETURNING trial_id),
-    valued AS (
-        INSERT INTO trial_values (trial_id, objective, value, value_type)
-        SELECT trial_id, 0, CAST(:accuracy AS double precision), 'FINITE' FROM ended
-        WHERE CAST(:accuracy AS double precision) IS NOT NULL)
-    INSERT INTO trial_user_attributes (trial_id, key, value_json)
-    SELECT trial_id, key, value FROM ended, unnest(CAST(:keys AS text[]), CAST(:values AS text[])) AS pairs (key, value)
-    ON CONFLICT (trial_id, key) DO UPDATE SET value_json = excluded.value_json RETURNING trial_id""")
+
+def patient(operation: Callable[..., Any]) -> Callable[..., Any]:
+    """A method of a store that goes on where it was when the server was away for less than PATIENCE_SECONDS.
+
+    Every operation of a Store may be done again after it was broken off, even if only the server's answer was lost.
+    """
+
+    @functools.wraps(operation)
+    def tried_again(self: 'PostgresqlStore', *args: Any, **options: Any) -> Any:
+        deadline, pause = 0.0, _FIRST_PAUSE_SECONDS
+        while True:
+            try:
+                result = operation(self, *args, **options)
+            except Exception as error:
+                if not _is_interruption(error):
+                    raise
+                now = time.monotonic()
+                if not deadline:
+                    deadline = now + PATIENCE_SECONDS
+                    self.on_note(f'The database does not answer; trying again for {PATIENCE_SECONDS:.0f} s.')
+                if now > deadline:
+                    raise CheckpointError(
+                        f'{self.where}: did not answer for {PATIENCE_SECONDS:.0f} s; '
+                        f'give the same command again to go on.'
+                    ) from None
+                time.sleep(pause * random.uniform(0.5, 1))
+                pause = min(2 * pause, _LONGEST_PAUSE_SECONDS)
+            else:
+                if deadline:
+                    self.on_note('The database answers again.')
+                    self._watch.start_again()
+                return result
+
+    return tried_again
+
+
+def _is_interruption(error: BaseException | None) -> bool:
+    """Whether the server was away, or ended the connection."""
+    if isinstance(error, optuna.exceptions.StorageInternalError):
+        error = error.__cause__
+    return isinstance(
+        error,
+        (
+            sqlalchemy.exc.OperationalError,
+            sqlalchemy.exc.InterfaceError,
+            psycopg.OperationalError,
+            postgresql_address.UnreachableError,
+        ),
+    )
 
 
 class PostgresqlStore(Store):
@@ -87,145 +95,123 @@ class PostgresqlStore(Store):
       create: Whether a new one may be begun.
 
     Raises:
-      UsageError: The address is none, the server cannot be reached, or there is no such sweep.
+      UsageError: The address is not valid, the server cannot be reached, or there is no such sweep.
     """
 
     queue_length = 256
     reporting_share = 0.01
 
+    adopt = patient(Store.adopt)
+    begin = patient(Store.begin)
+    trials = patient(Store.trials)
+    claim = patient(Store.claim)
+    report = patient(Store.report)
+    complete = patient(Store.complete)
+    fail = patient(Store.fail)
+    test_results = patient(Store.test_results)
+    add_test_result = patient(Store.add_test_result)
+
     def __init__(self, url: str, study_name: str, create: bool):
         self._address = postgresql_address.checked(url)
-        self._lock_key = zlib.crc32(study_name.encode())
-        where = f'{postgresql_address.shown(self._address)}, study {study_name}'
-        self._next_recovery, self._n_failed = 0.0, -1
-        with self._advisory_lock(_TABLES_LOCK):
-            storage = _open(self._address)
-            super().__init__(storage, study_name, where, create)
-        self._engine = storage.engine
+        self._lock_key = 1 << 32 | zlib.crc32(study_name.encode())
+        self._name = _HEARTBEAT + uuid.uuid4().hex[:16]
+        self._n_beats, self._next_beat, self._n_failed = 0, 0.0, -1
+        self._watch = Watch(GRACE_SECONDS)
+        with self._advisory_lock(_TABLES_LOCK, wait=True):
+            self._engine, storage = _open(self._address)
+            super().__init__(
+                storage, study_name, f'{postgresql_address.shown(self._address)}, study {study_name}', create
+            )
 
     @contextlib.contextmanager
-    def _advisory_lock(self, key: int, wait: bool = True) -> Iterator[bool]:
+    def _advisory_lock(self, key: int, wait: bool) -> Iterator[bool]:
         """The server frees it when this connection ends, however that happens."""
         with postgresql_address.connect(self._address) as connection:
             if wait:
                 connection.execute('SELECT pg_advisory_lock(%s)', [key])
-                yield True
+                held = True
             else:
-                yield connection.execute('SELECT pg_try_advisory_lock(%s)', [key]).fetchone()[0]
+                row = connection.execute('SELECT pg_try_advisory_lock(%s)', [key]).fetchone()
+                held = bool(row and row[0])
+            yield held
 
-    def lock(self, wait: bool = True):
-        return self._advisory_lock(1 << 32 | self._lock_key, wait)
+    def lock(self, wait: bool = True) -> contextlib.AbstractContextManager[bool]:
+        return self._advisory_lock(self._lock_key, wait)
 
     def _own_seed(self) -> int:
         return zlib.crc32(f'{socket.gethostname()} {os.getpid()}'.encode())
 
-    def _claim(self) -> tuple[int, int, int] | None:
-        with self._engine.begin() as connection:
-            row = connection.execute(_CLAIM, {'study': self._study_id, 'point': POINT}).one_or_none()
-        if row is None:
-            self._next_recovery = 0.0  # the queue may have run dry
-            return None
-        return row[0], row[1], json.loads(row[2])
-
-    def n_waiting(self) -> int:
-        return self._look()[0]
-
-    def _look(self) -> tuple[int, int, int]:
-        """Trials that wait, that have gone silent, and that have failed."""
-        with self._engine.begin() as connection:
-            return tuple(connection.execute(_LOOK, {'study': self._study_id}).one())
-
-    def _add(self, wanted: list[tuple[int, dict[str, Any]]]) -> None:
-        with self._engine.begin() as connection:
-            # As Optuna does, so that no two trials get the same number.
-            connection.execute(
-                sqlalchemy.text('SELECT 1 FROM studies WHERE study_id = :study FOR UPDATE'), {'study': self._study_id}
-            )
-            points, parameters = [], []
-            for point, values in wanted:
-                trial = connection.execute(_ADD_TRIAL, {'study': self._study_id}).scalar_one()
-                points.append({'trial': trial, 'key': POINT, 'value': json.dumps(point)})
-                for name, value in values.items():
-                    one = distribution(self.sweep.space[name])
-                    parameters.append(
-                        {
-                            'trial': trial,
-                            'name': name,
-                            'value': one.to_internal_repr(value_text(value)),
-                            'distribution': optuna.distributions.distribution_to_json(one),
-                        }
-                    )
-            if points:
-                connection.execute(_ADD_POINT, points)
-            if parameters:
-                connection.execute(_ADD_PARAMETER, parameters)
-
-    def _note_accuracy(self, trial_id: int, step: int, accuracy: float) -> None:
-        self._change_ours(_REPORT, {'trial': trial_id, 'step': step, 'accuracy': accuracy})
-
-    def _end(self, trial_id: int, state, accuracy: float | None, attributes: dict[str, Any]) -> None:
-        self._change_ours(
-            _END,
-            {
-                'trial': trial_id,
-                'state': state.name,
-                'accuracy': accuracy,
-                'keys': list(attributes),
-                'values': list(map(json.dumps, attributes.values())),
-            },
-        )
-
-    def _change_ours(self, statement, values: dict[str, Any]) -> None:
-        """Runs a statement that returns no row if the trial does not run any more."""
-        with self._engine.begin() as connection:
-            if connection.execute(statement, values).first() is None:
-                raise Taken
-
-    def beat(self, claimed: Iterable[Claimed]) -> list[Claimed]:
-        claimed = list(claimed)
-        if not claimed:
+    @patient
+    def keep_up(self, running: Iterable[ClaimedTrial], idle: bool) -> list[ClaimedTrial]:
+        now, mine = time.monotonic(), {claimed.number: claimed for claimed in running}
+        hungry = idle and not self._waiting and now >= self._next_look
+        if now < self._next_beat and not hungry:
             return []
-        with self._engine.begin() as connection:
-            alive = set(connection.execute(_BEAT, {'trials': [one.trial_id for one in claimed]}).scalars())
-        return [one for one in claimed if one.trial_id not in alive]
+        states = postgresql_tables.states(self._engine, self._study_id)
+        lost = self._beat(mine, states.running, now) if now >= self._next_beat else []
+        if len(states.waiting) < self.queue_length // 2 or lost or states.n_failed != self._n_failed:
+            self._fill_queue()
+            self._n_failed = states.n_failed
+        else:
+            self._note_waiting(states.waiting)
+        return [claimed for number, claimed in mine.items() if number in lost or number not in states.running]
 
-    def recover(self, starting: bool) -> None:
-        now = time.monotonic()
-        if not starting and now < self._next_recovery:
-            return
+    def _beat(self, mine: Iterable[int], running: dict[int, int], now: float) -> list[int]:
+        """Says that this coordinator is alive, and fails the trials of those that are not; returns their numbers.
+
+        Args:
+          mine: The numbers of the trials that this coordinator runs.
+          running: The ids of all that run, by number.
+          now: Seconds of `time.monotonic`.
+        """
         # Not all machines at the same moment.
-        self._next_recovery = now + random.uniform(0.5, 1.5) * _RECOVERY_SECONDS
-        n_waiting, n_silent, n_failed = self._look()
-        if n_silent:
-            with warnings.catch_warnings():
-                warnings.simplefilter('ignore')  # "fail_stale_trials is experimental"
-                optuna.storages.fail_stale_trials(self._study)
-        if starting or n_silent or n_failed != self._n_failed or n_waiting < self.queue_length // 2:
-            self.fill_queue(wait=starting)
-        self._n_failed = n_failed
+        self._next_beat = now + random.uniform(0.75, 1.25) * BEAT_SECONDS
+        self._n_beats += 1
+        self._study.set_user_attr(self._name, [self._n_beats, list(mine)])
+        heartbeats = {name: beat for name, beat in self._study.user_attrs.items() if name.startswith(_HEARTBEAT)}
+        lost = self._watch.lost(heartbeats, running, now)
+        for number in lost:
+            with contextlib.suppress(optuna.exceptions.UpdateFinishedTrialError):
+                self._storage.set_trial_state_values(running[number], TrialState.FAIL)
+        return lost
+
+    def _fill_queue(self) -> None:
+        # The lock ends with the transaction that adds the trials: if the connection is lost, so are they.
+        with self._engine.begin() as connection:
+            locked = sqlalchemy.text('SELECT pg_try_advisory_xact_lock(:key)')
+            if connection.execute(locked, {'key': self._lock_key}).scalar_one():
+                postgresql_tables.add(connection, self._study_id, self._needed())
+        self._note_waiting(postgresql_tables.states(self._engine, self._study_id).waiting)
+
+    def _claim_id(self) -> int | None:
+        trial_id = postgresql_tables.claim(self._engine, self._study_id) if self._waiting else None
+        self._waiting = self._waiting[1:] if trial_id is not None else []
+        return trial_id
 
     def close(self) -> None:
         self._engine.dispose()
 
 
-def _open(address: str):
+def _open(address: str) -> tuple[sqlalchemy.Engine, optuna.storages.RDBStorage]:
     """The Optuna storage at an address, with its tables."""
     try:
-        with warnings.catch_warnings():
-            warnings.simplefilter('ignore')  # "heartbeat_interval is experimental"
-            return optuna.storages.RDBStorage(
-                # Optuna fills {}-templates in addresses.
-                address.replace('postgresql://', 'postgresql+psycopg://', 1).replace('{', '{{').replace('}', '}}'),
-                engine_kwargs={
-                    'pool_size': 1,
-                    'max_overflow': 2,
-                    'pool_pre_ping': True,
-                    'connect_args': {'connect_timeout': postgresql_address.CONNECT_SECONDS},
-                },
-                heartbeat_interval=HEARTBEAT_SECONDS,
-                grace_period=GRACE_SECONDS,
-            )
+        storage = optuna.storages.RDBStorage(
+            # Optuna fills {}-templates in addresses.
+            address.replace('postgresql://', 'postgresql+psycopg://', 1).replace('{', '{{').replace('}', '}}'),
+            engine_kwargs={
+                'pool_size': 1,
+                'max_overflow': 2,
+                'pool_pre_ping': True,
+                'connect_args': {'connect_timeout': postgresql_address.CONNECT_SECONDS},
+            },
+        )
     except Exception as error:  # SQLAlchemy's and Optuna's own errors may show the password
         raise UsageError(
             f'{postgresql_address.shown(address)}: cannot be used by Optuna ({type(error).__name__}).'
         ) from None
+    if storage.get_current_version() != postgresql_tables.REVISION:
+        raise UsageError(
+            f'{postgresql_address.shown(address)}: has tables of another version of Optuna than 5.0 '
+            f'(revision {storage.get_current_version()}); install that with pip install "optuna==5.0.*".'
+        )
+    return storage.engine, storage

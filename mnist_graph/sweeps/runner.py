@@ -11,19 +11,20 @@ import time
 from collections.abc import Callable, Mapping
 from typing import Any, NamedTuple
 
-from mnist_graph.base import tensorflow
+from mnist_graph.base import files, tensorflow
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
-from mnist_graph.sweeps import location, plan, search_space, summary
-from mnist_graph.sweeps.coordinator import Coordinator, Listener
+from mnist_graph.sweeps import importance, location, plan, search_space, summary
+from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
+from mnist_graph.sweeps.location import SweepLocation
 from mnist_graph.sweeps.plan import Sweep
 from mnist_graph.sweeps.pool import WorkerPool
-from mnist_graph.sweeps.store import Store
+from mnist_graph.sweeps.store import ClaimedTrial, Store
 from mnist_graph.sweeps.summary import Row
-from mnist_graph.sweeps.worker import Job, Settings
+from mnist_graph.sweeps.worker import Job, WorkerConfig
 
 
-class Found(NamedTuple):
+class SweepResult(NamedTuple):
     """What a sweep has found.
 
     Attributes:
@@ -32,7 +33,7 @@ class Found(NamedTuple):
       best: The first of them, or None before any trial is complete.
       n_ended: Points that have come to their end.
       test: The winner's result on the test set, or {} if that was not read.
-      importances: See `summary.importances`; may be empty.
+      importances: See `importance.shares`; may be empty.
       folder: Where results.csv and best.flags are.
     """
 
@@ -59,9 +60,9 @@ def run(
     dataset: str = 'auto',
     data_dir: str | None = None,
     tensorboard: bool = False,
-    listener: Listener = Listener(),
+    callback: SweepCallback = SweepCallback(),
     **hparams: Any,
-) -> Found:
+) -> SweepResult:
     """Searches a space, or goes on with a search that was stopped; returns what it found.
 
     Args:
@@ -73,8 +74,8 @@ def run(
       timeout: Seconds after which no new trial begins.
       dataset, data_dir: See `data.load`.
       tensorboard: Whether each trial writes event files.
-      listener: Told of everything that happens.
-      **hparams: The hyperparameters that are not searched.
+      callback: Told of everything that happens.
+      **hparams: The hyperparameters that are not searched; without n_validation `data.load` chooses it.
 
     Raises:
       UsageError: What is asked for makes no sense, or the place holds another sweep.
@@ -83,67 +84,71 @@ def run(
     searched = search_space.from_python(space)
     plan.check_free(searched, hparams)
     sweep = plan.make(searched, HParams.from_dict(hparams), sampler, pruner, n_trials)
-    place = location.Place(sweep_dir, storage, study, dataset, data_dir)
-    with location.opened(place, create=True) as store:
+    where = SweepLocation(sweep_dir, storage, study, dataset, data_dir)
+    with location.opened(where, create=True) as store:
         return search(
             store,
             lambda saved: sweep,
-            place,
+            where,
+            choose_n_validation='n_validation' not in hparams,
             workers=workers,
             timeout=timeout,
             tensorboard=tensorboard,
-            listener=listener,
+            callback=callback,
         )
 
 
 def search(
     store: Store,
-    wanted: Callable[[Sweep | None], Sweep],
-    place: location.Place,
+    choose_sweep: Callable[[Sweep | None], Sweep],
+    where: SweepLocation,
     *,
+    choose_n_validation: bool = False,
     workers: int = 0,
     timeout: float | None = None,
     tensorboard: bool = False,
-    listener: Listener = Listener(),
+    callback: SweepCallback = SweepCallback(),
     should_stop: Callable[[], int] = lambda: 0,
-) -> Found:
+) -> SweepResult:
     """Runs the sweep of an open store to its end, if nothing stops it; see `run`.
 
     Args:
       store: The open store.
-      wanted: Called with the sweep that the store holds, or None; returns the one to run.
+      choose_sweep: Called with the sweep that the store holds, or None; returns the one to run.
+      where: Where the store is, and the data set.
+      choose_n_validation: See `location.checked_data`.
       should_stop: See `Coordinator`.
     """
-    sweep = wanted(store.sweep)
-    place = location.with_data(place)
-    sweep, settings = location.checked_data(sweep, place, listener)
+    store.on_note = callback.on_note
+    sweep = choose_sweep(store.sweep)
+    where = location.with_data(where)
+    sweep, config = location.checked_data(sweep, where, callback, choose_n_validation)
     store.adopt(sweep)
-    os.makedirs(place.sweep_dir, exist_ok=True)
-    location.remember_data(place, settings)
+    location.remember_data(where, config)
     deadline = time.monotonic() + timeout if timeout is not None else None
 
     def stopping() -> int:
         return should_stop() or int(deadline is not None and time.monotonic() > deadline)
 
-    recorder = Recorder(store, place.sweep_dir, settings, listener)
-    pool = WorkerPool(workers or tensorflow.usable_cores(), settings, os.path.join(place.sweep_dir, 'logs'))
+    recorder = Recorder(store, where.sweep_dir, config, callback)
+    pool = WorkerPool(workers or tensorflow.usable_cores(), config, os.path.join(where.sweep_dir, 'logs'))
     try:
         coordinator = Coordinator(
             store,
             pool,
             recorder,
             stopping,
-            os.path.join(os.path.abspath(place.sweep_dir), 'tensorboard') if tensorboard else '',
+            os.path.join(os.path.abspath(where.sweep_dir), 'tensorboard') if tensorboard else '',
         )
         if coordinator.run():
             _test_winner(store, pool, recorder, stopping)
     finally:
         pool.close()
         recorder.write()
-    return report(store, place.sweep_dir)
+    return report(store, where.sweep_dir)
 
 
-def report(store: Store, folder: str) -> Found:
+def report(store: Store, folder: str) -> SweepResult:
     """What the sweep of a store has found so far.
 
     Raises:
@@ -154,72 +159,73 @@ def report(store: Store, folder: str) -> Found:
     trials = store.trials()
     ranked = summary.rows(store.sweep, trials)
     best = summary.winner(ranked)
-    test = store.test_result().get(str(best.trial), {}) if best else {}
-    return Found(
-        store.sweep,
-        ranked,
-        best,
-        summary.n_ended(store.sweep, trials),
-        test,
-        summary.importances(store.sweep, ranked),
-        folder,
+    test = store.test_results().get(str(best.trial), {}) if best else {}
+    return SweepResult(
+        store.sweep, ranked, best, summary.n_ended(trials), test, importance.shares(store.sweep, ranked), folder
     )
 
 
-class Recorder(Listener):
+class Recorder(SweepCallback):
     """Rewrites results.csv and best.flags after each trial, before passing the news on."""
 
-    def __init__(self, store: Store, folder: str, settings: Settings, listener: Listener):
-        self._store, self._folder, self._listener = store, folder, listener
-        self._flags = [
-            f'--dataset={settings.dataset}',
-            *([f'--data_dir={settings.data_dir}'] if settings.data_dir else []),
-        ]
+    def __init__(self, store: Store, folder: str, config: WorkerConfig, callback: SweepCallback):
+        self._store, self._folder, self._callback = store, folder, callback
+        self._flags = [f'--dataset={config.dataset}', *([f'--data_dir={config.data_dir}'] if config.data_dir else [])]
         self._next_write = 0.0
+        self._failure = ''
 
-    def on_end_of_trial(self, claimed, state, outcome, reason):
+    def on_trial_end(self, claimed: ClaimedTrial, state: str, outcome: dict[str, Any], reason: str) -> None:
         # With thousands of trials, writing all of them after each must not become the work.
         if time.monotonic() > self._next_write:
             self.write()
-        self._listener.on_end_of_trial(claimed, state, outcome, reason)
+        self._callback.on_trial_end(claimed, state, outcome, reason)
 
-    def on_note(self, line):
-        self._listener.on_note(line)
+    def on_note(self, line: str) -> None:
+        self._callback.on_note(line)
 
     def write(self) -> None:
-        """Writes both files, and tells how far the sweep has come."""
+        """Writes both files, which can be made from the storage at any time, and tells how far the sweep has come."""
+        assert self._store.sweep
         began = time.monotonic()
         trials = self._store.trials()
-        summary.write(self._folder, self._store.sweep, summary.rows(self._store.sweep, trials), self._flags)
-        self._listener.on_progress(summary.n_ended(self._store.sweep, trials), self._store.sweep.n_trials)
+        try:
+            summary.write(self._folder, self._store.sweep, summary.rows(self._store.sweep, trials), self._flags)
+            self._failure = ''
+        except OSError as error:
+            note = f'{self._folder}: the results cannot be written ({error.strerror}); {files.how_to_mend(error)}.'
+            if note != self._failure:
+                self._callback.on_note(note)
+            self._failure = note
+        self._callback.on_progress(summary.n_ended(trials), self._store.sweep.n_trials)
         ended = time.monotonic()
         self._next_write = ended + (ended - began) / self._store.reporting_share
 
 
-def _test_winner(store: Store, pool: WorkerPool, listener: Listener, should_stop: Callable[[], int]) -> None:
+def _test_winner(store: Store, pool: WorkerPool, callback: SweepCallback, should_stop: Callable[[], int]) -> None:
     """Reads the test set with the winner's weights, which are trained again if no worker here still has them; once."""
+    assert store.sweep
     best = summary.winner(summary.rows(store.sweep, store.trials()))
-    while best and str(best.trial) not in store.test_result():
+    while best and str(best.trial) not in store.test_results():
         with store.lock(wait=False) as held:
             if not held:
                 if should_stop():
                     return
                 time.sleep(1)
-            elif str(best.trial) not in store.test_result():
+            elif str(best.trial) not in store.test_results():
                 outcome = _test(store, pool, best, should_stop)
                 if outcome is None:
-                    return listener.on_note('The winner could not be tested.')
+                    return callback.on_note('The winner could not be tested.')
                 if outcome['weights_sha256'] != best.weights_sha256:
-                    listener.on_note(
+                    callback.on_note(
                         f'Trained again here, the winner has other weights than trial {best.trial} had; '
                         f'that was another processor or version of TensorFlow.'
                     )
-                store.set_test_result(best.trial, outcome)
+                store.add_test_result(best.trial, outcome)
 
 
 def _test(store: Store, pool: WorkerPool, best: Row, should_stop: Callable[[], int]) -> dict[str, Any] | None:
     """The winner's outcome; None if it failed, or was given up (should_stop says 2, or more)."""
-    job = Job(-1, store.sweep.hparams(best.values).to_dict(), test=True)
+    job = Job(-1, store.hparams(best.values).to_dict(), test=True)
     while not pool.n_idle:
         if should_stop() >= 2:
             return None

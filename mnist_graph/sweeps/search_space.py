@@ -43,6 +43,11 @@ class Range(NamedTuple):
     whole: bool = False
     step: int = 1
 
+    @property
+    def size(self) -> float:
+        """Number of different values; infinity for real numbers."""
+        return (self.high - self.low) // self.step + 1 if self.whole else math.inf
+
     def draw(self, fraction: float) -> float | int:
         """The value at `fraction` in [0, 1) of the way through the range."""
         if self.whole and not self.log:
@@ -78,7 +83,7 @@ def parse(arguments: Sequence[str]) -> Space:
             raise UsageError(f'search={argument}: must be FLAG=SPEC, as in --search=learning_rate=log:1e-5:1e-2.')
         if name in space:
             raise UsageError(f'search={argument}: --{name} is searched twice; give all its values in one --search.')
-        space[name] = dimension(name, spec)
+        space[name] = parse_spec(name, spec)
     return space
 
 
@@ -91,7 +96,7 @@ def from_python(space: Mapping[str, Any]) -> Space:
     made = {}
     for name, spec in space.items():
         if isinstance(spec, (Choices, Range, str)):
-            made[name] = dimension(name, spec if isinstance(spec, str) else to_text(spec))
+            made[name] = parse_spec(name, spec if isinstance(spec, str) else to_text(spec))
         else:
             _check_name(name)
             if not isinstance(spec, Sequence):
@@ -100,7 +105,7 @@ def from_python(space: Mapping[str, Any]) -> Space:
     return made
 
 
-def dimension(name: str, spec: str) -> Choices | Range:
+def parse_spec(name: str, spec: str) -> Choices | Range:
     """What one SPEC of hyperparameter `name` means.
 
     Raises:
@@ -124,7 +129,7 @@ def _choices(name: str, values: Sequence[Any], spec: Any) -> Choices:
         raise UsageError(f'search={name}={spec}: there is no value to try.')
     for value in values:
         if values.count(value) > 1:
-            raise UsageError(f'search={name}={spec}: {value_text(value)} is there twice.')
+            raise UsageError(f'search={name}={spec}: {value_text(value)} is given twice.')
     return Choices(tuple(values))
 
 
@@ -133,7 +138,7 @@ def _value(name: str, text: str) -> Any:
     if SPECS[name].kind != 'ints':
         return hparams.parse(name, text)
     if not all(text.split('x')):
-        raise UsageError(f'search={name}: there is an empty value; write {_NO_UNITS} for a list of none.')
+        raise UsageError(f'search={name}: there is an empty value; write {_NO_UNITS} for an empty list.')
     return hparams.parse(name, '' if text == _NO_UNITS else text.replace('x', ','))
 
 
@@ -143,12 +148,12 @@ def _range(name: str, spec: str) -> Range:
     prefix = parts.pop(0) if parts[0] in ('log', 'int') else ''
     where = f'search={name}={spec}'
     if kind not in ('float', 'int'):
-        within = ', and x within one, as in 512x256x128,128' if kind == 'ints' else ''
-        raise UsageError(f'{where}: --{name} has no range; list its values, with commas between them{within}.')
+        within = ', and x between the numbers of each, as in 512x256x128,128' if kind == 'ints' else ''
+        raise UsageError(f'{where}: --{name} takes no range; list its values, with commas between them{within}.')
     if len(parts) not in ((2, 3) if prefix == 'int' else (2,)):
         raise UsageError(f'{where}: a range is lo:hi, log:lo:hi or int:lo:hi[:step].')
     if prefix == 'int' and kind != 'int':
-        raise UsageError(f'{where}: --{name} is no whole number; use lo:hi or log:lo:hi.')
+        raise UsageError(f'{where}: --{name} is not a whole number; use lo:hi or log:lo:hi.')
     if not prefix and kind == 'int':
         raise UsageError(f'{where}: --{name} is a whole number; use int:{":".join(parts)}.')
     low, high = (hparams.parse(name, part) for part in parts[:2])
@@ -179,47 +184,72 @@ def value_from_text(name: str, value: Any) -> Any:
     return _value(name, value) if SPECS[name].kind == 'ints' else value
 
 
-def to_text(one: Choices | Range) -> str:
-    """The SPEC that means this."""
-    if isinstance(one, Choices):
-        return ','.join(repr(value) if isinstance(value, float) else str(value_text(value)) for value in one.values)
-    ends = f'{one.low!r}:{one.high!r}'
-    if one.log:
+def to_text(dimension: Choices | Range) -> str:
+    """The SPEC that `parse_spec` reads as `dimension`."""
+    if isinstance(dimension, Choices):
+        texts = (repr(value) if isinstance(value, float) else str(value_text(value)) for value in dimension.values)
+        return ','.join(texts)
+    ends = f'{dimension.low!r}:{dimension.high!r}'
+    if dimension.log:
         return f'log:{ends}'
-    return f'int:{ends}' + (f':{one.step}' if one.step != 1 else '') if one.whole else ends
+    step = f':{dimension.step}' if dimension.step != 1 else ''
+    return f'int:{ends}{step}' if dimension.whole else ends
 
 
-def grid_size(space: Space) -> int:
-    """Number of points of a grid.
-
-    Raises:
-      UsageError: There is a range, which has no end of points.
-    """
-    for name, one in space.items():
-        if isinstance(one, Range):
-            raise UsageError(
-                f'search={name}={to_text(one)}: a grid cannot be made over a range; list its values, '
-                f'or use --sampler=tpe or --sampler=random with --n_trials.'
-            )
-    return math.prod(len(one.values) for one in space.values())
+def size(space: Space) -> float:
+    """Number of different points; infinity if there is a range of real numbers."""
+    return math.prod(
+        len(dimension.values) if isinstance(dimension, Choices) else dimension.size for dimension in space.values()
+    )
 
 
 def grid_point(space: Space, index: int) -> dict[str, Any]:
     """The values of point `index`; the last hyperparameter varies fastest."""
     values = {}
-    for name, one in reversed(space.items()):
-        index, position = divmod(index, len(one.values))
-        values[name] = one.values[position]
+    for name, dimension in reversed(space.items()):
+        assert isinstance(dimension, Choices), 'a grid has no ranges'
+        index, position = divmod(index, len(dimension.values))
+        values[name] = dimension.values[position]
     return {name: values[name] for name in space}
 
 
-def random_point(space: Space, seed: int, index: int) -> dict[str, Any]:
-    """The values of point `index` of a random search: the same whenever and wherever it is drawn."""
+class RandomPoints:
+    """The points of a random search, all different, in an order that depends on the space and the seed alone."""
+
+    def __init__(self, space: Space, seed: int):
+        self._space, self._seed = space, seed
+        self._points: list[dict[str, Any]] = []
+        self._seen: set[tuple[Any, ...]] = set()
+        self._n_drawn = 0
+
+    def __getitem__(self, index: int) -> dict[str, Any]:
+        """The values of point `index`.
+
+        Raises:
+          IndexError: There are not so many different points.
+        """
+        if index >= size(self._space):
+            raise IndexError(index)
+        while len(self._points) <= index:
+            point = _random_point(self._space, self._seed, self._n_drawn)
+            self._n_drawn += 1
+            if tuple(point.values()) not in self._seen:
+                self._seen.add(tuple(point.values()))
+                self._points.append(point)
+        return dict(self._points[index])
+
+
+def _random_point(space: Space, seed: int, index: int) -> dict[str, Any]:
+    """The values of draw `index`: the same whenever and wherever it is drawn."""
     import numpy as np  # not above: a wrong flag should be answered before this is needed
 
-    values = {}
-    for name, one in space.items():
+    values: dict[str, Any] = {}
+    for name, dimension in space.items():
         key = [seed << 32 | zlib.crc32(name.encode()), index]
         fraction = np.random.Generator(np.random.Philox(key=key)).random()
-        values[name] = one.draw(fraction) if isinstance(one, Range) else one.values[int(fraction * len(one.values))]
+        values[name] = (
+            dimension.draw(fraction)
+            if isinstance(dimension, Range)
+            else dimension.values[int(fraction * len(dimension.values))]
+        )
     return values

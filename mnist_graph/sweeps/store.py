@@ -1,16 +1,20 @@
-"""Where a sweep's trials are kept: an Optuna study.
+"""A sweep's trials, kept as an Optuna study.
 
-`sweeps/journal.py`` has it in a file, for one machine, and `sweeps/postgresql_store.py``
-in a database, for many. Only coordinators open these; workers never do. No
-TensorFlow here.
+`journal.py` keeps the study in a file, for one machine, and `postgresql_store.py`
+in a database, for many. Only coordinators open a store; workers never do. This
+uses nothing but Optuna's public classes and methods. No TensorFlow here.
 """
 
 import contextlib
+import copy
+import random
+import time
 import warnings
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable
 from typing import Any, NamedTuple
 
 from mnist_graph.base.errors import UsageError
+from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, search_space
 from mnist_graph.sweeps.plan import CRASHED, Attempt, Sweep
 
@@ -22,10 +26,11 @@ except ImportError:
     raise UsageError('Sweeps need Optuna: pip install "mnist_graph[sweep]".') from None
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import TrialState
+from optuna.trial import FrozenTrial, TrialState
 
-POINT = 'point'
-_DESCRIPTION, FAILURE, REASON, _RESULT, _TEST = 'sweep', 'failure', 'reason', 'result', 'test'
+# What the study and its trials are described by: keys of Optuna's user attributes.
+_DESCRIPTION, _TEST = 'sweep', 'test'
+_POINT, _FAILURE, _REASON, _RESULT = 'point', 'failure', 'reason', 'result'
 _STATES = {
     TrialState.WAITING: 'waiting',
     TrialState.RUNNING: 'running',
@@ -33,18 +38,21 @@ _STATES = {
     TrialState.PRUNED: 'pruned',
     TrialState.FAIL: 'failed',
 }
+# Optuna's pruners count steps; where these are not searched, the pruners are told how many there are.
+_LENGTHS = {'n_iterations', 'n_epochs', 'eval_steps'}
+_IDLE_SECONDS = 1.0
 
 optuna.logging.set_verbosity(optuna.logging.ERROR)
 
 
-class Claimed(NamedTuple):
-    """A trial that is ours to run.
+class ClaimedTrial(NamedTuple):
+    """A trial that this coordinator runs.
 
     Attributes:
-      trial_id: What the storage calls it.
-      number: What people call it.
+      trial_id: Its id in the storage.
+      number: Its number in the study, from 0, which people see.
       point: Its point in the sweep.
-      values: What it tries.
+      values: By name, the searched hyperparameters.
     """
 
     trial_id: int
@@ -53,8 +61,8 @@ class Claimed(NamedTuple):
     values: dict[str, Any]
 
 
-class Taken(Exception):
-    """The trial was declared lost while we ran it, and is no longer ours."""
+class LostTrialError(Exception):
+    """The trial was declared lost while this coordinator ran it, and may run elsewhere."""
 
 
 class Store:
@@ -63,35 +71,35 @@ class Store:
     Attributes:
       sweep: The sweep, as the storage describes it; None if it holds none yet.
       where: How messages call it.
+      on_note: Called with a line for the user.
     """
 
-    # Waiting trials of which a sweep tries to have this many, so that claiming one is all it takes to begin.
+    # A sweep tries to keep this many waiting trials, so that a coordinator can start one without planning.
     queue_length = 64
     # Reading all trials to write results.csv may take this share of a coordinator's time.
     reporting_share = 0.1
 
-    def __init__(self, storage, study_name: str, where: str, create: bool):
-        self.where, self._storage = where, optuna.storages.get_storage(storage)
-        names = optuna.get_all_study_names(self._storage)
-        if study_name not in names and not create:
+    def __init__(self, storage: Any, study_name: str, where: str, create: bool):
+        self.where, self._storage = where, storage
+        self.on_note: Callable[[str], None] = lambda line: None
+        self._waiting: list[int] = []
+        self._next_look = 0.0
+        if study_name not in optuna.get_all_study_names(storage) and not create:
             raise UsageError(f'{where}: holds no sweep yet; start one with --search=FLAG=SPEC.')
         self._study = (
-            optuna.load_study(storage=self._storage, study_name=study_name)
-            if study_name in names
-            else optuna.create_study(
-                storage=self._storage, study_name=study_name, direction='maximize', load_if_exists=True
-            )
-        )  # as another machine may just have made it
-        self._study_id = self._storage.get_study_id_from_name(study_name)
+            optuna.create_study(storage=storage, study_name=study_name, direction='maximize', load_if_exists=True)
+            if create
+            else optuna.load_study(storage=storage, study_name=study_name)
+        )
+        self._study_id = storage.get_study_id_from_name(study_name)
         described = self._study.user_attrs.get(_DESCRIPTION)
         if described is None and self._study.get_trials(deepcopy=False):
             raise UsageError(f'{where}: holds a study of another program; give another name.')
-        self.sweep = plan.from_description(described, where) if described else None
+        self.sweep: Sweep | None = plan.from_description(described, where) if described else None
 
-    @contextlib.contextmanager
-    def lock(self, wait: bool = True) -> Iterator[bool]:
-        """Keeps other coordinators from planning at the same time; whether that was achieved."""
-        yield True
+    def lock(self, wait: bool = True) -> contextlib.AbstractContextManager[bool]:
+        """Keeps other coordinators from doing the same at the same time; yields whether that was achieved."""
+        return contextlib.nullcontext(True)
 
     def adopt(self, sweep: Sweep) -> None:
         """Makes this the storage's sweep, or checks that it is.
@@ -102,8 +110,7 @@ class Store:
         with self.lock():
             described = self._study.user_attrs.get(_DESCRIPTION)
             if described is not None:
-                self.sweep = plan.from_description(described, self.where)
-                different = plan.differences(self.sweep, sweep)
+                different = plan.differences(plan.from_description(described, self.where), sweep)
                 if different:
                     raise UsageError(
                         f'{self.where}: holds a different sweep ({"; ".join(different)}); '
@@ -113,179 +120,231 @@ class Store:
                 self._study.set_user_attr(_DESCRIPTION, sweep.describe())
         self.sweep = sweep
 
-    def prepare_sampler(self) -> None:
-        """Makes the tpe sampler and the pruner of this sweep."""
-        sweep, base = self.sweep, self.sweep.base
+    def begin(self) -> None:
+        """Makes the sampler and the pruner of the sweep, before its first trial is claimed."""
+        sweep, base = self._sweep(), self._sweep().base
+        fixed = not _LENGTHS & set(sweep.space) and not base.n_epochs
+        # Successive halving wants to hear of a trial first at its first validation.
+        interval = base.validation_interval(base.n_iterations)
         with warnings.catch_warnings():
             warnings.simplefilter('ignore')  # "multivariate is experimental"
             if sweep.sampler == 'tpe':
                 # A process that goes on must not draw again what the one before it drew.
                 seed = (base.seed * 1_000_003 + len(self.trials()) + self._own_seed()) % 2**32
                 self._study.sampler = optuna.samplers.TPESampler(multivariate=True, constant_liar=True, seed=seed)
-            fixed = not {'n_iterations', 'n_epochs', 'eval_steps'} & set(sweep.space) and not base.n_epochs
-            most = base.n_iterations if fixed else 'auto'
-            least = base.validation_interval(base.n_iterations) if fixed else 'auto'
-            self._study.pruner = {
-                'none': optuna.pruners.NopPruner,
-                'median': optuna.pruners.MedianPruner,
-                'successive_halving': lambda: optuna.pruners.SuccessiveHalvingPruner(min_resource=least),
-                'hyperband': lambda: optuna.pruners.HyperbandPruner(
-                    min_resource=1 if least == 'auto' else least, max_resource=most
-                ),
-            }[sweep.pruner]()
+            if sweep.pruner == 'median':
+                self._study.pruner = optuna.pruners.MedianPruner()
+            elif sweep.pruner == 'successive_halving':
+                self._study.pruner = optuna.pruners.SuccessiveHalvingPruner(min_resource=interval if fixed else 'auto')
+            elif sweep.pruner == 'hyperband':
+                self._study.pruner = optuna.pruners.HyperbandPruner(
+                    min_resource=interval if fixed else 1, max_resource=base.n_iterations if fixed else 'auto'
+                )
+
+    def _sweep(self) -> Sweep:
+        assert self.sweep is not None, 'adopt a sweep first'
+        return self.sweep
+
+    def hparams(self, values: dict[str, Any]) -> HParams:
+        """The hyperparameters of a trial; see `plan.Sweep.hparams`."""
+        return self._sweep().hparams(values)
 
     def _own_seed(self) -> int:
         return 0
 
-    def trials(self) -> list[Any]:
-        """Every trial so far, as optuna.trial.FrozenTrial, not to be changed."""
-        return self._storage.get_all_trials(self._study_id, deepcopy=False)
+    def trials(self) -> list[FrozenTrial]:
+        """Every trial so far, by number, not to be changed."""
+        return self._study.get_trials(deepcopy=False)
 
+    def is_over(self) -> bool:
+        """Whether every point has come to its end."""
+        return plan.is_over(map(attempt, self.trials()), self._sweep().n_trials)
+
+    @property
     def n_waiting(self) -> int:
-        """Trials that wait to be claimed."""
-        return len(self._storage.get_all_trials(self._study_id, deepcopy=False, states=(TrialState.WAITING,)))
+        """Trials that may be claimed, as far as is known."""
+        return len(self._waiting)
 
-    def fill_queue(self, wait: bool = False) -> None:
-        """Queues what `plan.needed` says, unless another coordinator is at it."""
-        with self.lock(wait) as held:
-            if not held:
-                return
-            attempts = [attempt(trial) for trial in self.trials()]
-            wanted = plan.needed(attempts, self.sweep.n_trials, self.queue_length)
-            self._add([(point, values or self.sweep.values(point) or {}) for point, values in wanted])
+    def keep_up(self, running: Iterable[ClaimedTrial], idle: bool) -> list[ClaimedTrial]:
+        """Does what is due from time to time: here, queues the trials that are needed.
 
-    def _add(self, wanted: list[tuple[int, dict[str, Any]]]) -> None:
-        """Queues a trial for each (point, values)."""
-        for point, values in wanted:
-            distributions = {name: distribution(one) for name, one in self.sweep.space.items() if name in values}
-            self._study.add_trial(
-                optuna.trial.create_trial(
-                    state=TrialState.WAITING,
-                    distributions=distributions,
-                    user_attrs={POINT: point},
-                    params={name: search_space.value_text(value) for name, value in values.items()},
-                )
-            )
+        Args:
+          running: The trials that this coordinator runs.
+          idle: Whether it could run more.
 
-    def claim(self) -> Claimed | None:
-        """Makes one of the waiting trials ours, or None if there is none."""
-        found = self._claim()
-        if found is None:
-            return None
-        trial_id, number, point = found
-        values = self.sweep.values(point)
-        if values is None:
-            params = self._storage.get_trial(trial_id).params
-            if len(params) < len(self.sweep.space):  # none, or some by a process that was killed in the midst of it
-                params = self._suggest(trial_id)
-            values = {name: search_space.value_from_text(name, params[name]) for name in self.sweep.space}
-        return Claimed(trial_id, number, point, values)
-
-    def _claim(self) -> tuple[int, int, int] | None:
-        """Id, number and point of a trial that was waiting and now is running."""
-        for trial in self._storage.get_all_trials(self._study_id, deepcopy=False, states=(TrialState.WAITING,)):
-            if self._storage.set_trial_state_values(trial._trial_id, TrialState.RUNNING):
-                return trial._trial_id, trial.number, trial.user_attrs[POINT]
-        return None
-
-    def _suggest(self, trial_id: int) -> dict[str, Any]:
-        """Lets the sampler choose values; they are kept with the trial.
-
-        A Study keeps the trials that it has seen when it is first asked, until
-        its own `tell`, which is not used here: only a new one knows the others.
+        Returns:
+          The running trials that it has lost.
         """
-        study = self._study
-        if self.sweep.sampler == 'tpe':  # the others do not look at them
-            study = optuna.load_study(
-                storage=self._storage, study_name=study.study_name, sampler=study.sampler, pruner=study.pruner
-            )
-        trial = optuna.trial.Trial(study, trial_id)
-        for name, one in self.sweep.space.items():
-            if isinstance(one, search_space.Choices):
-                trial.suggest_categorical(name, distribution(one).choices)
-            elif one.whole:
-                trial.suggest_int(name, one.low, distribution(one).high, step=one.step, log=one.log)
-            else:
-                trial.suggest_float(name, one.low, one.high, log=one.log)
-        return trial.params
+        if idle and not self._waiting and time.monotonic() >= self._next_look:
+            self._fill_queue()
+        return []
 
-    def report(self, claimed: Claimed, step: int, accuracy: float) -> bool:
+    def _fill_queue(self) -> None:
+        """Queues the trials that `plan.needed` names."""
+        self._add(self._needed())
+        trials = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
+        self._note_waiting(self._id(trial.number) for trial in trials)
+
+    def _needed(self) -> list[FrozenTrial]:
+        """The trials that are to be queued."""
+        attempts = map(attempt, self._study.get_trials(deepcopy=False))
+        return [
+            self._waiting_trial(point, values or self._sweep().values(point) or {})
+            for point, values in plan.needed(attempts, self._sweep().n_trials, self.queue_length)
+        ]
+
+    def _waiting_trial(self, point: int, values: dict[str, Any]) -> FrozenTrial:
+        return optuna.trial.create_trial(
+            state=TrialState.WAITING,
+            distributions={name: distribution(self._sweep().space[name]) for name in values},
+            user_attrs={_POINT: point},
+            params={name: search_space.value_text(value) for name, value in values.items()},
+        )
+
+    def _add(self, trials: Iterable[FrozenTrial]) -> None:
+        for trial in trials:
+            self._study.add_trial(trial)
+
+    def _note_waiting(self, trial_ids: Iterable[int]) -> None:
+        self._waiting = list(trial_ids)
+        full = len(self._waiting) >= self.queue_length
+        # Where the queue is not full, nothing more is needed until a running trial fails.
+        self._next_look = 0.0 if full else time.monotonic() + _IDLE_SECONDS * random.uniform(1, 2)
+
+    def claim(self) -> ClaimedTrial | None:
+        """Claims one of the waiting trials, or returns None if there is none."""
+        trial_id = self._claim_id()
+        if trial_id is None:
+            return None
+        trial = self._storage.get_trial(trial_id)
+        values = values_of(self._sweep(), trial) or self._suggest(trial, trial_id)
+        return ClaimedTrial(trial_id, trial.number, trial.user_attrs[_POINT], values)
+
+    def _claim_id(self) -> int | None:
+        """The id of a trial that was waiting and now is running."""
+        if not self._waiting:
+            return None
+        trial_id = self._waiting.pop(0)
+        self._storage.set_trial_state_values(trial_id, TrialState.RUNNING)
+        return trial_id
+
+    def _id(self, number: int) -> int:
+        return self._storage.get_trial_id_from_study_id_trial_number(self._study_id, number)
+
+    def _suggest(self, trial: FrozenTrial, trial_id: int) -> dict[str, Any]:
+        """Lets the tpe sampler choose values, which are kept with the trial.
+
+        Until there are enough results for it, and where it repeats itself, they are those of a random search.
+        """
+        sweep = self._sweep()
+        distributions = {name: distribution(dimension) for name, dimension in sweep.space.items()}
+        varied = {name: made for name, made in distributions.items() if not made.single()}
+        # A Study goes on with the trials that it has read first; its copy reads them again.
+        texts = self._study.sampler.sample_relative(copy.copy(self._study), trial, varied)
+        values = sweep.random_values(trial.user_attrs[_POINT])
+        values |= {name: search_space.value_from_text(name, text) for name, text in texts.items()}
+        tried = [values_of(sweep, other) for other in self._study.get_trials(deepcopy=False)]
+        if values in tried:
+            values = next((new for new in sweep.all_random_values() if new not in tried), values)
+        for name, made in distributions.items():
+            text = search_space.value_text(values[name])
+            self._storage.set_trial_param(trial_id, name, made.to_internal_repr(text), made)
+        return values
+
+    def report(self, claimed: ClaimedTrial, step: int, accuracy: float) -> bool:
         """Notes a validation accuracy; whether the trial should go on.
 
         Raises:
-          Taken: The trial is no longer ours.
+          LostTrialError: The trial is no longer ours.
         """
-        self._note_accuracy(claimed.trial_id, step, accuracy)
-        return self.sweep.pruner == 'none' or not self._study.pruner.prune(
+        try:
+            self._storage.set_trial_intermediate_value(claimed.trial_id, step, accuracy)
+        except optuna.exceptions.UpdateFinishedTrialError:
+            raise LostTrialError from None
+        return self._sweep().pruner == 'none' or not self._study.pruner.prune(
             self._study, self._storage.get_trial(claimed.trial_id)
         )
 
-    def complete(self, claimed: Claimed, accuracy: float, result: dict[str, Any], pruned: bool = False) -> None:
-        """Notes a trial's validation accuracy, and what else is known of it.
+    def complete(self, claimed: ClaimedTrial, result: dict[str, Any], pruned: bool = False) -> None:
+        """Notes a trial's result, of which 'validation_accuracy' is the trial's value.
 
         Raises:
-          Taken: The trial is no longer ours.
+          LostTrialError: The trial is no longer ours.
         """
-        self._end(claimed.trial_id, TrialState.PRUNED if pruned else TrialState.COMPLETE, accuracy, {_RESULT: result})
+        state = TrialState.PRUNED if pruned else TrialState.COMPLETE
+        self._end(claimed.trial_id, state, result['validation_accuracy'], {_RESULT: result})
 
-    def fail(self, claimed: Claimed, failure: str, reason: str) -> None:
-        """Notes that a trial failed; see `sweep_plan` for the kinds of failure.
+    def fail(self, claimed: ClaimedTrial, kind: str, reason: str) -> None:
+        """Notes that a trial failed; see `plan` for the kinds of failure.
 
         Raises:
-          Taken: The trial is no longer ours.
+          LostTrialError: The trial is no longer ours.
         """
-        self._end(claimed.trial_id, TrialState.FAIL, None, {FAILURE: failure, REASON: reason})
-
-    def _note_accuracy(self, trial_id: int, step: int, accuracy: float) -> None:
-        with _taken():
-            self._storage.set_trial_intermediate_value(trial_id, step, accuracy)
+        self._end(claimed.trial_id, TrialState.FAIL, None, failure(kind, reason))
+        self._next_look = 0.0  # its point may need another trial
 
     def _end(self, trial_id: int, state: TrialState, accuracy: float | None, attributes: dict[str, Any]) -> None:
-        with _taken():
+        try:
             # An ended trial cannot be changed, so what is known of it comes first.
             for name, value in attributes.items():
                 self._storage.set_trial_user_attr(trial_id, name, value)
             self._storage.set_trial_state_values(trial_id, state, None if accuracy is None else [accuracy])
+        except optuna.exceptions.UpdateFinishedTrialError:
+            # It is ours if it ended like this: then only the storage's answer was lost, and this is the second try.
+            trial = self._storage.get_trial(trial_id)
+            if trial.state != state or not attributes.items() <= trial.user_attrs.items():
+                raise LostTrialError from None
 
-    def beat(self, claimed: Iterable[Claimed]) -> list[Claimed]:
-        """Says that these trials are alive; returns those that are no longer ours."""
-        return []
-
-    def recover(self, starting: bool) -> None:
-        """Fails the trials that nobody runs any more, and queues them again."""
-
-    def test_result(self) -> dict[str, Any]:
+    def test_results(self) -> dict[str, dict[str, Any]]:
         """The test accuracies read so far, by number of the trial whose weights were tested."""
-        return self._storage.get_study_user_attrs(self._study_id).get(_TEST, {})
+        return self._study.user_attrs.get(_TEST, {})
 
-    def set_test_result(self, number: int, result: dict[str, Any]) -> None:
+    def add_test_result(self, number: int, result: dict[str, Any]) -> None:
         """Notes the one test of a winner."""
-        self._study.set_user_attr(_TEST, {**self.test_result(), str(number): result})
+        self._study.set_user_attr(_TEST, {**self.test_results(), str(number): result})
 
     def close(self) -> None:
-        """Lets others have it."""
+        """Ends the connection to the storage."""
 
 
-@contextlib.contextmanager
-def _taken():
-    try:
-        yield
-    except optuna.exceptions.UpdateFinishedTrialError:
-        raise Taken from None
-
-
-def distribution(one: search_space.Choices | search_space.Range):
+def distribution(
+    dimension: search_space.Choices | search_space.Range,
+) -> CategoricalDistribution | IntDistribution | FloatDistribution:
     """The Optuna distribution of one searched hyperparameter."""
-    if isinstance(one, search_space.Choices):
-        return CategoricalDistribution([search_space.value_text(value) for value in one.values])
-    if one.whole:
-        return IntDistribution(one.low, one.low + (one.high - one.low) // one.step * one.step, one.log, one.step)
-    return FloatDistribution(one.low, one.high, one.log)
+    if isinstance(dimension, search_space.Choices):
+        return CategoricalDistribution([search_space.value_text(value) for value in dimension.values])
+    if dimension.whole:
+        low, high, step = int(dimension.low), int(dimension.high), dimension.step
+        return IntDistribution(low, low + (high - low) // step * step, dimension.log, step)
+    return FloatDistribution(dimension.low, dimension.high, dimension.log)
 
 
-def attempt(trial) -> Attempt:
-    """What planning must know of an optuna.trial.FrozenTrial."""
+def attempt(trial: FrozenTrial) -> Attempt:
+    """What planning must know of a trial."""
+    if trial.state != TrialState.FAIL:
+        return Attempt(trial.user_attrs[_POINT], _STATES[trial.state])
     # One that failed without a word was declared lost by another machine.
-    failure = trial.user_attrs.get(FAILURE, CRASHED) if trial.state == TrialState.FAIL else ''
     values = {name: search_space.value_from_text(name, value) for name, value in trial.params.items()}
-    return Attempt(trial.user_attrs[POINT], _STATES[trial.state], failure, values or None)
+    return Attempt(trial.user_attrs[_POINT], 'failed', trial.user_attrs.get(_FAILURE, CRASHED), values or None)
+
+
+def values_of(sweep: Sweep, trial: FrozenTrial) -> dict[str, Any]:
+    """The searched hyperparameters of a trial; {} if they are still to be chosen."""
+    if len(trial.params) < len(sweep.space):  # perhaps some: their coordinator was killed while it chose them
+        return sweep.values(trial.user_attrs[_POINT]) or {}
+    return {name: search_space.value_from_text(name, trial.params[name]) for name in sweep.space}
+
+
+def failure(kind: str, reason: str) -> dict[str, str]:
+    """How a failed trial is described: with its kind (see `plan`) and the reason, a line for the user."""
+    return {_FAILURE: kind, _REASON: reason}
+
+
+def result(trial: FrozenTrial) -> dict[str, Any]:
+    """What a worker told of an ended trial; {} if there is nothing."""
+    return trial.user_attrs.get(_RESULT, {})
+
+
+def reason(trial: FrozenTrial) -> str:
+    """Why a trial failed, or ''."""
+    return trial.user_attrs.get(_REASON, '')

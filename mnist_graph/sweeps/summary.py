@@ -9,15 +9,12 @@ import os
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-import numpy as np
-
 from mnist_graph.base import files
-from mnist_graph.sweeps import search_space
-from mnist_graph.sweeps.plan import Sweep, is_lost
-from mnist_graph.sweeps.store import attempt
+from mnist_graph.sweeps import search_space, store
+from mnist_graph.sweeps.plan import Attempt, Sweep, is_lost
+from mnist_graph.sweeps.store import FrozenTrial, TrialState
 
 RESULTS, BEST = 'results.csv', 'best.flags'
-_FEWEST_OF_A_GROUP = 3
 
 
 class Row(NamedTuple):
@@ -52,25 +49,24 @@ class Row(NamedTuple):
     curve: tuple[tuple[int, float], ...]
 
 
-def rows(sweep: Sweep, trials: Sequence[Any]) -> list[Row]:
+def rows(sweep: Sweep, trials: Sequence[FrozenTrial]) -> list[Row]:
     """One Row for each point that has a trial, the best first, then the pruned, then the rest.
 
     Args:
       sweep: The sweep.
-      trials: Its optuna.trial.FrozenTrials.
+      trials: All its trials.
     """
-    latest = {}
+    latest: dict[int, FrozenTrial] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
-        before = latest.get(trial.user_attrs['point'])
+        point = store.attempt(trial).point
         # A result is a result, whatever came after it.
-        if before is None or before.state.name not in ('COMPLETE', 'PRUNED'):
-            latest[trial.user_attrs['point']] = trial
+        if point not in latest or latest[point].state not in (TrialState.COMPLETE, TrialState.PRUNED):
+            latest[point] = trial
     return sorted((_row(sweep, trial) for trial in latest.values()), key=_rank)
 
 
-def _row(sweep: Sweep, trial) -> Row:
-    planned, result = attempt(trial), trial.user_attrs.get('result', {})
-    values = planned.values or sweep.values(planned.point) or {}
+def _row(sweep: Sweep, trial: FrozenTrial) -> Row:
+    planned, result, values = store.attempt(trial), store.result(trial), store.values_of(sweep, trial)
     return Row(
         planned.point,
         trial.number,
@@ -83,12 +79,12 @@ def _row(sweep: Sweep, trial) -> Row:
         result.get('seconds'),
         result.get('process'),
         result.get('weights_sha256', ''),
-        trial.user_attrs.get('reason', ''),
+        store.reason(trial),
         tuple(sorted(trial.intermediate_values.items())),
     )
 
 
-def _rank(row: Row):
+def _rank(row: Row) -> tuple[int, float, float, int]:
     order = ('complete', 'pruned', 'failed', 'running', 'waiting').index(row.state)
     # Of equally many right answers, the surer ones; then whichever came first in the sweep.
     return order, -(row.accuracy or 0), row.loss if row.loss is not None else float('inf'), row.point
@@ -99,14 +95,13 @@ def winner(ranked: Sequence[Row]) -> Row | None:
     return ranked[0] if ranked and ranked[0].state == 'complete' else None
 
 
-def n_ended(sweep: Sweep, trials: Sequence[Any]) -> int:
+def n_ended(trials: Sequence[FrozenTrial]) -> int:
     """Points that have come to their end: with a result, or failed for good."""
-    by_point: dict[int, list] = {}
-    for trial in trials:
-        planned = attempt(trial)
-        by_point.setdefault(planned.point, []).append(planned)
+    by_point: dict[int, list[Attempt]] = {}
+    for attempt in map(store.attempt, trials):
+        by_point.setdefault(attempt.point, []).append(attempt)
     return sum(
-        not is_lost(tried) and not any(one.state in ('waiting', 'running') for one in tried)
+        not is_lost(tried) and not any(attempt.state in ('waiting', 'running') for attempt in tried)
         for tried in by_point.values()
     )
 
@@ -172,33 +167,6 @@ def best_flags(sweep: Sweep, best: Row, dataset_flags: Sequence[str]) -> str:
         '--num_threads=1',
     ]
     return '\n'.join(lines) + '\n'
-
-
-def importances(sweep: Sweep, ranked: Sequence[Row]) -> dict[str, float]:
-    """By hyperparameter, the share of the variance of accuracies that it explains alone, the largest first.
-
-    That is the correlation ratio: the variance of the mean accuracies of groups
-    of trials with the same value (of ranges: with values in the same quarter of
-    the trials), over the variance of all. What two explain only together is in
-    neither's share. Left out are those with too few complete trials to say.
-    """
-    done = [row for row in ranked if row.state == 'complete']
-    accuracies = np.array([row.accuracy for row in done])
-    if len(done) < 2 or np.ptp(accuracies) == 0:
-        return {}
-    shares = {}
-    for name, one in sweep.space.items():
-        if isinstance(one, search_space.Range):
-            ranks = np.argsort(np.argsort([row.values[name] for row in done], kind='stable'))
-            groups = list(ranks * 4 // len(done))
-        else:
-            groups = [one.values.index(row.values[name]) for row in done]
-        groups = np.array(groups)
-        if len(done) < _FEWEST_OF_A_GROUP * len(set(groups.tolist())):
-            continue  # means of so few would explain much by chance
-        means = {group: accuracies[groups == group].mean() for group in set(groups.tolist())}
-        shares[name] = float(np.var([means[group] for group in groups.tolist()]) / np.var(accuracies))
-    return dict(sorted(shares.items(), key=lambda item: -item[1]))
 
 
 def table(sweep: Sweep, ranked: Sequence[Row], most: int = 20) -> str:

@@ -1,22 +1,25 @@
 """A sweep's worker: a process that imports TensorFlow once and trains one trial after another.
 
-    python -m mnist_graph.sweeps.worker FILE_DESCRIPTOR
-
-`pool.WorkerPool` starts it, and talks to it over the socket that the
-descriptor is. It learns of a trial only its hyperparameters, tells its
-validation accuracies, and ends when the socket closes. Each trial is computed
-as `python -m mnist_graph.main --num_threads=1` would: in a fresh graph and
-session, on one thread, so that its weights are the same to the last bit.
+`pool.WorkerPool` starts it and talks to it in lines of JSON, through its
+standard input and output. It learns of a trial only its hyperparameters, tells
+its validation accuracies, and ends at once when its standard input closes. Each
+trial is computed as `python -m mnist_graph.main --num_threads=1` would: in a
+fresh graph and session, on one thread, so that its weights are the same to the
+last bit.
 """
 
 import ctypes
 import gc
 import hashlib
+import json
 import os
+import queue
+import signal
 import sys
+import threading
 import time
 import traceback
-from multiprocessing.connection import Connection
+from collections.abc import Callable
 from typing import Any, NamedTuple
 
 from mnist_graph.base import tensorflow
@@ -30,7 +33,7 @@ from mnist_graph.training.monitor import Monitor
 JOB, GO, STOP = 'job', 'go', 'stop'
 
 
-class Settings(NamedTuple):
+class WorkerConfig(NamedTuple):
     """What a worker must know before its first trial.
 
     Attributes:
@@ -63,32 +66,63 @@ class _Stopped(Exception):
     """The coordinator asked to stop."""
 
 
-def main(descriptor: int) -> None:
+class Line:
+    """The worker's end of its conversation with the coordinator, which ends the process when the coordinator is gone.
+
+    Must be made before anything is written to standard output, which goes to standard error from then on.
+    """
+
+    def __init__(self) -> None:
+        self._out = os.fdopen(os.dup(sys.stdout.fileno()), 'w', encoding='utf-8')
+        os.dup2(sys.stderr.fileno(), sys.stdout.fileno())
+        self._messages: queue.SimpleQueue[list[Any]] = queue.SimpleQueue()
+        threading.Thread(target=self._listen, daemon=True).start()
+
+    def _listen(self) -> None:
+        for line in sys.stdin:
+            self._messages.put(json.loads(line))
+        os._exit(0)  # even in the middle of a step; taking TensorFlow down in order would keep the sweep waiting
+
+    def send(self, *message: Any) -> None:
+        """Says something."""
+        try:
+            self._out.write(json.dumps(message) + '\n')
+            self._out.flush()
+        except OSError:
+            os._exit(0)
+
+    def receive(self) -> list[Any]:
+        """The next message, once there is one."""
+        return self._messages.get()
+
+    def has_message(self) -> bool:
+        """Whether `receive` would return at once."""
+        return not self._messages.empty()
+
+
+def main() -> None:
     """Serves the coordinator until it hangs up.
 
     'unfit' tells it that no worker will do any better, and why.
     """
-    connection = Connection(descriptor)
+    signal.signal(signal.SIGINT, signal.SIG_IGN)  # a Ctrl-C in the terminal is for the coordinator alone
+    line = Line()
     try:
-        settings = connection.recv()
-        try:
-            trainer = _Trainer(connection, _Datasets(settings))
-            tensorflow.import_tensorflow()
-            cores.share_cores(1)
-        except MnistGraphError as error:
-            connection.send(('unfit', str(error)))
-            return
-        connection.send(('ready',))
-        while True:
-            word, what = connection.recv()
-            if word == JOB:
-                connection.send(_outcome(trainer, Job(*what)))
-                _return_memory()
-    except (EOFError, ConnectionError):
-        pass  # the coordinator is gone
+        trainer = _Trainer(line, _Datasets(WorkerConfig(*line.receive())))
+        tensorflow.import_tensorflow()
+        cores.share_cores(1)
+    except MnistGraphError as error:
+        line.send('unfit', str(error))
+        return
+    line.send('ready')
+    while True:
+        word, what = line.receive()
+        if word == JOB:
+            line.send(*_outcome(trainer, Job(*what)))
+            _return_memory()
 
 
-def _outcome(train: '_Trainer', job: Job) -> tuple:
+def _outcome(train: Callable[[Job], dict[str, Any]], job: Job) -> tuple[Any, ...]:
     """The last message about a job: 'done', 'stopped' or 'failed', and what it came to; or 'unfit', see `main`."""
     try:
         return 'done', job.key, train(job)
@@ -100,8 +134,6 @@ def _outcome(train: '_Trainer', job: Job) -> tuple:
         return 'failed', job.key, DIVERGED, str(error)
     except MnistGraphError as error:
         return 'failed', job.key, UNUSABLE, str(error)
-    except (EOFError, ConnectionError):
-        raise
     except Exception as error:
         traceback.print_exc()
         return 'failed', job.key, CRASHED, ' '.join(f'{type(error).__name__}: {error}'.split())[:300]
@@ -110,16 +142,18 @@ def _outcome(train: '_Trainer', job: Job) -> tuple:
 class _Datasets:
     """The data set, read once, and split again only for another --n_validation."""
 
-    def __init__(self, settings: Settings):
-        self._settings, self._n_validation, self._dataset = settings, None, None
+    def __init__(self, config: WorkerConfig):
+        self._config = config
+        self._n_validation: int | None = None
+        self._dataset: Any = None
 
-    def get(self, n_validation: int):
+    def get(self, n_validation: int) -> Any:
         """A data.Dataset with so many validation pictures."""
         from mnist_graph import data
 
         if n_validation != self._n_validation:
-            dataset = data.load(self._settings.dataset, self._settings.data_dir, n_validation)
-            if dataset.fingerprint != self._settings.fingerprint:
+            dataset = data.load(self._config.dataset, self._config.data_dir, n_validation)
+            if dataset.fingerprint != self._config.fingerprint:
                 raise DataError('The data set was changed while the sweep ran; put the old one back, then --resume.')
             self._n_validation, self._dataset = n_validation, dataset
         return self._dataset
@@ -128,9 +162,11 @@ class _Datasets:
 class _Trainer:
     """Trains trials, and keeps the weights of the best so far in case they are to be tested."""
 
-    def __init__(self, connection: Connection, datasets: _Datasets):
-        self._connection, self._datasets = connection, datasets
-        self._kept_hparams, self._kept_outcome, self._kept_values = None, None, None
+    def __init__(self, line: Line, datasets: _Datasets):
+        self._line, self._datasets = line, datasets
+        self._kept_hparams: HParams | None = None
+        self._kept_outcome: dict[str, Any] = {}
+        self._kept_values: dict[str, Any] = {}
 
     def __call__(self, job: Job) -> dict[str, Any]:
         """Trains one trial; returns what is worth telling of it."""
@@ -163,7 +199,7 @@ class _Trainer:
         from mnist_graph import train
 
         sess.run(network.initializer)
-        watcher = _Watcher(self._connection, job, network, hparams)
+        watcher = _Watcher(self._line, job, network, hparams)
         began = time.perf_counter()
         try:
             result = train.train(
@@ -180,6 +216,7 @@ class _Trainer:
             watcher.close()
         if not result.finished:
             raise _Stopped
+        assert result.validation, 'plan.make refuses a sweep without validation pictures'
         values = sess.run(_tested_variables(network))
         outcome = {
             'validation_accuracy': result.validation.accuracy,
@@ -244,8 +281,8 @@ def _return_memory() -> None:
 class _Watcher(Monitor):
     """Tells the coordinator of validations, and hears whether to go on."""
 
-    def __init__(self, connection: Connection, job: Job, network, hparams: HParams):
-        self._connection, self._key, self._stop = connection, job.key, False
+    def __init__(self, line: Line, job: Job, network: Any, hparams: HParams):
+        self._line, self._key, self._stop = line, job.key, False
         self._events = None
         if job.event_folder:
             from mnist_graph.training.event_files import EventWriter
@@ -257,20 +294,20 @@ class _Watcher(Monitor):
             self._events.scalars(
                 progress.step, {'validation/loss': metrics.loss, 'validation/accuracy': metrics.accuracy}
             )
-        self._connection.send(('validation', self._key, progress.step, metrics.accuracy))
+        self._line.send('validation', self._key, progress.step, metrics.accuracy)
         # Not a step more before it is known whether the trial is pruned.
         while not self._hear():
             pass
 
     def should_stop(self) -> bool:
         """Whether the coordinator has said so."""
-        while not self._stop and self._connection.poll():
+        while not self._stop and self._line.has_message():
             self._hear()
         return self._stop
 
     def _hear(self) -> bool:
         """Takes in one message; whether it was about this trial."""
-        word, key = self._connection.recv()
+        word, key = self._line.receive()
         self._stop = self._stop or (word == STOP and key == self._key)
         return key == self._key
 
@@ -281,6 +318,6 @@ class _Watcher(Monitor):
 
 
 if __name__ == '__main__':
-    main(int(sys.argv[1]))
+    main()
     sys.stderr.flush()
-    os._exit(0)  # taking TensorFlow down in order would keep the sweep waiting
+    os._exit(0)

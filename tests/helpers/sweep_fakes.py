@@ -2,7 +2,7 @@
 
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, search_space
-from mnist_graph.sweeps.coordinator import Listener
+from mnist_graph.sweeps.coordinator import SweepCallback
 
 
 def grid(*search, **options):
@@ -44,7 +44,7 @@ class FakePool:
         return self.n_alive - self.n_busy
 
     def start(self, job):
-        before = sum(one.hparams == job.hparams for one in self.begun)
+        before = sum(earlier.hparams == job.hparams for earlier in self.begun)
         self.begun.append(job)
         accuracy = accuracy_of(job.hparams)
         events = [('validation', job.key, step, accuracy * step / 300) for step in self._steps]
@@ -70,7 +70,8 @@ class FakePool:
 
     def answer(self, key, go_on):
         self.answers.append((key, go_on))
-        if not go_on and key in self._busy:
+        # A trial that is told to stop after its last step has a result all the same.
+        if not go_on and key in self._busy and self._busy[key][0][0] != 'done':
             self._busy[key] = [('stopped', key)]
 
     def wait(self, timeout):
@@ -85,13 +86,13 @@ class FakePool:
         pass
 
 
-class Log(Listener):
+class Log(SweepCallback):
     """Remembers what it is told."""
 
     def __init__(self):
         self.ends, self.notes = [], []
 
-    def on_end_of_trial(self, claimed, state, outcome, reason):
+    def on_trial_end(self, claimed, state, outcome, reason):
         self.ends.append((claimed.point, state, reason))
 
     def on_note(self, line):

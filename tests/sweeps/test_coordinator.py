@@ -93,8 +93,10 @@ def test_the_tpe_sampler_learns(tmp_path, monkeypatch, pruner):
     assert len(ranked) == 30 and len({row.values['dropout'] for row in ranked}) == 30
     assert len(set(asked) & set(range(10, 30))) >= 17  # the pool's workers are ahead by a trial each
     early, late = ([row.accuracy for row in ranked if row.trial in numbers] for numbers in (range(10), range(20, 30)))
-    # A pruned trial's accuracy is of the step where it ended.
-    assert pruner != 'none' or np.mean(late) > np.mean(early)
+    if pruner == 'none':
+        assert np.mean(late) > np.mean(early)
+    else:  # a pruned trial's accuracy is of the step where it ended
+        assert any(row.state == 'pruned' for row in ranked)
 
 
 def test_what_diverges_is_recorded_and_not_tried_again(tmp_path):
@@ -141,10 +143,19 @@ def test_pruned_trials_stop_and_never_win(tmp_path):
 
 
 @pytest.mark.parametrize('pruner', ['hyperband', 'successive_halving'])
-def test_other_pruners_run(tmp_path, pruner):
-    store = begin(tmp_path, grid('dropout=0:0.9', 'batch_size=1', n_trials=20, sampler='random', pruner=pruner))
+def test_other_pruners_end_bad_trials_early(tmp_path, pruner):
+    store = begin(tmp_path, grid('dropout=0:0.9', 'batch_size=1', n_trials=40, sampler='random', pruner=pruner))
     assert Coordinator(store, FakePool()).run()
-    assert len(table(store)) == 20 and summary.winner(summary.rows(store.sweep, store.trials()))
+    ranked = summary.rows(store.sweep, store.trials())
+    pruned = [row for row in ranked if row.state == 'pruned']
+    assert len(ranked) == 40 and len(pruned) >= 5
+    assert all(len(row.curve) < 3 and row.steps < 300 for row in pruned)
+    # What is pruned is worse than what is not, on average: a pruner that drew lots would fail here.
+    dropout = {
+        state: np.mean([row.values['dropout'] for row in ranked if row.state == state])
+        for state in ('complete', 'pruned')
+    }
+    assert dropout['pruned'] > dropout['complete']
 
 
 def test_a_stop_lets_trials_finish_and_the_next_run_goes_on(tmp_path):
@@ -197,7 +208,7 @@ def test_after_a_kill_each_point_is_complete_exactly_once(tmp_path):
 
 def test_a_kill_between_failing_a_trial_and_queueing_it_again_loses_nothing(tmp_path):
     store = begin(tmp_path)
-    store.fill_queue()
+    store.keep_up([], idle=True)
     claimed = store.claim()
     store.fail(claimed, CRASHED, 'the worker was killed')
     assert plan.needed(map(attempt, store.trials()), 6, 64) == [(0, claimed.values)]
@@ -207,9 +218,9 @@ def test_a_kill_while_values_are_drawn_is_made_good(tmp_path):
     """A trial that has a value for one searched flag of two, as a killed coordinator leaves it."""
     search = ('dropout=0.1:0.9', 'learning_rate=log:1e-5:1e-2')
     store = begin(tmp_path, grid(*search, sampler='tpe', n_trials=3))
-    store.prepare_sampler()
-    store.fill_queue()
-    trial_id, *_ = store._claim()
+    store.begin()
+    store.keep_up([], idle=True)
+    trial_id = store._claim_id()
     optuna.trial.Trial(store._study, trial_id).suggest_float('dropout', 0.1, 0.9)
     store.close()
     store = begin(tmp_path, grid(*search, sampler='tpe', n_trials=3))

@@ -21,6 +21,7 @@ def make(search=GRID, base=HParams(), **options):
     [
         (GRID, {}, 'grid', 4),
         (GRID, {'n_trials': 3}, 'tpe', 3),
+        (GRID, {'n_trials': 4}, 'grid', 4),
         (GRID, {'n_trials': 4, 'sampler': 'grid'}, 'grid', 4),
         (['dropout=0:0.5'], {'n_trials': 9}, 'tpe', 9),
         (['dropout=0:0.5'], {'n_trials': 9, 'sampler': 'random'}, 'random', 9),
@@ -38,8 +39,9 @@ def test_samplers(search, options, sampler, n_trials):
         (['dropout=0:0.5'], {}, {}, '--sampler=tpe needs --n_trials'),
         (['dropout=0:0.5'], {}, {'sampler': 'grid'}, 'a grid cannot be made over a range'),
         (GRID, {}, {'sampler': 'grid', 'n_trials': 5}, 'each of its 4 points'),
-        (GRID, {}, {'n_trials': 5}, 'the lists have 4 points'),
-        (GRID, {}, {'n_trials': 5, 'sampler': 'random'}, '4 points'),
+        (GRID, {}, {'n_trials': 5}, 'n_trials=5: the search has 4 different points'),
+        (GRID, {}, {'n_trials': 5, 'sampler': 'random'}, '4 different points'),
+        (['warmup_steps=int:0:3'], {}, {'n_trials': 5, 'sampler': 'random'}, '4 different points'),
         (GRID, {'n_validation': 0}, {}, 'ranked by their accuracy on validation images'),
         (['n_validation=0,5'], {}, {}, 'ranked by their accuracy on validation images'),
         (['augment_shift=1,2'], {}, {}, 'search=augment_shift: has no effect without --augment.'),
@@ -109,7 +111,7 @@ def test_descriptions_round_trip():
     )
     again = plan.from_description(sweep.describe(), 'here')
     assert again == sweep and not plan.differences(sweep, again)
-    with pytest.raises(UsageError, match='here: is no sweep of this version'):
+    with pytest.raises(UsageError, match='here: is not a sweep of this version'):
         plan.from_description({'format': 99}, 'here')
 
 

@@ -34,31 +34,30 @@ def database():
 
 @pytest.fixture
 def postgresql(monkeypatch):
-    """The module, with lost trials noticed within seconds."""
+    """The module, with hearts that beat and lost trials that are noticed within a second."""
     from mnist_graph.sweeps import postgresql_store
 
-    monkeypatch.setattr(postgresql_store, '_RECOVERY_SECONDS', 0.01)
+    monkeypatch.setattr(postgresql_store, 'BEAT_SECONDS', 0.1)
+    monkeypatch.setattr(postgresql_store, 'GRACE_SECONDS', 1.0)
     return postgresql_store
 
 
 def begin(postgresql, database, name, sweep=None):
     store = postgresql.PostgresqlStore(database, name, create=True)
     store.adopt(sweep or grid())
+    store.begin()
     return store
 
 
-def age(store, claimed, seconds):
-    """Makes a trial's last heartbeat older."""
-    import sqlalchemy
-
-    with store._engine.begin() as connection:
-        changed = connection.execute(
-            sqlalchemy.text(
-                "UPDATE trial_heartbeats SET heartbeat = heartbeat - :seconds * interval '1 second' WHERE trial_id = :trial"
-            ),
-            {'seconds': seconds, 'trial': claimed.trial_id},
-        )
-        assert changed.rowcount == 1
+def keep_up(*stores_and_trials, seconds):
+    """Lets coordinators keep up for so long; returns what each has lost."""
+    lost = [[] for _ in stores_and_trials]
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        for (store, running), its_lost in zip(stores_and_trials, lost):
+            its_lost += store.keep_up([claimed for claimed in running if claimed not in its_lost], idle=True)
+        time.sleep(0.02)
+    return lost
 
 
 def complete_points(store):
@@ -107,58 +106,52 @@ def test_the_tpe_sampler_and_failures(postgresql, database):
     assert all((row.state == 'failed') == (row.values['dropout'] < 0.2) for row in rows)
 
 
-def test_a_silent_machine_loses_its_trial_and_is_told(postgresql, database):
-    """Even one that fell silent at once after it had claimed."""
+def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database):
+    """Even one that fell silent at once after it had claimed; but not one that beats."""
     from mnist_graph.sweeps.coordinator import Coordinator
-    from mnist_graph.sweeps.store import Taken
+    from mnist_graph.sweeps.store import LostTrialError
 
-    silent, other = (begin(postgresql, database, 'silent') for _ in range(2))
-    silent.fill_queue(wait=True)
-    claimed = [silent.claim(), silent.claim()]
-    assert silent.beat(claimed) == []
-    age(silent, claimed[0], postgresql.GRACE_SECONDS + 1)
-    age(silent, claimed[1], postgresql.GRACE_SECONDS - 5)
-    other.recover(starting=False)
-    assert silent.beat(claimed) == [claimed[0]]
+    silent, alive, other = (begin(postgresql, database, 'silent') for _ in range(3))
+    silent.keep_up([], idle=True)
+    taken, kept = silent.claim(), None
+    alive.keep_up([], idle=True)
+    kept = alive.claim()
+    assert keep_up((alive, [kept]), (other, []), seconds=2.5) == [[], []]
+    assert silent.keep_up([taken], idle=True) == [taken]
     for telling in (
-        lambda: silent.report(claimed[0], 100, 0.5),
-        lambda: silent.complete(claimed[0], 0.5, {}),
-        lambda: silent.fail(claimed[0], 'crashed', ''),
+        lambda: silent.report(taken, 100, 0.5),
+        lambda: silent.complete(taken, {'validation_accuracy': 0.5}),
+        lambda: silent.fail(taken, 'crashed', ''),
     ):
-        with pytest.raises(Taken):
+        with pytest.raises(LostTrialError):
             telling()
-    silent.complete(claimed[1], 0.5, {'validation_loss': 1.0})
+    alive.complete(kept, {'validation_accuracy': 0.5})
     assert Coordinator(other, FakePool()).run()
     assert complete_points(other) == list(range(6))
 
 
 def test_a_trial_that_costs_three_machines_is_not_tried_a_fourth_time(postgresql, database):
-    store = begin(postgresql, database, 'poison', grid('dropout=0,0.1'))
-    store.fill_queue(wait=True)
+    store = begin(postgresql, database, 'poison', grid('dropout=0'))
     for _ in range(3):
-        claimed = store.claim()
-        if claimed.point == 1:
-            store.complete(claimed, 0.5, {})
-            claimed = store.claim()
-        age(store, claimed, postgresql.GRACE_SECONDS + 1)
-        store._next_recovery = 0.0
-        store.recover(starting=False)
-    assert store.claim() is None
-    assert sorted(trial.user_attrs['point'] for trial in store.trials()) == [0, 0, 0, 1] or complete_points(store) == [
-        1
-    ]
+        keep_up((store, []), seconds=2.5)
+        assert store.claim().point == 0
+    keep_up((store, []), seconds=2.5)
+    assert store.claim() is None and len(store.trials()) == 3 and store.is_over()
 
 
-def test_many_claim_at_once_and_nobody_the_same(postgresql, database):
+def test_many_claim_at_once_and_nobody_the_same(postgresql, database, monkeypatch):
     from concurrent.futures import ThreadPoolExecutor
 
-    stores = [
-        begin(postgresql, database, 'race', grid('batch_size=' + ','.join(map(str, range(1, 101))))) for _ in range(4)
-    ]
+    monkeypatch.setattr(postgresql, 'GRACE_SECONDS', 600.0)
+    sweep = grid('batch_size=' + ','.join(map(str, range(1, 101))))
+    stores = [begin(postgresql, database, 'race', sweep) for _ in range(4)]
 
     def claim_all(store):
-        store.fill_queue(wait=True)
-        return [one.point for one in iter(store.claim, None)]
+        claimed = []
+        while any(trial.state.name == 'WAITING' for trial in store.trials()) or not claimed:
+            store.keep_up(claimed, idle=True)
+            claimed += iter(store.claim, None)
+        return [each.point for each in claimed]
 
     with ThreadPoolExecutor(4) as threads:
         claimed = list(threads.map(claim_all, stores))
@@ -190,9 +183,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     data_dir = write_idx_folder(tmp_path / 'data', n_train=100)
     # Lost trials are to be noticed within seconds, not a minute.
     hurry = (
-        'import mnist_graph.sweeps.postgresql_store as p, sqlalchemy; p.GRACE_SECONDS, p._RECOVERY_SECONDS = 6, 1; '
-        'p.HEARTBEAT_SECONDS = 1; import mnist_graph.sweeps.coordinator as c; c._BEAT_SECONDS = 1; '
-        'p._LOOK = sqlalchemy.text(p._LOOK.text.replace("60 seconds", "6 seconds")); '
+        'import mnist_graph.sweeps.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1; '
         'from mnist_graph import sweep; sweep.run_command()'
     )
     dropouts = ','.join(f'{number / 50}' for number in range(24))
@@ -238,4 +229,112 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     store = PostgresqlStore(database, 'shared', create=False)
     assert complete_points(store) == list(range(48))
     assert '48 of 48 points' in open(logs[1].name).read()
-    assert list(store.test_result()) and len(store.test_result()) == 1
+    assert list(store.test_results()) and len(store.test_results()) == 1
+
+
+def test_times_are_as_optuna_writes_them(postgresql, database):
+    """Local times, whichever the time zone of the server."""
+    import datetime
+
+    store = begin(postgresql, database, 'times')
+    store.keep_up([], idle=True)
+    claimed = store.claim()
+    store.complete(claimed, {'validation_accuracy': 0.5})
+    trial = next(trial for trial in store.trials() if trial.number == claimed.number)
+    now = datetime.datetime.now()
+    for moment in (trial.datetime_start, trial.datetime_complete):
+        assert abs((now - moment).total_seconds()) < 60
+    assert trial.datetime_start <= trial.datetime_complete
+
+
+def test_the_tables_are_those_that_the_statements_were_written_for(postgresql, database):
+    """If this fails, Optuna has changed its tables: see to postgresql_tables.py and its REVISION."""
+    import sqlalchemy
+
+    from mnist_graph.sweeps import postgresql_tables
+
+    store = begin(postgresql, database, 'tables')
+    assert store._storage.get_head_version() == postgresql_tables.REVISION
+    tables = sqlalchemy.inspect(store._engine)
+    columns = {
+        table: {column['name']: str(column['type']) for column in tables.get_columns(table)}
+        for table in ('studies', 'trials', 'trial_user_attributes', 'trial_params')
+    }
+    assert columns == {
+        'studies': {'study_id': 'INTEGER', 'study_name': 'VARCHAR(512)'},
+        'trials': {
+            'trial_id': 'INTEGER',
+            'number': 'INTEGER',
+            'study_id': 'INTEGER',
+            'state': 'VARCHAR(8)',
+            'datetime_start': 'TIMESTAMP',
+            'datetime_complete': 'TIMESTAMP',
+        },
+        'trial_user_attributes': {
+            'trial_user_attribute_id': 'INTEGER',
+            'trial_id': 'INTEGER',
+            'key': 'VARCHAR(512)',
+            'value_json': 'TEXT',
+        },
+        'trial_params': {
+            'param_id': 'INTEGER',
+            'trial_id': 'INTEGER',
+            'param_name': 'VARCHAR(512)',
+            'param_value': 'DOUBLE PRECISION',
+            'distribution_json': 'TEXT',
+        },
+    }
+
+
+def test_other_tables_are_refused_in_one_line(postgresql, database, monkeypatch):
+    from mnist_graph.base.errors import UsageError
+    from mnist_graph.sweeps import postgresql_tables
+
+    monkeypatch.setattr(postgresql_tables, 'REVISION', 'v9.9.0.a')
+    with pytest.raises(UsageError, match=r'has tables of another version of Optuna than 5\.0') as caught:
+        begin(postgresql, database, 'new')
+    assert local_postgresql.PASSWORD not in str(caught.value)
+
+
+@pytest.mark.parametrize('n_restarts', [3])
+def test_a_restarted_server_loses_nothing(postgresql, n_restarts):
+    """Restarted while three coordinators run, at any point of their work: each point is complete exactly once."""
+    from concurrent.futures import ThreadPoolExecutor
+
+    from mnist_graph.sweeps.coordinator import Coordinator
+
+    class SlowPool(FakePool):
+        def wait(self, timeout):
+            time.sleep(0.02)
+            return super().wait(timeout)
+
+    # No trial is lost to a coordinator that only waits for the server.
+    postgresql.GRACE_SECONDS = 30.0
+    with local_postgresql.restartable_server(fsync='off') as (url, restart):
+        sweep = grid('batch_size=' + ','.join(map(str, range(1, 201))))
+        stores, logs = [begin(postgresql, url, 'restarts', sweep) for _ in range(3)], [Log() for _ in range(3)]
+        for store, log in zip(stores, logs):
+            store.on_note = log.on_note
+        with ThreadPoolExecutor(3) as threads:
+            runs = [threads.submit(Coordinator(store, SlowPool(), log).run) for store, log in zip(stores, logs)]
+            for _ in range(n_restarts):
+                time.sleep(1.5)
+                restart(seconds_down=1.0)
+            assert not all(run.done() for run in runs), 'the sweep was over before the last restart'
+            assert all(run.result(240) for run in runs)
+        assert complete_points(stores[0]) == list(range(200))
+        assert any('does not answer' in note for log in logs for note in log.notes)
+        assert any('answers again' in note for log in logs for note in log.notes)
+        for store in stores:
+            store.close()
+
+
+def test_a_server_that_stays_away_ends_the_sweep_in_one_line(postgresql, monkeypatch):
+    from mnist_graph.base.errors import CheckpointError
+
+    monkeypatch.setattr(postgresql, 'PATIENCE_SECONDS', 1.0)
+    with local_postgresql.server(fsync='off') as url:
+        store = begin(postgresql, url, 'gone')
+    with pytest.raises(CheckpointError, match='did not answer for 1 s; give the same command again') as caught:
+        store.trials()
+    assert local_postgresql.PASSWORD not in str(caught.value) and '\n' not in str(caught.value)

@@ -83,32 +83,13 @@ def test_equal_accuracies_rank_by_loss_and_pruned_trials_come_after():
     assert summary.winner([rows[1]]) is None and summary.winner([]) is None
 
 
-def test_shares_of_variance_by_hand():
-    sweep = grid('dropout=0,0.5', 'batch_size=1,2')
-    # Accuracies 1, 3 and 5, 7: dropout moves the mean by 4, batch_size by 2, so the variance 5 is 4 + 1.
-    rows = [
-        row(4 * n + 2 * a + b, {'dropout': 0.5 * a, 'batch_size': 1 + b}, 1.0 + 4 * a + 2 * b)
-        for n in (0, 1)
-        for a in (0, 1)
-        for b in (0, 1)
-    ]
-    assert summary.importances(sweep, rows) == {'dropout': pytest.approx(0.8), 'batch_size': pytest.approx(0.2)}
-    assert summary.importances(sweep, rows[:5]) == {}  # chance alone would explain much of so few
-    # A range goes by quarters of the trials: here by the four values themselves, which explain all.
-    sweep = grid('dropout=0:0.9', sampler='random', n_trials=12)
-    rows = [row(a, {'dropout': 0.05 * a}, (1.0, 5.0, 2.0, 9.0)[a // 3]) for a in range(12)]
-    assert summary.importances(sweep, rows) == {'dropout': pytest.approx(1.0)}
-    assert summary.importances(sweep, rows[:11]) == {}
-    assert summary.importances(sweep, [one._replace(accuracy=0.5) for one in rows]) == {}
-
-
 def test_what_failed_first_and_succeeded_later_counts_once(tmp_path):
     store = JournalStore(str(tmp_path), create=True)
     store.adopt(grid())
     Coordinator(store, FakePool(what=lambda hparams, before: 'done' if before else 'died')).run()
     ranked = summary.rows(store.sweep, store.trials())
     assert len(ranked) == 6 and {one.state for one in ranked} == {'complete'} and len(store.trials()) == 12
-    assert summary.n_ended(store.sweep, store.trials()) == 6
+    assert summary.n_ended(store.trials()) == 6
 
 
 def test_pictures(tmp_path):
@@ -118,7 +99,7 @@ def test_pictures(tmp_path):
     store = JournalStore(str(tmp_path), create=True)
     store.adopt(grid())
     Coordinator(store, FakePool()).run()
-    paths = plots.write(report(store, str(tmp_path / 'elsewhere')))
+    paths = plots.write(report(store, str(tmp_path / 'elsewhere'))._replace(importances={'dropout': 0.5}))
     assert sorted(path.rpartition('/')[2] for path in paths) == ['accuracy.png', 'curves.png', 'importance.png']
     assert all(Image.open(path).size[0] > 300 for path in paths)
 
@@ -137,6 +118,24 @@ def test_pictures_of_ranges_and_pruned_trials(tmp_path):
         )
     )
     Coordinator(store, FakePool()).run()
-    found = report(store, str(tmp_path))
-    assert {one.state for one in found.rows} == {'complete', 'pruned'}
-    assert len(plots.write(found)) == 3
+    result = report(store, str(tmp_path))._replace(importances={'dropout': 0.5, 'hidden_units': 0.1})
+    assert {row.state for row in result.rows} == {'complete', 'pruned'}
+    assert len(plots.write(result)) == 3
+
+
+def test_axes_show_all_values_whichever_were_tried(tmp_path):
+    figure = pytest.importorskip('matplotlib.figure')
+    axes = figure.Figure().subplots()
+    for spec, low, high in (
+        ('dropout=0.1:0.9', 0.1, 0.9),
+        ('learning_rate=log:1e-5:1e-2', 1e-5, 1e-2),
+        ('activation=relu,tanh,sigmoid', -0.4, 2.4),
+    ):
+        (dimension,) = search_space.parse([spec]).values()
+        axes.clear()
+        axes.scatter([low], [0.5])  # a point at one end alone must not hide the other
+        plots._set_axis(axes, dimension)
+        left, right = axes.get_xlim()
+        assert left < low and right > high
+        if spec.startswith('activation'):
+            assert [tick.get_text() for tick in axes.get_xticklabels()] == ['relu', 'tanh', 'sigmoid']

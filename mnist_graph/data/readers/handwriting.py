@@ -9,7 +9,7 @@ from collections.abc import Sequence
 
 import numpy as np
 
-from mnist_graph.pictures.stroke_width import mean_stroke_width
+from mnist_graph.pictures.mnist_style import mean_stroke_width
 
 # Pixels: on smaller pictures a stroke is one pixel wide, and cutting digits out of them gains nothing.
 _SMALLEST_SIDE = 20
