@@ -54,4 +54,4 @@ def _shows_handwriting(picture: np.ndarray) -> bool:
     if inked.mean() > _MOST_INK or np.mean(ink < -_OPPOSITE) > _MOST_OPPOSITE:
         return False
     longest = max(np.ptp(np.flatnonzero(inked.any(axis=axis))) + 1 for axis in (0, 1))
-    return mean_stroke_width(np.pad(np.maximum(ink, 0), 1)) <= _WIDEST_STROKE * longest
+    return bool(mean_stroke_width(np.pad(np.maximum(ink, 0), 1)) <= _WIDEST_STROKE * longest)
