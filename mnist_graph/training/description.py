@@ -112,7 +112,7 @@ def describe(
         len(dataset.train),
         __version__,
         (TrainedWith(0, tensorflow_version, n_threads, n_towers),),
-        'digits' if dataset.made_digits else 'raw',
+        {True: 'digits', False: 'raw', None: 'auto'}[dataset.made_digits],
     )
 
 
