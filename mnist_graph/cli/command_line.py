@@ -12,7 +12,7 @@ from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import recipes
 
 FLAGS = flags.FLAGS
-UNDECODABLE = "a path with bytes that are no text in this system's encoding; rename it, or give another"
+UNDECODABLE = 'a path whose name is not UTF-8 text; rename it, or give another'
 # Flags of this name are absl's own; their values are read here instead.
 _FLAGFILE = 'flagfile'
 # What other programs call it: the flag of ours.

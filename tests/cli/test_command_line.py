@@ -200,7 +200,7 @@ UNDECODABLE = os.fsdecode(b'caf\xe9')
 )
 def test_undecodable_bytes_in_a_path_end_in_one_line(entry_point, command, arguments):
     ended = entry_point(*arguments[:-1], arguments[-1] + UNDECODABLE, name=command)
-    assert ended.code == 2 and ended.err.count('\n') == 1 and 'no text in this system' in ended.err, ended
+    assert ended.code == 2 and ended.err.count('\n') == 1 and 'whose name is not UTF-8' in ended.err, ended
     assert os.listdir() == []
 
 

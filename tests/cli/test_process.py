@@ -306,6 +306,8 @@ def test_sigterm_and_sighup_clean_up_before_they_end_a_command(fresh_folder):
     program = (
         'import os, signal, sys\n'
         'from mnist_graph.cli import process\n'
+        'signal.signal(signal.SIGHUP, signal.SIG_DFL)\n'  # which nohup would have ignored
+        'signal.signal(signal.SIGINT, signal.default_int_handler)\n'
         'def main(arguments):\n'
         '  try:\n'
         '    os.kill(os.getpid(), int(arguments[1]))\n'

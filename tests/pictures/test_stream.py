@@ -18,7 +18,7 @@ from mnist_graph.pictures.stream import Wanted
 DIGITS = Wanted(True, 'auto', 28, 28, 1)
 # Reads one picture over and over with three workers, as predict does, and never takes the second chunk.
 PROGRAM = """
-import sys, time
+import signal, sys, time
 from mnist_graph.cli import process
 from mnist_graph.pictures import stream
 
@@ -29,6 +29,8 @@ def main(arguments):
     time.sleep(100)
 
 if __name__ == '__main__':
+    signal.signal(signal.SIGHUP, signal.SIG_DFL)  # whatever the tests themselves ignore
+    signal.signal(signal.SIGINT, signal.default_int_handler)
     process.run_command(main, lambda: None)
 """
 
