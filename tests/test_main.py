@@ -10,7 +10,7 @@ from PIL import Image
 
 from helpers.data import tiny_arrays, write_idx_folder
 from helpers.programs import REPOSITORY, run_python
-from mnist_graph.training import description
+from mnist_graph.training import description, runs
 from mnist_graph.training.run_folder import find_checkpoint, read_metrics
 
 FLAGS = (
@@ -67,7 +67,7 @@ def test_default_folder_resume_and_longer(entry_point):
     write_idx_folder('data')
     first = entry_point(*FLAGS)
     folder = re.search(r'^The model is in (runs/\S+)$', first.out, re.M)[1]
-    assert os.readlink('runs/latest') == os.path.basename(folder)
+    assert runs.resolve('runs/latest') == folder
     # --resume alone finds run, data and hyperparameters again.
     again = entry_point('--resume')
     assert again.code == 0 and again.out == ''.join(first.out.splitlines(True)[3:]) and again.err == ''
