@@ -2,7 +2,6 @@
 
 import json
 import os
-import pathlib
 import re
 import shutil
 
@@ -12,7 +11,7 @@ from PIL import Image
 
 from helpers.data import tiny_arrays, write_idx_folder
 from helpers.programs import REPOSITORY, run_python
-from mnist_graph.training import description, metrics
+from mnist_graph.training import description, metrics, runs
 from mnist_graph.training.run_folder import find_checkpoint
 
 FLAGS = (
@@ -72,7 +71,7 @@ def test_default_folder_resume_and_longer(entry_point):
     write_idx_folder('data')
     first = entry_point(*FLAGS)
     folder = re.search(r'^The model is in (runs/\S+)$', first.out, re.M)[1]
-    assert pathlib.Path('runs/latest').read_text().strip() == os.path.basename(folder)
+    assert runs.resolve('runs/latest') == folder
     # --resume alone finds run, data and hyperparameters again.
     again = entry_point('--resume')
     assert again.code == 0 and again.err == ''

@@ -5,9 +5,11 @@ import errno
 import hashlib
 import json
 import os
+import re
 import secrets
 import shutil
 import stat
+import time
 from typing import Any
 
 from mnist_graph.base.cache import cache_folder as cache_folder
@@ -16,6 +18,7 @@ from mnist_graph.base.errors import UsageError
 _CHUNK_BYTES = 1 << 20
 # A file name has at most 255 bytes, and a character at most 4, so this many leave room for the rest of the name.
 _PREFIX_CHARACTERS = 40
+_LEFTOVER = re.compile(r'.+\.[0-9a-f]{8}\.part')
 
 
 def write_atomically(path: str, content: bytes | str) -> None:
@@ -56,6 +59,19 @@ def _status(path: str) -> os.stat_result | None:
         return os.stat(path)
     except FileNotFoundError:
         return None
+
+
+def remove_leftovers(folder: str, min_age: float = 0.0) -> None:
+    """Removes what `write_atomically` has left in a folder when its process was killed.
+
+    Args:
+      folder: Where nobody else is writing now; else give an age.
+      min_age: Only files that were written so many seconds ago.
+    """
+    with contextlib.suppress(OSError):  # another time, then
+        for entry in os.scandir(folder):
+            if _LEFTOVER.fullmatch(entry.name) and time.time() - entry.stat().st_mtime >= min_age:
+                os.unlink(entry.path)
 
 
 def write_json(path: str, value: Any) -> None:

@@ -100,6 +100,7 @@ class RunFolder(Monitor):
         lock = FolderLock(folder, made=() if model_dir else (runs.RUNS, folder))
         try:
             _check_free(folder)
+            files.remove_leftovers(folder)
             description.write(folder, described)
             runs.point_latest_at(folder)
         except MnistGraphError:
@@ -137,6 +138,7 @@ class RunFolder(Monitor):
                 )
             metrics.read(folder)
             described, notice = description.going_on(folder, saved, described, found.step if found else 0)
+            files.remove_leftovers(folder)
             if saved != described:
                 description.write(folder, described)
         except OSError as error:

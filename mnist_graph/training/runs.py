@@ -18,6 +18,8 @@ RUNS = 'runs'
 _LATEST = 'latest'
 LATEST = os.path.join(RUNS, _LATEST)
 _MAX_NAME_BYTES = 255
+# Nobody takes a minute to write runs/latest, so what is older was left by a process that was killed.
+_LEFTOVER_SECONDS = 60.0
 
 
 class Newest(NamedTuple):
@@ -66,6 +68,7 @@ def point_latest_at(folder: str) -> None:
         return
     if os.path.islink(LATEST):  # by an earlier version
         os.unlink(LATEST)
+    files.remove_leftovers(RUNS, min_age=_LEFTOVER_SECONDS)
     files.write_atomically(LATEST, os.fsencode(inside[0]) + b'\n')
 
 

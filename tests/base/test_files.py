@@ -66,6 +66,16 @@ def test_leftovers_of_other_processes_stop_nothing():
     assert open('file').read() == 'x'
 
 
+def test_leftovers_are_removed_and_nothing_else():
+    for name in ('file.0123abcd.part', 'file', 'file.part', 'file.abc.part', '.0123abcd.part'):
+        open(name, 'w').close()
+    files.remove_leftovers('.', min_age=60)
+    assert len(os.listdir()) == 5
+    files.remove_leftovers('.')
+    assert sorted(os.listdir()) == ['.0123abcd.part', 'file', 'file.abc.part', 'file.part']
+    files.remove_leftovers('gone')
+
+
 @pytest.mark.parametrize('failing', ['replace', 'fsync'])
 def test_what_fails_leaves_the_old_file_and_no_other(monkeypatch, failing):
     files.write_atomically('file', 'old')

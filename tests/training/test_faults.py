@@ -19,6 +19,7 @@ from PIL import Image
 from helpers.data import write_idx_folder
 from helpers.programs import environment
 from mnist_graph.base.lock import FolderLock
+from mnist_graph.training import description
 from mnist_graph.training.run_folder import find_checkpoint, read_metrics
 
 FLAGS = (
@@ -232,6 +233,37 @@ def test_damaged_newest_checkpoint_is_named_and_the_one_before_it_used(entry_poi
     assert resumed.err == (f'{path}: is damaged (its size or SHA-256 is not what was saved); going on from step 40.\n')
     assert resumed.out.splitlines()[2:4] == ['Going on from step 40', whole.splitlines()[6]]
     assert_as_if_never_stopped('model', whole, whole.split('Iteration 50')[0], resumed.out)
+
+
+def test_going_on_with_another_number_of_threads_is_one_line(entry_point, at_step):
+    write_idx_folder('data')
+    at_step(20, lambda: os.kill(os.getpid(), signal.SIGTERM))
+    assert entry_point(*FLAGS, '--model_dir=model').code == 143
+    resumed = entry_point('--resume', '--model_dir=model', '--num_threads=2')
+    assert resumed.code == 0 and re.fullmatch(
+        r'model: was trained with TensorFlow \S+, 1 thread and 1 tower, and now with TensorFlow \S+, 2 threads and '
+        r'\d towers?, so its last bits may differ; going on from step 20\.\n',
+        resumed.err,
+    )
+    assert [entry.n_threads for entry in description.read('model').trained_with] == [1, 2]
+
+
+def test_metrics_that_cannot_be_read_are_one_line_and_stay(entry_point, whole):
+    os.rename('whole/metrics.jsonl', 'whole/metrics')
+    os.symlink('metrics.jsonl', 'whole/metrics.jsonl')  # a circle of links, which root cannot read either
+    refused = entry_point('--resume', '--model_dir=whole/', '--n_iterations=99')
+    assert (refused.code, refused.out) == (1, '') and refused.err.count('\n') == 1
+    assert 'whole/metrics.jsonl: cannot be read (Too many levels of symbolic links)' in refused.err
+    assert (
+        os.readlink('whole/metrics.jsonl') == 'metrics.jsonl' and description.read('whole').hparams.n_iterations == 60
+    )
+
+
+def test_a_folder_whose_name_is_no_text_is_one_line(entry_point):
+    write_idx_folder('data')
+    refused = entry_point(*FLAGS, '--model_dir=m\udcffdel')
+    assert refused.code == 2 and refused.err.count('\n') == 1 and 'whose name is not UTF-8' in refused.err
+    assert os.listdir() == ['data']
 
 
 def test_sigkill_loses_nothing_beyond_the_last_save(entry_point, whole, fresh_folder):
