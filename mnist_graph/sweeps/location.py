@@ -14,10 +14,10 @@ from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.sweeps import plan
 from mnist_graph.sweeps.coordinator import SweepCallback
-from mnist_graph.sweeps.journal import JournalStore
+from mnist_graph.sweeps.messages import WorkerConfig
 from mnist_graph.sweeps.plan import Sweep
-from mnist_graph.sweeps.store import Store
-from mnist_graph.sweeps.worker import WorkerConfig
+from mnist_graph.sweeps.storage.journal import JournalStore
+from mnist_graph.sweeps.storage.store import Store
 
 _DATA = 'data.json'
 
@@ -50,7 +50,7 @@ def opened(location: SweepLocation, create: bool, writable: bool = True) -> Iter
     with contextlib.ExitStack() as stack:
         store: Store
         if location.storage:
-            from mnist_graph.sweeps.postgresql_store import PostgresqlStore
+            from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
             store = PostgresqlStore(location.storage, location.study, create)
         else:
