@@ -27,9 +27,9 @@ sys.path.insert(0, ROOT)
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, search_space
 from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
-from mnist_graph.sweeps.postgresql_store import PostgresqlStore
+from mnist_graph.sweeps.messages import WorkerConfig
 from mnist_graph.sweeps.runner import Recorder
-from mnist_graph.sweeps.worker import WorkerConfig
+from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
 
 class SleepingPool:

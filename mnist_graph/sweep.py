@@ -36,7 +36,7 @@ def define_flags() -> None:
     from mnist_graph.sweeps.plan import PRUNERS, SAMPLERS
 
     common_flags.define_hparams()
-    common_flags.define('dataset', 'data_dir')
+    common_flags.define('dataset', 'data_dir', 'pictures', 'skip_bad_pictures')
     flags.DEFINE_multi_string(
         'search',
         [],
@@ -157,6 +157,8 @@ def location_from_flags():
         FLAGS.study or '',
         FLAGS.dataset if FLAGS['dataset'].present else None,
         FLAGS.data_dir,
+        FLAGS.pictures if FLAGS['pictures'].present else None,
+        FLAGS.skip_bad_pictures if FLAGS['skip_bad_pictures'].present else None,
     )
 
 

@@ -230,7 +230,7 @@ def n_complete(folder):
 
 def ids_of_complete_trials(folder):
     """Points that have a complete trial, with repetition."""
-    from mnist_graph.sweeps.journal import JournalStore
+    from mnist_graph.sweeps.storage.journal import JournalStore
 
     return sorted(
         trial.user_attrs['point']

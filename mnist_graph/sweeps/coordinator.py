@@ -8,9 +8,10 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from mnist_graph.sweeps.messages import Job
 from mnist_graph.sweeps.plan import CRASHED, INTERRUPTED
-from mnist_graph.sweeps.store import ClaimedTrial, LostTrialError, Store
-from mnist_graph.sweeps.worker import Job
+from mnist_graph.sweeps.storage.store import LostTrialError, Store
+from mnist_graph.sweeps.storage.trial_records import ClaimedTrial
 
 # How long to wait for the workers before looking whether to stop, and before looking for more trials.
 _STOP_SECONDS, _IDLE_SECONDS = 0.2, 1.0

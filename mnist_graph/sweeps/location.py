@@ -13,10 +13,10 @@ from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.sweeps import plan
 from mnist_graph.sweeps.coordinator import SweepCallback
-from mnist_graph.sweeps.journal import JournalStore
+from mnist_graph.sweeps.messages import WorkerConfig
 from mnist_graph.sweeps.plan import Sweep
-from mnist_graph.sweeps.store import Store
-from mnist_graph.sweeps.worker import WorkerConfig
+from mnist_graph.sweeps.storage.journal import JournalStore
+from mnist_graph.sweeps.storage.store import Store
 
 _DATA = 'data.json'
 
@@ -28,7 +28,8 @@ class SweepLocation(NamedTuple):
       sweep_dir: Folder of its results, and without `storage` of the sweep itself.
       storage: Address of a PostgreSQL database, or ''.
       study: Name of the sweep in that database.
-      dataset, data_dir: The data set; see `data.load`. None: as the folder's sweep was begun.
+      dataset, data_dir, pictures, skip_bad_pictures: The data set; see `data.load`. None: as the folder's sweep was
+        begun.
     """
 
     sweep_dir: str
@@ -36,6 +37,8 @@ class SweepLocation(NamedTuple):
     study: str = ''
     dataset: str | None = None
     data_dir: str | None = None
+    pictures: str | None = None
+    skip_bad_pictures: bool | None = None
 
 
 @contextlib.contextmanager
@@ -49,7 +52,7 @@ def opened(location: SweepLocation, create: bool, writable: bool = True) -> Iter
     with contextlib.ExitStack() as stack:
         store: Store
         if location.storage:
-            from mnist_graph.sweeps.postgresql_store import PostgresqlStore
+            from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
             store = PostgresqlStore(location.storage, location.study, create)
         else:
@@ -75,7 +78,14 @@ def with_data(location: SweepLocation) -> SweepLocation:
     saved = saved if isinstance(saved, dict) else {}
     # A folder that is given is looked into, whatever was used before; the sweep then refuses other data.
     dataset = location.dataset or (not location.data_dir and saved.get('dataset')) or 'auto'
-    return location._replace(dataset=dataset, data_dir=location.data_dir or saved.get('data_dir'))
+    return location._replace(
+        dataset=dataset,
+        data_dir=location.data_dir or saved.get('data_dir'),
+        pictures=location.pictures or saved.get('pictures', 'auto'),
+        skip_bad_pictures=(
+            saved.get('skip_bad_pictures', False) if location.skip_bad_pictures is None else location.skip_bad_pictures
+        ),
+    )
 
 
 def remember_data(location: SweepLocation, config: WorkerConfig) -> None:
@@ -83,7 +93,13 @@ def remember_data(location: SweepLocation, config: WorkerConfig) -> None:
     try:
         os.makedirs(location.sweep_dir, exist_ok=True)
         files.write_json(
-            os.path.join(location.sweep_dir, _DATA), {'dataset': config.dataset, 'data_dir': config.data_dir}
+            os.path.join(location.sweep_dir, _DATA),
+            {
+                'dataset': config.dataset,
+                'data_dir': config.data_dir,
+                'pictures': config.pictures,
+                'skip_bad_pictures': config.skip_bad_pictures,
+            },
         )
     except OSError as error:
         raise UsageError(
@@ -109,7 +125,10 @@ def checked_data(
     dataset_name = location.dataset or 'auto'
     chosen = choose_n_validation and 'n_validation' not in sweep.space
     n_validation = None if chosen else plan.largest_validation(sweep)
-    dataset = data.load(dataset_name, location.data_dir, n_validation)
+    pictures, skip_bad_pictures = location.pictures or 'auto', bool(location.skip_bad_pictures)
+    dataset = data.load(
+        dataset_name, location.data_dir, n_validation, pictures=pictures, skip_bad_pictures=skip_bad_pictures
+    )
     for notice in dataset.notices:
         callback.on_note(notice)
     base = dataclasses.replace(sweep.base, n_validation=len(dataset.validation)) if chosen else sweep.base
@@ -118,5 +137,5 @@ def checked_data(
     data_dir = os.path.abspath(files.expand_user(location.data_dir)) if location.data_dir else None
     return (
         dataclasses.replace(sweep, base=base, fingerprint=dataset.fingerprint, dataset=dataset.name),
-        WorkerConfig(name, data_dir, dataset.fingerprint),
+        WorkerConfig(name, data_dir, dataset.fingerprint, pictures, skip_bad_pictures),
     )

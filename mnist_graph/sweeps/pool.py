@@ -11,7 +11,8 @@ from typing import Any
 
 import mnist_graph
 from mnist_graph.base.errors import MnistGraphError
-from mnist_graph.sweeps.worker import GO, JOB, STOP, Job, WorkerConfig
+from mnist_graph.sweeps import worker as worker_program
+from mnist_graph.sweeps.messages import GO, JOB, STOP, Job, WorkerConfig
 
 _MOST_FAILED_STARTS = 3
 _SECONDS_TO_END = 10
@@ -46,7 +47,7 @@ class _Worker:
         self.ready = False
         with open(log_path, 'ab') as log:
             self.process = subprocess.Popen(
-                [sys.executable, '-m', Job.__module__],
+                [sys.executable, '-m', worker_program.__name__],
                 stdin=subprocess.PIPE,
                 stdout=subprocess.PIPE,
                 stderr=log,

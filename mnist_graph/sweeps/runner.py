@@ -17,11 +17,12 @@ from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import importance, location, plan, search_space, summary
 from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
 from mnist_graph.sweeps.location import SweepLocation
+from mnist_graph.sweeps.messages import Job, WorkerConfig
 from mnist_graph.sweeps.plan import Sweep
 from mnist_graph.sweeps.pool import WorkerPool
-from mnist_graph.sweeps.store import ClaimedTrial, Store
+from mnist_graph.sweeps.storage.store import Store
+from mnist_graph.sweeps.storage.trial_records import ClaimedTrial
 from mnist_graph.sweeps.summary import Row
-from mnist_graph.sweeps.worker import Job, WorkerConfig
 
 
 class SweepResult(NamedTuple):

@@ -10,9 +10,10 @@ from collections.abc import Sequence
 from typing import Any, NamedTuple
 
 from mnist_graph.base import files
-from mnist_graph.sweeps import search_space, store
+from mnist_graph.sweeps import search_space
 from mnist_graph.sweeps.plan import Attempt, Sweep, is_lost
-from mnist_graph.sweeps.store import FrozenTrial, TrialState
+from mnist_graph.sweeps.storage import trial_records
+from mnist_graph.sweeps.storage.trial_records import FrozenTrial, TrialState
 
 RESULTS, BEST = 'results.csv', 'best.flags'
 
@@ -58,7 +59,7 @@ def rows(sweep: Sweep, trials: Sequence[FrozenTrial]) -> list[Row]:
     """
     latest: dict[int, FrozenTrial] = {}
     for trial in sorted(trials, key=lambda trial: trial.number):
-        point = store.attempt(trial).point
+        point = trial_records.attempt(trial).point
         # A result is a result, whatever came after it.
         if point not in latest or latest[point].state not in (TrialState.COMPLETE, TrialState.PRUNED):
             latest[point] = trial
@@ -66,7 +67,11 @@ def rows(sweep: Sweep, trials: Sequence[FrozenTrial]) -> list[Row]:
 
 
 def _row(sweep: Sweep, trial: FrozenTrial) -> Row:
-    planned, result, values = store.attempt(trial), store.result(trial), store.values_of(sweep, trial)
+    planned, result, values = (
+        trial_records.attempt(trial),
+        trial_records.result(trial),
+        trial_records.values_of(sweep, trial),
+    )
     return Row(
         planned.point,
         trial.number,
@@ -79,7 +84,7 @@ def _row(sweep: Sweep, trial: FrozenTrial) -> Row:
         result.get('seconds'),
         result.get('process'),
         result.get('weights_sha256', ''),
-        store.reason(trial),
+        trial_records.reason(trial),
         tuple(sorted(trial.intermediate_values.items())),
     )
 
@@ -98,7 +103,7 @@ def winner(ranked: Sequence[Row]) -> Row | None:
 def n_ended(trials: Sequence[FrozenTrial]) -> int:
     """Points that have come to their end: with a result, or failed for good."""
     by_point: dict[int, list[Attempt]] = {}
-    for attempt in map(store.attempt, trials):
+    for attempt in map(trial_records.attempt, trials):
         by_point.setdefault(attempt.point, []).append(attempt)
     return sum(
         not is_lost(tried) and not any(attempt.state in ('waiting', 'running') for attempt in tried)

@@ -10,9 +10,9 @@ from helpers.sweep_fakes import FakePool, Log, accuracy_of, grid
 from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.sweeps import plan, runner, summary
 from mnist_graph.sweeps.coordinator import Coordinator
-from mnist_graph.sweeps.journal import JOURNAL, JournalStore
 from mnist_graph.sweeps.plan import CRASHED, DIVERGED
-from mnist_graph.sweeps.store import attempt
+from mnist_graph.sweeps.storage.journal import JOURNAL, JournalStore
+from mnist_graph.sweeps.storage.trial_records import attempt
 
 
 def begin(folder, sweep=None):

@@ -9,10 +9,11 @@ import pytest
 
 from helpers.sweep_fakes import FakePool, grid
 from mnist_graph.base.errors import CheckpointError
-from mnist_graph.sweeps import journal, summary
+from mnist_graph.sweeps import summary
 from mnist_graph.sweeps.coordinator import Coordinator
-from mnist_graph.sweeps.journal import JOURNAL, JournalStore
-from mnist_graph.sweeps.store import attempt
+from mnist_graph.sweeps.storage import journal
+from mnist_graph.sweeps.storage.journal import JOURNAL, JournalStore
+from mnist_graph.sweeps.storage.trial_records import attempt
 
 N_POINTS = 3
 OPEN = open

@@ -4,7 +4,7 @@ import pytest
 
 pytest.importorskip('psycopg')
 
-from mnist_graph.sweeps import postgresql_address
+from mnist_graph.sweeps.storage import postgresql_address
 
 
 @pytest.mark.parametrize(

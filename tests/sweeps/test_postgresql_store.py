@@ -35,7 +35,7 @@ def database():
 @pytest.fixture
 def postgresql(monkeypatch):
     """The module, with hearts that beat and lost trials that are noticed within a second."""
-    from mnist_graph.sweeps import postgresql_store
+    from mnist_graph.sweeps.storage import postgresql_store
 
     monkeypatch.setattr(postgresql_store, 'BEAT_SECONDS', 0.1)
     monkeypatch.setattr(postgresql_store, 'GRACE_SECONDS', 1.0)
@@ -109,7 +109,7 @@ def test_the_tpe_sampler_and_failures(postgresql, database):
 def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database):
     """Even one that fell silent at once after it had claimed; but not one that beats."""
     from mnist_graph.sweeps.coordinator import Coordinator
-    from mnist_graph.sweeps.store import LostTrialError
+    from mnist_graph.sweeps.storage.store import LostTrialError
 
     silent, alive, other = (begin(postgresql, database, 'silent') for _ in range(3))
     silent.keep_up([], idle=True)
@@ -183,7 +183,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     data_dir = write_idx_folder(tmp_path / 'data', n_train=100)
     # Lost trials are to be noticed within seconds, not a minute.
     hurry = (
-        'import mnist_graph.sweeps.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1; '
+        'import mnist_graph.sweeps.storage.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1; '
         'from mnist_graph import sweep; sweep.run_command()'
     )
     dropouts = ','.join(f'{number / 50}' for number in range(24))
@@ -224,7 +224,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     os.kill(first.pid, signal.SIGKILL)
     first.wait()
     assert second.wait(300) == 0, open(logs[1].name).read()
-    from mnist_graph.sweeps.postgresql_store import PostgresqlStore
+    from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
     store = PostgresqlStore(database, 'shared', create=False)
     assert complete_points(store) == list(range(48))
@@ -251,7 +251,7 @@ def test_the_tables_are_those_that_the_statements_were_written_for(postgresql, d
     """If this fails, Optuna has changed its tables: see to postgresql_tables.py and its REVISION."""
     import sqlalchemy
 
-    from mnist_graph.sweeps import postgresql_tables
+    from mnist_graph.sweeps.storage import postgresql_tables
 
     store = begin(postgresql, database, 'tables')
     assert store._storage.get_head_version() == postgresql_tables.REVISION
@@ -288,7 +288,7 @@ def test_the_tables_are_those_that_the_statements_were_written_for(postgresql, d
 
 def test_other_tables_are_refused_in_one_line(postgresql, database, monkeypatch):
     from mnist_graph.base.errors import UsageError
-    from mnist_graph.sweeps import postgresql_tables
+    from mnist_graph.sweeps.storage import postgresql_tables
 
     monkeypatch.setattr(postgresql_tables, 'REVISION', 'v9.9.0.a')
     with pytest.raises(UsageError, match=r'has tables of another version of Optuna than 5\.0') as caught:

@@ -11,54 +11,27 @@ import random
 import time
 import warnings
 from collections.abc import Callable, Iterable
-from typing import Any, NamedTuple
+from typing import Any
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, search_space
-from mnist_graph.sweeps.plan import CRASHED, Attempt, Sweep
+from mnist_graph.sweeps.plan import Sweep
+from mnist_graph.sweeps.storage import trial_records
+from mnist_graph.sweeps.storage.trial_records import (
+    ClaimedTrial,
+    FrozenTrial,
+    TrialState,
+    attempt,
+    distribution,
+    optuna,
+    values_of,
+)
 
-try:
-    with warnings.catch_warnings():
-        warnings.simplefilter('ignore')
-        import optuna
-except ImportError:
-    raise UsageError('Sweeps need Optuna: pip install "mnist_graph[sweep]".') from None
-
-from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
-from optuna.trial import FrozenTrial, TrialState
-
-# What the study and its trials are described by: keys of Optuna's user attributes.
-_DESCRIPTION, _TEST = 'sweep', 'test'
-_POINT, _FAILURE, _REASON, _RESULT = 'point', 'failure', 'reason', 'result'
-_STATES = {
-    TrialState.WAITING: 'waiting',
-    TrialState.RUNNING: 'running',
-    TrialState.COMPLETE: 'complete',
-    TrialState.PRUNED: 'pruned',
-    TrialState.FAIL: 'failed',
-}
+_DESCRIPTION, _TEST = 'sweep', 'test'  # keys of the study's user attributes
 # Optuna's pruners count steps; where these are not searched, the pruners are told how many there are.
 _LENGTHS = {'n_iterations', 'n_epochs', 'eval_steps'}
 _IDLE_SECONDS = 1.0
-
-optuna.logging.set_verbosity(optuna.logging.ERROR)
-
-
-class ClaimedTrial(NamedTuple):
-    """A trial that this coordinator runs.
-
-    Attributes:
-      trial_id: Its id in the storage.
-      number: Its number in the study, from 0, which people see.
-      point: Its point in the sweep.
-      values: By name, the searched hyperparameters.
-    """
-
-    trial_id: int
-    number: int
-    point: int
-    values: dict[str, Any]
 
 
 class LostTrialError(Exception):
@@ -189,17 +162,9 @@ class Store:
         """The trials that are to be queued."""
         attempts = map(attempt, self._study.get_trials(deepcopy=False))
         return [
-            self._waiting_trial(point, values or self._sweep().values(point) or {})
+            trial_records.waiting(self._sweep(), point, values or self._sweep().values(point) or {})
             for point, values in plan.needed(attempts, self._sweep().n_trials, self.queue_length)
         ]
-
-    def _waiting_trial(self, point: int, values: dict[str, Any]) -> FrozenTrial:
-        return optuna.trial.create_trial(
-            state=TrialState.WAITING,
-            distributions={name: distribution(self._sweep().space[name]) for name in values},
-            user_attrs={_POINT: point},
-            params={name: search_space.value_text(value) for name, value in values.items()},
-        )
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
@@ -218,7 +183,7 @@ class Store:
             return None
         trial = self._storage.get_trial(trial_id)
         values = values_of(self._sweep(), trial) or self._suggest(trial, trial_id)
-        return ClaimedTrial(trial_id, trial.number, trial.user_attrs[_POINT], values)
+        return ClaimedTrial(trial_id, trial.number, trial_records.point(trial), values)
 
     def _claim_id(self) -> int | None:
         """The id of a trial that was waiting and now is running."""
@@ -241,7 +206,7 @@ class Store:
         varied = {name: made for name, made in distributions.items() if not made.single()}
         # A Study goes on with the trials that it has read first; its copy reads them again.
         texts = self._study.sampler.sample_relative(copy.copy(self._study), trial, varied)
-        values = sweep.random_values(trial.user_attrs[_POINT])
+        values = sweep.random_values(trial_records.point(trial))
         values |= {name: search_space.value_from_text(name, text) for name, text in texts.items()}
         tried = [values_of(sweep, other) for other in self._study.get_trials(deepcopy=False)]
         if values in tried:
@@ -272,7 +237,7 @@ class Store:
           LostTrialError: The trial is no longer ours.
         """
         state = TrialState.PRUNED if pruned else TrialState.COMPLETE
-        self._end(claimed.trial_id, state, result['validation_accuracy'], {_RESULT: result})
+        self._end(claimed.trial_id, state, result['validation_accuracy'], trial_records.result_attributes(result))
 
     def fail(self, claimed: ClaimedTrial, kind: str, reason: str) -> None:
         """Notes that a trial failed; see `plan` for the kinds of failure.
@@ -280,7 +245,7 @@ class Store:
         Raises:
           LostTrialError: The trial is no longer ours.
         """
-        self._end(claimed.trial_id, TrialState.FAIL, None, failure(kind, reason))
+        self._end(claimed.trial_id, TrialState.FAIL, None, trial_records.failure_attributes(kind, reason))
         self._next_look = 0.0  # its point may need another trial
 
     def _end(self, trial_id: int, state: TrialState, accuracy: float | None, attributes: dict[str, Any]) -> None:
@@ -305,46 +270,3 @@ class Store:
 
     def close(self) -> None:
         """Ends the connection to the storage."""
-
-
-def distribution(
-    dimension: search_space.Choices | search_space.Range,
-) -> CategoricalDistribution | IntDistribution | FloatDistribution:
-    """The Optuna distribution of one searched hyperparameter."""
-    if isinstance(dimension, search_space.Choices):
-        return CategoricalDistribution([search_space.value_text(value) for value in dimension.values])
-    if dimension.whole:
-        low, high, step = int(dimension.low), int(dimension.high), dimension.step
-        return IntDistribution(low, low + (high - low) // step * step, dimension.log, step)
-    return FloatDistribution(dimension.low, dimension.high, dimension.log)
-
-
-def attempt(trial: FrozenTrial) -> Attempt:
-    """What planning must know of a trial."""
-    if trial.state != TrialState.FAIL:
-        return Attempt(trial.user_attrs[_POINT], _STATES[trial.state])
-    # One that failed without a word was declared lost by another machine.
-    values = {name: search_space.value_from_text(name, value) for name, value in trial.params.items()}
-    return Attempt(trial.user_attrs[_POINT], 'failed', trial.user_attrs.get(_FAILURE, CRASHED), values or None)
-
-
-def values_of(sweep: Sweep, trial: FrozenTrial) -> dict[str, Any]:
-    """The searched hyperparameters of a trial; {} if they are still to be chosen."""
-    if len(trial.params) < len(sweep.space):  # perhaps some: their coordinator was killed while it chose them
-        return sweep.values(trial.user_attrs[_POINT]) or {}
-    return {name: search_space.value_from_text(name, trial.params[name]) for name in sweep.space}
-
-
-def failure(kind: str, reason: str) -> dict[str, str]:
-    """How a failed trial is described: with its kind (see `plan`) and the reason, a line for the user."""
-    return {_FAILURE: kind, _REASON: reason}
-
-
-def result(trial: FrozenTrial) -> dict[str, Any]:
-    """What a worker told of an ended trial; {} if there is nothing."""
-    return trial.user_attrs.get(_RESULT, {})
-
-
-def reason(trial: FrozenTrial) -> str:
-    """Why a trial failed, or ''."""
-    return trial.user_attrs.get(_REASON, '')

@@ -20,9 +20,10 @@ import psycopg
 import sqlalchemy
 
 from mnist_graph.base.errors import CheckpointError, UsageError
-from mnist_graph.sweeps import postgresql_address, postgresql_tables
-from mnist_graph.sweeps.heartbeats import Watch
-from mnist_graph.sweeps.store import ClaimedTrial, Store, TrialState, optuna
+from mnist_graph.sweeps.storage import postgresql_address, postgresql_tables
+from mnist_graph.sweeps.storage.heartbeats import Watch
+from mnist_graph.sweeps.storage.store import Store
+from mnist_graph.sweeps.storage.trial_records import ClaimedTrial, TrialState, optuna
 
 # A coordinator's heart beats about every so many seconds.
 BEAT_SECONDS = 10.0
