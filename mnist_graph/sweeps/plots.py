@@ -1,6 +1,7 @@
 """A sweep in pictures, if matplotlib is installed (the `plots` extra)."""
 
 import io
+import math
 import os
 from typing import Any
 
@@ -15,6 +16,8 @@ _JITTER = 0.1
 _GOLDEN = 0.618
 # Empty space at both ends of an axis of choices, in units of the distance between ticks.
 _MARGIN = 0.5
+# Empty space at both ends of a range's axis, as a share of the range.
+_RANGE_MARGIN = 0.04
 
 
 def write(result) -> list[str]:
@@ -91,14 +94,20 @@ def _set_axis(axes, dimension: Choices | Range) -> None:
         axes.set_xticks(range(len(dimension.values)), [_short(value) for value in dimension.values])
         axes.set_xlim(-_MARGIN, len(dimension.values) - 1 + _MARGIN)
         return
-    margin = 0.04
-    if dimension.log:
-        axes.set_xscale('log')
-        factor = (dimension.high / dimension.low) ** margin
-        axes.set_xlim(dimension.low / factor, dimension.high * factor)
-    else:
-        width = margin * (dimension.high - dimension.low)
+    if not dimension.log:
+        width = _RANGE_MARGIN * (dimension.high - dimension.low)
         axes.set_xlim(dimension.low - width, dimension.high + width)
+        return
+    factor = (dimension.high / dimension.low) ** _RANGE_MARGIN
+    axes.set_xscale('log')
+    axes.set_xlim(dimension.low / factor, dimension.high * factor)
+    # The ends, and the powers of ten that are not too close to them for their labels.
+    gap = (dimension.high / dimension.low) ** 0.15
+    powers = [10.0**n for n in range(math.ceil(math.log10(dimension.low)), math.floor(math.log10(dimension.high)) + 1)]
+    inner = [power for power in powers if dimension.low * gap < power < dimension.high / gap]
+    ticks = [dimension.low, *inner, dimension.high]
+    axes.set_xticks(ticks, [_short(tick) for tick in ticks])
+    axes.set_xticks([], minor=True)
 
 
 def _importance(result, figure):

@@ -100,7 +100,7 @@ class Trainer:
         if not result.finished:
             raise StoppedError
         assert result.validation, 'plan.make refuses a sweep without validation pictures'
-        values = sess.run(tested_variables(network))
+        values = sess.run(variables_of_predictions(network))
         outcome = {
             'validation_accuracy': result.validation.accuracy,
             'validation_loss': result.validation.loss,
@@ -119,7 +119,7 @@ def _goodness(outcome: dict[str, Any]) -> tuple[float, float]:
     return outcome['validation_accuracy'], -outcome['validation_loss']
 
 
-def tested_variables(network) -> dict[str, Any]:
+def variables_of_predictions(network) -> dict[str, Any]:
     """All variables that a prediction may depend on; dropout, even of nothing, draws by the number of the step."""
     return {
         'weights': network.weights,
@@ -131,13 +131,13 @@ def tested_variables(network) -> dict[str, Any]:
 
 
 def set_values(network, sess, values: dict[str, Any]) -> None:
-    """Gives `tested_variables` values, through the inputs of their initializers.
+    """Gives `variables_of_predictions` values, through the inputs of their initializers.
 
     One by one, as a weight's input is its average's, too.
     """
     import tensorflow.compat.v1 as tf
 
-    for variable, value in zip(tf.nest.flatten(tested_variables(network)), tf.nest.flatten(values)):
+    for variable, value in zip(tf.nest.flatten(variables_of_predictions(network)), tf.nest.flatten(values)):
         sess.run(variable.initializer, {variable.initializer.inputs[1]: value})
 
 

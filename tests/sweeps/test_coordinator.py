@@ -264,3 +264,26 @@ def test_the_journal_is_lines_of_json(tmp_path):
     store = begin(tmp_path)
     Coordinator(store, FakePool()).run()
     assert all(json.loads(line) for line in (tmp_path / JOURNAL).read_text().splitlines())
+
+
+def test_only_public_names_of_optuna_are_used():
+    """So that a later version of Optuna changes none of them without notice."""
+    import ast
+    import pathlib
+
+    from mnist_graph import sweeps
+
+    allowed = {'_replace', '_exit', '__name__', '__file__', '__version__', '__cause__', '__init__'}  # of others
+
+    for path in pathlib.Path(sweeps.__file__).parent.rglob('*.py'):
+        for node in ast.walk(ast.parse(path.read_text())):
+            if isinstance(node, ast.Attribute) and node.attr.startswith('_') and node.attr not in allowed:
+                assert isinstance(node.value, ast.Name) and node.value.id == 'self', f'{path}:{node.lineno}'
+
+
+def test_a_tpe_search_over_lists_repeats_no_point(tmp_path):
+    store = begin(tmp_path, grid('dropout=0,0.5', 'batch_size=' + ','.join(map(str, range(1, 11))), n_trials=19))
+    assert store.sweep.sampler == 'tpe'
+    assert Coordinator(store, FakePool(1)).run()
+    values = [tuple(row.values.values()) for row in summary.rows(store.sweep, store.trials())]
+    assert len(set(values)) == 19

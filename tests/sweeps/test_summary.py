@@ -137,5 +137,7 @@ def test_axes_show_all_values_whichever_were_tried(tmp_path):
         plots._set_axis(axes, dimension)
         left, right = axes.get_xlim()
         assert left < low and right > high
+        if 'log:' in spec:
+            assert axes.get_xticks()[0] == low and axes.get_xticks()[-1] == high
         if spec.startswith('activation'):
             assert [tick.get_text() for tick in axes.get_xticklabels()] == ['relu', 'tanh', 'sigmoid']

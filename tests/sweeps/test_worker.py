@@ -8,7 +8,7 @@ from mnist_graph.base.errors import CheckpointError, DataError, DivergedError, U
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps.messages import Job
 from mnist_graph.sweeps.plan import CRASHED, DIVERGED, UNUSABLE
-from mnist_graph.sweeps.trainer import set_values, tested_variables
+from mnist_graph.sweeps.trainer import set_values, variables_of_predictions
 from mnist_graph.sweeps.worker import _outcome
 from mnist_graph.training import cores
 
@@ -49,10 +49,10 @@ def test_kept_values_come_back_into_a_graph_for_predictions(tf, changes):
     random = np.random.default_rng(0)
     values = tf.nest.map_structure(
         lambda variable: (9 * random.random(variable.shape)).astype(variable.dtype.as_numpy_dtype),
-        tested_variables(network),
+        variables_of_predictions(network),
     )
     with cores.open_session(network, 1) as sess:
         set_values(network, sess, values)
-        tf.nest.map_structure(np.testing.assert_array_equal, sess.run(tested_variables(network)), values)
+        tf.nest.map_structure(np.testing.assert_array_equal, sess.run(variables_of_predictions(network)), values)
         answer = sess.run(network.probabilities, {network.X: np.ones((3, 64), np.float32), network.keep_prob: 1.0})
     np.testing.assert_allclose(answer.sum(axis=1), 1, rtol=1e-5)

@@ -160,11 +160,14 @@ class Store:
 
     def _needed(self) -> list[FrozenTrial]:
         """The trials that are to be queued."""
+        sweep = self._sweep()
         attempts = map(attempt, self._study.get_trials(deepcopy=False))
-        return [
-            trial_records.waiting(self._sweep(), point, values or self._sweep().values(point) or {})
-            for point, values in plan.needed(attempts, self._sweep().n_trials, self.queue_length)
-        ]
+        needed = []
+        for point, values in plan.needed(attempts, sweep.n_trials, self.queue_length):
+            if values is None or len(values) < len(sweep.space):  # some, if its coordinator was killed choosing them
+                values = sweep.values(point) or {}
+            needed.append(trial_records.waiting(sweep, point, values))
+        return needed
 
     def _add(self, trials: Iterable[FrozenTrial]) -> None:
         for trial in trials:
