@@ -300,7 +300,7 @@ def test_a_platform_without_process_groups_and_inherited_descriptors(data_dir, f
         'from mnist_graph.sweeps import pool; pool._OWN_GROUP = {}; popen = subprocess.Popen.__init__; '
         'subprocess.Popen.__init__ = lambda self, command, *, stdin=None, stdout=None, stderr=None, env=None, '
         'encoding=None: popen(self, command, stdin=stdin, stdout=stdout, stderr=stderr, env=env, encoding=encoding); '
-        'from mnist_graph import sweep; sweep.run_command()'
+        'from mnist_graph import sweep; sweep.console_main()'
     )
     ended = run_python(
         '-c',
