@@ -116,7 +116,8 @@ def remove_scribble(ink: np.ndarray) -> np.ndarray:
     if min(ink.shape) < _SCRIBBLED_SIDE:
         return ink
     margin = 2 * max(_RADII)
-    mask = np.pad(ink >= INK_THRESHOLD, margin)
+    mask = np.zeros(np.add(ink.shape, 2 * margin), bool)  # much faster than `np.pad`
+    mask[margin:-margin, margin:-margin] = ink >= INK_THRESHOLD
     eroded = mask
     for radius in _RADII:
         eroded = erode(eroded)

@@ -88,7 +88,7 @@ def _pictures_below(folder: str) -> list[str]:
     """The picture files in a folder and its subfolders, sorted."""
 
     def refuse(error: OSError) -> NoReturn:
-        raise ImageError(f'{error.filename}: cannot be read ({error.strerror}); check its permissions.')
+        raise ImageError(f'{error.filename}: cannot be read ({error.strerror}); see to its permissions.')
 
     found: list[str] = []
     for parent, folders, names in os.walk(folder, onerror=refuse):
