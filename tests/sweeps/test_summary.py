@@ -50,9 +50,9 @@ def test_results_and_winner_on_disk(store, tmp_path):
     assert [line for line in flags if not line.startswith('#')] == [
         '--n_iterations=300',
         '--batch_size=2',
-        '--dropout=0.0',
-        f'--seed={best.seed}',
         '--eval_steps=100',
+        f'--seed={best.seed}',
+        '--dropout=0.0',
         '--dataset=drawn',
         '--num_threads=1',
     ]
