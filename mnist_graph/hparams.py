@@ -60,7 +60,7 @@ def _ints(group: str, default: tuple[int, ...], help: str, lower: int, upper: in
 
 def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
     """A hyperparameter that chooses an entry of `table`: {name: what has a `help`, or is one}."""
-    choices = '; '.join(f'{name}: {getattr(entry, "help", entry)}' for name, entry in table.items())
+    choices = ', '.join(f'{name} ({getattr(entry, "help", entry)})' for name, entry in table.items())
     return _field(group, default, 'enum', f'{help}: {choices}.', choices=tuple(table))
 
 
@@ -139,12 +139,17 @@ class HParams:
     activation: str = _enum(NETWORK, 'relu', 'Function of x that each hidden layer applies', ACTIVATIONS)
     initializer: str = _enum(NETWORK, 'truncated_normal', 'Distribution of the first weights', INITIALIZERS)
     filters: tuple[int, ...] = _ints(
-        NETWORK, (32, 64, 64), 'Channels of the three convolutions of --model=cnn.', 1, 4096, length=3
+        NETWORK,
+        (32, 64, 64),
+        'Channels of the three convolutions of --model=cnn, separated by commas.',
+        1,
+        4096,
+        length=3,
     )
     kernel_sizes: tuple[int, ...] = _ints(
         NETWORK,
         (5, 3, 3),
-        'Height and width in pixels of the filters of the three convolutions of --model=cnn.',
+        'Height and width in pixels of the filters of the three convolutions of --model=cnn, separated by commas.',
         1,
         99,
         length=3,
@@ -163,7 +168,7 @@ class HParams:
         REGULARISATION, 0.5, 'Fraction of units dropped in training; keep_prob = 1 - dropout.', 0, 1, open_upper=True
     )
     dropout_layers: str = _enum(
-        REGULARISATION, 'last', 'Hidden layers that --dropout applies to', {'last': 'the last one', 'all': 'every one'}
+        REGULARISATION, 'last', 'Hidden layers that --dropout applies to', {'last': 'only the last', 'all': 'every one'}
     )
     input_dropout: float = _float(
         REGULARISATION,

@@ -45,7 +45,7 @@ from mnist_graph.cli import common_flags
 common_flags.define_hparams()
 flags.FLAGS(['program', '--optimizer=Adadelta'])
 assert 'tensorflow' not in sys.modules
-assert 'adadelta: Zeiler 2012' in flags.FLAGS.get_help(), flags.FLAGS.get_help()
+assert 'adadelta (Zeiler 2012)' in flags.FLAGS.get_help(), flags.FLAGS.get_help()
 hparams = common_flags.hparams_from_flags()
 from mnist_graph import graph
 from mnist_graph.base.inputs import InputSpec

@@ -225,7 +225,7 @@ def test_groups_follow_each_other():
 def test_each_choice_is_explained():
     for name, spec in SPECS.items():
         if spec.kind == 'enum':
-            assert all(f'{choice}: ' in spec.help for choice in spec.choices), name
+            assert all(f'{choice} (' in spec.help for choice in spec.choices), name
 
 
 def test_validation_interval():

@@ -38,8 +38,10 @@ def _he_normal(tf, shape: list[int], keys, fan_in: int, fan_out: int):
 
 INITIALIZERS = {
     'truncated_normal': Initializer(
-        "the tutorial's, standard deviation 0.1, cut at two of them; biases 0.1", _truncated_normal, first_bias=0.1
+        'standard deviation 0.1, cut at two of them, and biases 0.1, as in the tutorial',
+        _truncated_normal,
+        first_bias=0.1,
     ),
-    'glorot_uniform': Initializer('within +-sqrt(6 / (inputs + outputs)) (Glorot and Bengio 2010)', _glorot_uniform),
-    'he_normal': Initializer('truncated normal of variance 2 / inputs (He et al. 2015)', _he_normal),
+    'glorot_uniform': Initializer('between -+sqrt(6 / (inputs + outputs)); Glorot and Bengio 2010', _glorot_uniform),
+    'he_normal': Initializer('truncated normal of variance 2 / inputs; He et al. 2015', _he_normal),
 }

@@ -38,13 +38,13 @@ OPTIMIZERS = {
     'adam': OptimizerChoice(
         'Kingma and Ba 2015', lambda tf, learning_rate, hparams: tf.train.AdamOptimizer(learning_rate)
     ),
-    'rmsprop': OptimizerChoice(f'Hinton 2012, decay {_RMSPROP_DECAY}', _rmsprop),
+    'rmsprop': OptimizerChoice(f'Hinton 2012; decay {_RMSPROP_DECAY}', _rmsprop),
     'momentum': OptimizerChoice(
         'gradient descent with --momentum',
         lambda tf, learning_rate, hparams: tf.train.MomentumOptimizer(learning_rate, hparams.momentum),
     ),
     'gradient_descent': OptimizerChoice(
-        'learning rate times gradient',
+        'the learning rate times the gradient',
         lambda tf, learning_rate, hparams: tf.train.GradientDescentOptimizer(learning_rate),
     ),
     'adagrad': OptimizerChoice(

@@ -24,7 +24,7 @@ SCHEDULES = {
     'constant': Schedule('stays as it is'),
     'linear': Schedule('falls to 0 on a straight line', lambda tf, progress: 1.0 - progress),
     'cosine': Schedule(
-        'falls to 0 along half a cosine wave (Loshchilov and Hutter 2017)',
+        'falls to 0 along half a cosine wave; Loshchilov and Hutter 2017',
         lambda tf, progress: 0.5 * (1.0 + tf.cos(math.pi * progress)),
     ),
 }
