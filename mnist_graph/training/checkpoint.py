@@ -1,48 +1,26 @@
 """Checkpoints that can be trusted: whole or not there at all.
 
-`tf.train.Saver` writes the variables; beside them goes a manifest,
-`model.ckpt-1000.json`, with the size and SHA-256 of each of their files, how
-far training had come, and the SHA-256 of all this. The manifest is written last,
-so a checkpoint whose writing was cut short has none and does not count; one whose
-bytes changed later no longer matches it and is passed over.
+`tf.train.Saver` writes the variables, and `manifest.py` writes beside them how
+to know that they are whole. Whatever has no manifest, or does not match it, is passed over.
 """
 
 import contextlib
-import hashlib
-import json
 import os
 import re
-from typing import Any, NamedTuple
+from typing import Any
 
 import numpy as np
 
 from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError
+from mnist_graph.training import manifest
+from mnist_graph.training.manifest import Checkpoint, UnreadableError
 
 # A run's folder has two folders of checkpoints: the newest, and the one with the best validation accuracy.
 LAST, BEST = 'checkpoints', 'best'
 _BASENAME = 'model.ckpt'
 _MANIFEST = re.compile(re.escape(_BASENAME) + r'-(\d+)\.json')
 _ANY_FILE = re.compile('(' + re.escape(_BASENAME) + r'-\d+)\..*')
-_MANIFEST_MAX_BYTES = 100_000
-
-
-class UnreadableError(CheckpointError):
-    """A checkpoint that may be whole, but cannot be read now, as for want of permission."""
-
-
-class Checkpoint(NamedTuple):
-    """A checkpoint that was found whole.
-
-    Attributes:
-      prefix: What tf.train.Saver calls its path.
-      step: Updates done when it was saved.
-      progress: What else was saved with it: the fields of `train.Progress`.
-    """
-
-    prefix: str
-    step: int
-    progress: dict[str, Any]
 
 
 def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: int) -> Checkpoint:
@@ -73,15 +51,7 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         with sess.graph.as_default():
             base = files.relative(os.path.join(folder, _BASENAME))
             saver.save(sess, base, global_step=step, write_meta_graph=False, write_state=False)
-        manifest = {
-            'step': step,
-            'progress': progress,
-            'files': {
-                os.path.basename(path): {'bytes': os.path.getsize(path), 'sha256': files.sha256(path)}
-                for path in _files(prefix)
-            },
-        }
-        files.write_json(prefix + '.json', {**manifest, 'sha256': _digest(manifest)})
+        manifest.write(prefix, step, progress)
     except (OSError, tf.errors.OpError, ValueError) as error:
         _remove(prefix)
         reason = error.strerror if isinstance(error, OSError) else _reason(error)
@@ -101,14 +71,9 @@ def _reason(error: Exception) -> str:
     return (after or lines)[0].split('; ')[-1]
 
 
-def _digest(manifest: dict[str, Any]) -> str:
-    """Hex SHA-256 of a manifest without its own 'sha256'."""
-    return hashlib.sha256(json.dumps(manifest, sort_keys=True).encode()).hexdigest()
-
-
 def _is_whole(prefix: str, step: int, progress: dict[str, Any]) -> bool:
     try:
-        return _verified(prefix, step).progress == progress
+        return manifest.verified(prefix, step).progress == progress
     except CheckpointError:
         return False
 
@@ -131,18 +96,12 @@ def _remove_others(folder: str, step: int, keep: int) -> None:
 def _remove(prefix: str) -> None:
     """Removes a checkpoint's files, the manifest first, so that what is left never counts as whole."""
     try:
-        leftovers = _files(prefix)
+        leftovers = manifest.files_of(prefix)
     except OSError:
         return  # to be reported by whatever is written next
     for path in sorted(leftovers, key=lambda path: path != prefix + '.json'):
         with contextlib.suppress(OSError):  # gone already
             os.unlink(path)
-
-
-def _files(prefix: str) -> list[str]:
-    """Paths of all files of one checkpoint, the manifest included, in order of their names."""
-    folder, name = os.path.split(prefix)
-    return sorted(os.path.join(folder, each) for each in os.listdir(folder) if each.startswith(name + '.'))
 
 
 def steps(folder: str) -> list[int]:
@@ -154,19 +113,13 @@ def steps(folder: str) -> list[int]:
     return sorted(int(match[1]) for name in _names(folder) if (match := _MANIFEST.fullmatch(name)))
 
 
-def _unreadable(path: str, error: OSError) -> CheckpointError:
-    if isinstance(error, FileNotFoundError):
-        return CheckpointError(f'{path}: is gone')
-    return UnreadableError(f'{path}: cannot be read ({error.strerror})')
-
-
 def _names(folder: str) -> list[str]:
     try:
         return os.listdir(folder)
     except FileNotFoundError:
         return []
     except OSError as error:
-        raise UnreadableError(f'{files.relative(folder)}: cannot be read ({error.strerror})') from None
+        raise manifest.unreadable(folder, error) from None
 
 
 def find(folder: str, refuse_unreadable: bool = False) -> tuple[Checkpoint | None, list[str]]:
@@ -189,44 +142,12 @@ def find(folder: str, refuse_unreadable: bool = False) -> tuple[Checkpoint | Non
     for step in reversed(steps(folder)):
         prefix = os.path.join(folder, f'{_BASENAME}-{step}')
         try:
-            return _verified(prefix, step), problems
+            return manifest.verified(prefix, step), problems
         except CheckpointError as error:
             if refuse_unreadable and isinstance(error, UnreadableError):
                 raise
             problems.append(str(error))
     return None, problems
-
-
-def _verified(prefix: str, step: int) -> Checkpoint:
-    """The checkpoint of a manifest, if every file is as the manifest says.
-
-    Nothing but the manifest is parsed before its hash is known to be right, so
-    damaged files never reach TensorFlow's own readers.
-    """
-    shown = files.relative(prefix)
-    try:
-        with open(prefix + '.json', 'rb') as file:
-            manifest = json.loads(file.read(_MANIFEST_MAX_BYTES))
-        if manifest.pop('sha256') != _digest(manifest):
-            raise ValueError('sha256')
-        listed = {name: (entry['bytes'], entry['sha256']) for name, entry in manifest['files'].items()}
-        progress, saved_step = dict(manifest['progress']), manifest['step']
-    except OSError as error:
-        raise _unreadable(shown + '.json', error) from None
-    except (ValueError, KeyError, TypeError, AttributeError, RecursionError):
-        raise CheckpointError(f'{shown}.json: is damaged') from None
-    if saved_step != step or not any(name.endswith('.index') for name in listed):
-        raise CheckpointError(f'{shown}.json: is damaged')
-    for name, (n_bytes, digest) in listed.items():
-        path = os.path.join(os.path.dirname(prefix), os.path.basename(name))
-        try:
-            if os.path.getsize(path) != n_bytes or files.sha256(path) != digest:
-                raise CheckpointError(f'{files.relative(path)}: is damaged (its size or SHA-256 is not what was saved)')
-        except OSError as error:
-            raise _unreadable(files.relative(path), error) from None
-        except ValueError:  # a zero byte in the name
-            raise CheckpointError(f'{shown}.json: is damaged') from None
-    return Checkpoint(prefix, step, progress)
 
 
 def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:

@@ -11,36 +11,12 @@ from mnist_graph.base.inputs import InputSpec
 from mnist_graph.choices.datasets import PICTURES
 from mnist_graph.data import Dataset, look_like_digits
 from mnist_graph.hparams import HParams, differences
+from mnist_graph.training import trained_with
+from mnist_graph.training.trained_with import TrainedWith
 
 FILENAME = 'hparams.json'
 FORMAT = 1
 _MAX_BYTES = 1_000_000
-
-
-class TrainedWith(NamedTuple):
-    """What the last bits of the weights depend on beside the hyperparameters and the data.
-
-    Attributes:
-      step: The first step after this one was taken with it, and those after that until the next entry.
-      tensorflow: Version of TensorFlow.
-      n_threads: Cores used.
-      n_towers: Parts that each batch was divided into; see `cores.share_cores`.
-        None where an earlier version of the package did not write it.
-    """
-
-    step: int
-    tensorflow: str
-    n_threads: int
-    n_towers: int | None
-
-    def __str__(self) -> str:
-        towers = '' if self.n_towers is None else f' and {self.n_towers} tower{"s" * (self.n_towers != 1)}'
-        return f'TensorFlow {self.tensorflow}, {self.n_threads} thread{"s" * (self.n_threads != 1)}{towers}'
-
-    def same_bits_as(self, other: 'TrainedWith') -> bool:
-        """Whether both give the same weights; a number of towers that is not known is taken to be the same."""
-        towers = {self.n_towers, other.n_towers} - {None}
-        return self[1:3] == other[1:3] and len(towers) < 2
 
 
 class Description(NamedTuple):
@@ -138,14 +114,8 @@ def going_on(folder: str, saved: Description, now: Description, step: int) -> tu
       The description; and a line without a full stop if the weights may get
       other last bits than before, else ''.
     """
-    current = now.trained_with[-1]._replace(step=step)
-    earlier = tuple(each for each in saved.trained_with if each.step < step)
-    if earlier and earlier[-1].same_bits_as(current):
-        return now._replace(trained_with=earlier), ''
-    notice = ''
-    if earlier:
-        notice = f'{folder}: was trained with {earlier[-1]}, and now with {current}, so its last bits may differ'
-    return now._replace(trained_with=(*earlier, current)), notice
+    history, change = trained_with.going_on(saved.trained_with, now.trained_with[-1], step)
+    return now._replace(trained_with=history), change and f'{folder}: {change}'
 
 
 def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
@@ -252,7 +222,7 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
             raise ValueError('teacher_model_dirs')
         values['teacher_model_dirs'] = tuple(teachers)
         values.setdefault('teacher_fingerprint', '')
-        values['trained_with'] = _trained_with(values['trained_with'])
+        values['trained_with'] = trained_with.parse(values['trained_with'])
         description = Description(**values)
         if len(description.class_names) != description.input_spec.n_classes:
             raise ValueError('class_names')
@@ -272,17 +242,6 @@ def _checked(path: str, values: dict[str, Any]) -> Description:
     except (TypeError, ValueError, AttributeError) as error:
         raise CheckpointError(f'{path}: has an entry that cannot be right ({error}).') from None
     return description
-
-
-def _trained_with(values: list[dict[str, Any]]) -> tuple[TrainedWith, ...]:
-    entries = tuple(TrainedWith(**entry) for entry in values)
-    for each in entries:
-        numbers = [each.step + 1, each.n_threads, 1 if each.n_towers is None else each.n_towers]
-        if not all(type(number) is int and number >= 1 for number in numbers) or not isinstance(each.tensorflow, str):
-            raise ValueError('trained_with')
-    if not entries or [each.step for each in entries] != sorted({each.step for each in entries}):
-        raise ValueError('trained_with')
-    return entries
 
 
 def _input_spec(values: dict[str, Any]) -> InputSpec:

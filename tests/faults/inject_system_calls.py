@@ -22,6 +22,7 @@ has strace. Prints one line for each fault that was found, and how many there we
 import argparse
 import contextlib
 import hashlib
+import math
 import os
 import pathlib
 import re
@@ -220,8 +221,8 @@ def faults_of(runner: Runner, injection: Injection, expected: dict[str, str], lo
     return found
 
 
-def run(every: int = 1, first: int = 0) -> tuple[int, list[str]]:
-    """All injections, or each `every`-th from the `first` on; returns how many there were, and the faults found."""
+def run(every: int = 1, first: int = 0, seconds: float = 0.0) -> tuple[int, list[str]]:
+    """All injections, or each `every`-th from the `first` on, for so many seconds (0: all); returns how many there were, and the faults found."""
     runner = Runner()
     with tempfile.TemporaryDirectory(prefix='mnist_graph_inject_') as folder, contextlib.chdir(folder):
         log = os.path.join(folder, 'strace.log')
@@ -235,14 +236,20 @@ def run(every: int = 1, first: int = 0) -> tuple[int, list[str]]:
             for call, when in calls_on_folder(runner, phase, log)
             for error in ((*ERRORS, KILL) if call not in READING else ('EIO', KILL))
         ][first::every]
-        n_done, faults = 0, []
+        n_tried, n_done, faults = 0, 0, []
+        end = time.monotonic() + (seconds or math.inf)
         for injection in injections:
+            if time.monotonic() > end:
+                break
+            n_tried += 1
             found = faults_of(runner, injection, expected, log)
+            if found == ['missed']:
+                continue
+            n_done += 1
             for fault in found:
-                if fault != 'missed':
-                    print(f'{injection}: {fault}', flush=True)
-            n_done += found != ['missed']
-            faults += [f'{injection}: {fault}' for fault in found if fault != 'missed']
+                faults.append(f'{injection}: {fault}')
+                print(faults[-1], flush=True)
+        print(f'{n_tried} of {len(injections)} tried, {n_done} calls failed or killed as planned', flush=True)
         return n_done, faults
 
 
@@ -251,8 +258,9 @@ def main() -> None:
     parser = argparse.ArgumentParser(description=__doc__, formatter_class=argparse.RawDescriptionHelpFormatter)
     parser.add_argument('--every', type=int, default=1, help='Only each so many-th injection.')
     parser.add_argument('--first', type=int, default=0, help='Number of the first injection.')
+    parser.add_argument('--seconds', type=float, default=0.0, help='Stop after so many seconds.')
     arguments, began = parser.parse_args(), time.monotonic()
-    n_done, faults = run(arguments.every, arguments.first)
+    n_done, faults = run(arguments.every, arguments.first, arguments.seconds)
     print(f'{n_done} injections, {len(faults)} faults, {time.monotonic() - began:.0f} s')
     sys.exit(bool(faults))
 

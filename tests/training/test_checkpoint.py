@@ -12,7 +12,7 @@ from helpers.data import tiny_dataset
 from helpers.networks import assert_same_values, built, values_of
 from mnist_graph.base.errors import CheckpointError
 from mnist_graph.hparams import HParams
-from mnist_graph.training import checkpoint
+from mnist_graph.training import checkpoint, manifest
 
 SPEC = tiny_dataset().input_spec()
 TINY = HParams(hidden_units=(6, 5), ema_decay=0.9)
@@ -264,7 +264,7 @@ def test_a_save_cut_short_does_not_count(saving, monkeypatch, cut):
     if cut == 'saver':
         monkeypatch.setattr(saving.saver, 'save', killed)
     else:
-        monkeypatch.setattr(checkpoint.files, 'write_json', killed)
+        monkeypatch.setattr(manifest.files, 'write_json', killed)
     with pytest.raises(KeyboardInterrupt):
         saving.save(2, keep=1)
     assert checkpoint.find(saving.folder)[0].step == 1
@@ -288,10 +288,10 @@ def test_manifest_that_does_not_fit(saving, change):
     saving.save(1)
     path = saving.save(2).prefix + '.json'
     with open(path) as file:
-        manifest = json.load(file)
-    del manifest['sha256']
-    manifest |= change
-    for forged in (manifest, {**manifest, 'sha256': checkpoint._digest(manifest)}):
+        values = json.load(file)
+    del values['sha256']
+    values |= change
+    for forged in (values, {**values, 'sha256': manifest._digest(values)}):
         with open(path, 'w') as file:
             json.dump(forged, file)
         assert checkpoint.find(saving.folder)[0].step == 1

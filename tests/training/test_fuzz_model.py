@@ -12,7 +12,7 @@ from helpers.data import tiny_dataset
 from helpers.fuzzing import ANY, ANY_JSON, fuzz, mutated, read_or_refused
 from mnist_graph.base import files
 from mnist_graph.hparams import HParams
-from mnist_graph.training import checkpoint, description
+from mnist_graph.training import checkpoint, description, manifest
 from mnist_graph.training.run_folder import read_metrics
 
 
@@ -52,12 +52,12 @@ def saved(tmp_path_factory):
         for number, name in enumerate(names):
             with open(name, 'wb') as file:
                 file.write(np.random.default_rng(number).bytes(300))
-        manifest = {
+        values = {
             'step': step,
             'progress': {'step': step, 'best_accuracy': 0.5, 'best_step': 1, 'validations_since_best': 0},
             'files': {os.path.basename(name): {'bytes': 300, 'sha256': files.sha256(name)} for name in names},
         }
-        files.write_json(f'{prefix}.json', {**manifest, 'sha256': checkpoint._digest(manifest)})
+        files.write_json(f'{prefix}.json', {**values, 'sha256': manifest._digest(values)})
     return folder, {path.name: path.read_bytes() for path in folder.iterdir()}
 
 
@@ -88,12 +88,12 @@ def test_checkpoint_files(saved, random):
 def test_forged_manifests(saved, data):
     """With a right SHA-256 over wrong content."""
     folder, contents = saved
-    manifest = json.loads(contents['model.ckpt-2.json'])
-    del manifest['sha256']
-    inner = data.draw(st.sampled_from([manifest, manifest['progress'], manifest['files']]))
+    values = json.loads(contents['model.ckpt-2.json'])
+    del values['sha256']
+    inner = data.draw(st.sampled_from([values, values['progress'], values['files']]))
     inner[data.draw(st.sampled_from(sorted(inner)))] = data.draw(ANY_JSON)
     path = folder / 'model.ckpt-2.json'
-    path.write_text(json.dumps({**manifest, 'sha256': checkpoint._digest(manifest)}))
+    path.write_text(json.dumps({**values, 'sha256': manifest._digest(values)}))
     try:
         found, problems = checkpoint.find(str(folder))
         assert found.step + len(problems) == 2
