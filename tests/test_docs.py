@@ -12,9 +12,6 @@ from helpers.markdown import PAGES, text_of
 from helpers.programs import ENTRY_POINTS, REPOSITORY
 from mnist_graph.hparams import SPECS
 
-# What the documentation says and other branches bring; empty it when they are merged.
-TO_COME = {'examples/by_hand.py', 'the-graph.ipynb', 'choices', 'choices/optimizers.py', 'data/readers'}
-FLAGS_TO_COME = {'pictures', 'skip_bad_pictures', 'recipe'}
 OTHER_PROGRAMS_FLAGS = {'help', 'flagfile', 'logdir'}
 
 
@@ -25,7 +22,7 @@ def test_every_link_leads_somewhere(page):
         name, _, anchor = target.partition('#')
         path = (PAGES[page].parent / name).resolve() if name else PAGES[page]
         if not path.exists():
-            broken += [target] if not any(target.endswith(each) for each in TO_COME) else []
+            broken.append(target)
         elif anchor and anchor not in markdown.anchors(path.read_text(encoding='utf-8')):
             broken.append(target)
     assert not broken
@@ -34,12 +31,12 @@ def test_every_link_leads_somewhere(page):
 @pytest.mark.parametrize('page', PAGES)
 def test_every_file_that_is_named_exists(page):
     named = re.findall(r'(?<![\w/])(?:flags|benchmarks|tests|docs|examples)/[\w./-]*\.\w+', text_of(page))
-    assert [name for name in named if not (REPOSITORY / name).exists() and not name.endswith(tuple(TO_COME))] == []
+    assert [name for name in named if not (REPOSITORY / name).exists()] == []
 
 
 @pytest.mark.parametrize('page', PAGES)
 def test_every_flag_in_the_prose_exists(page, entry_point):
-    assert markdown.flags_in_prose(text_of(page)) - known_flags(entry_point) <= FLAGS_TO_COME
+    assert markdown.flags_in_prose(text_of(page)) - known_flags(entry_point) == set()
 
 
 def known_flags(entry_point):

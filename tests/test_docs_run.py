@@ -9,7 +9,6 @@ import sys
 import numpy as np
 import pytest
 
-import mnist_graph
 from helpers import markdown
 from helpers.data import write_idx_folder
 from helpers.markdown import PAGES, text_of
@@ -34,10 +33,6 @@ NOT_RUN = {
     'lint-imports': 'tests/test_package.py runs it',
     'optuna-dashboard': 'serves until it is stopped, and is no dependency',
 }
-until_tf = pytest.mark.xfail('tf' not in mnist_graph.__all__, reason='mnist_graph.tf is to come')
-until_recipes = pytest.mark.xfail(
-    not (REPOSITORY / 'mnist_graph/cli/recipes.py').exists(), reason='--recipe is to come'
-)
 TEN_DIGITS = ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
 
 
@@ -70,7 +65,6 @@ def workplace(fresh_folder, monkeypatch):
     return fresh_folder
 
 
-@until_recipes
 @pytest.mark.parametrize('page', PAGES)
 def test_every_command_runs(page, workplace, entry_point, monkeypatch):
     for command in markdown.commands(text_of(page)):
@@ -178,7 +172,6 @@ SHORTER = {
 }
 
 
-@until_tf
 @pytest.mark.parametrize('page', [page for page in PAGES if markdown.blocks(text_of(page), 'python')])
 def test_every_program_runs(page, request, capsys, workplace):
     for program in markdown.blocks(text_of(page), 'python'):
@@ -253,7 +246,6 @@ def test_the_tutorials_column_is_the_tutorial(table, ten_digits, tf):
     assert names['n_train'] == 400 and names['img'].shape == (784,) and names['prediction'].shape == (1,)
 
 
-@until_tf
 def test_our_column_runs(table, ten_digits):
     names = {}
     (imports, *_) = markdown.blocks(text_of('docs/from-the-tutorial.md'), 'python')
@@ -265,7 +257,6 @@ def test_our_column_runs(table, ten_digits):
     assert 0 <= names['test_accuracy'] <= 1
 
 
-@until_recipes
 def test_readme_shows_what_the_main_command_prints(workplace, entry_point):
     (shown,) = markdown.blocks(text_of('README.md'), '')
     ended = entry_point('--data_dir=mnist', '--n_iterations=300', '--n_validation=10')

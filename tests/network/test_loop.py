@@ -132,6 +132,15 @@ def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
         np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
 
 
+def test_no_step_begins_before_the_one_before_it_has_ended():
+    """Its reads of the weights hang on nothing in the step before; they must not come before the update."""
+    network = built(hparams(), SPEC, 12)
+    loops = [
+        operation for operation in network.graph.get_operations() if 'parallel_iterations' in operation.node_def.attr
+    ]
+    assert loops and {operation.get_attr('parallel_iterations') for operation in loops} == {1}
+
+
 def test_the_loop_needs_no_fed_step(tf):
     from mnist_graph import graph
 

@@ -24,6 +24,22 @@ def test_evaluation_covers_every_picture(session, dataset, monkeypatch):
     assert evaluation.logits(network, sess, dataset.test.images[:0]).shape == (0, 4)
 
 
+def test_the_batches_are_shown_as_they_come(session, dataset, monkeypatch):
+    network, sess = session(TINY, dataset)
+    monkeypatch.setattr(evaluation, 'BATCH_SIZE', 10)
+    shown = []
+
+    def show(batches, total):
+        shown.append(total)
+        for batch in batches:
+            shown.append(len(batch))
+            yield batch
+
+    got = evaluation.logits(network, sess, dataset.test.images, show=show)
+    assert shown == [3, 10, 10, 5]
+    np.testing.assert_allclose(got, evaluation.logits(network, sess, dataset.test.images), rtol=1e-5)
+
+
 def test_metrics_by_hand():
     logits = np.float32([[1, 2], [3, 1], [1000, -1000]])
     metrics = evaluation.metrics_of(logits, np.int32([1, 0, 1]))
