@@ -138,7 +138,10 @@ def test_events_come_at_their_steps(faked):
     sess, recorder, run = faked(
         HParams(n_iterations=50, eval_steps=20, batch_size=8, dropout=0.25), display_step=15, save_steps=25
     )
+    told = []
+    recorder.on_steps = told.append
     result = run()
+    assert told == [start + n for start, n, _ in sess.runs]
     assert recorder.steps('display') == [15, 30, 45, 50]
     assert recorder.steps('validation') == [20, 40, 50]
     assert recorder.steps('save') == [25, 50]
@@ -248,9 +251,10 @@ def test_progress_counts_only_strictly_better_validations():
 def test_early_stopping(faked, patience, accuracies, stops):
     hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=patience)
     _, recorder, run = faked(hparams, accuracies=accuracies)
-    result = run()
+    result = run(save_steps=20)
     assert result.progress.step == stops and result.finished and result.stopped_early == (stops < 50)
-    assert recorder.steps('save')[-1] == stops  # what was reached is kept
+    # What was reached is kept, and saved once.
+    assert recorder.steps('save') == sorted({*range(20, stops + 1, 20), stops})
     assert result.progress.best_accuracy == max(accuracies[: stops // 10])
     assert [is_best for kind, _, _, is_best in [event for event in recorder.events if event[0] == 'validation']][
         0

@@ -75,6 +75,7 @@ def test_round_trip(file, shape):
         (gzip.compress(KNOWN + b'\0', mtime=0), 'has more bytes'),
         (struct.pack('>4B4I', 0, 0, 8, 4, 0, *[2**32 - 1] * 3), 'impossible shape'),
         (struct.pack('>4B3I', 0, 0, 8, 3, *[2**32 - 1] * 3), 'impossible shape'),
+        (struct.pack('>4B3I', 0, 0, 12, 3, 2**31, 2**30, 0), 'impossible shape'),  # just too large at 4 bytes a value
         (struct.pack('>4B1I', 0, 0, 8, 1, 2**32 - 1), 'is truncated'),
     ],
 )

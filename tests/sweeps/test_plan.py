@@ -86,6 +86,13 @@ def test_parts_of_an_ingredient_are_searched_where_it_is_on():
     make(['momentum=0.5,0.9'], HParams(optimizer='momentum'))
 
 
+@pytest.mark.parametrize(
+    'search, largest', [(['dropout=0,0.5'], 70), (['n_validation=30,90,50'], 90), (['n_validation=int:10:40'], 40)]
+)
+def test_the_most_validation_pictures_of_a_trial(search, largest):
+    assert plan.largest_validation(make(search, HParams(n_validation=70), n_trials=2, sampler='random')) == largest
+
+
 def test_a_flag_both_fixed_and_searched():
     plan.check_free(search_space.parse(GRID), ['batch_size'])
     with pytest.raises(UsageError, match='--dropout is both fixed and searched'):

@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -294,6 +295,22 @@ def test_what_cannot_be_read_is_not_taken_for_missing(trained, ending, number):
             trained('model', resume=True)
     assert '\n' not in str(caught.value) and everything_in('model') == before
     FolderLock('model').release()
+
+
+def test_metrics_that_cannot_be_closed(tmp_path, monkeypatch):
+    """After another error nothing is said of it, since that one matters."""
+    (tmp_path / 'metrics.jsonl').write_text('{"step": 3}\n{"step": 4}\n')
+    file = metrics.MetricsFile(str(tmp_path), 3)
+    file.write({'step': 5})
+    assert metrics.read(str(tmp_path)) == [{'step': 3}, {'step': 5}]
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(file, '_file', SimpleNamespace(close=full))
+    file.close(after_error=True)
+    with pytest.raises(CheckpointError, match='metrics.jsonl: cannot be written .No space left on device.;'):
+        file.close()
 
 
 def test_metrics_that_are_a_folder(trained):
