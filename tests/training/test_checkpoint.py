@@ -300,6 +300,20 @@ def test_full_disk_leaves_the_previous_checkpoint(saving, limit):
     assert saved_steps(saving.folder) == [2]
 
 
+def test_a_manifest_that_cannot_be_written_leaves_nothing(saving, monkeypatch):
+    saving.save(1, keep=1)
+
+    def full(path, values):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr(checkpoint.files, 'write_json', full)
+    with pytest.raises(
+        CheckpointError, match='the checkpoint of step 2 could not be written .No space left on device.'
+    ):
+        saving.save(2, keep=1)
+    assert saved_steps(saving.folder) == [1] and checkpoint.find(saving.folder)[0].step == 1
+
+
 def test_folder_that_cannot_be_made(saving, tmp_path):
     (tmp_path / 'file').write_text('')
     saving.folder = str(tmp_path / 'file' / 'folder')

@@ -73,6 +73,10 @@ def test_what_a_run_leaves(trained):
     assert [line['step'] for line in lines if 'loss' in line] == list(range(5, 41, 5))
     assert [line['step'] for line in lines if 'validation_loss' in line] == [10, 20, 30, 40]
     assert metrics.read('model') == lines
+    assert set(lines[0]) == {'step', 'loss', 'accuracy', 'learning_rate'}
+    assert lines[0]['learning_rate'] == pytest.approx(TINY.learning_rate)
+    assert set(lines[-1]) == {'step', 'validation_loss', 'validation_accuracy'}
+    assert max(line.get('validation_accuracy', 0) for line in lines) == last.progress['best_accuracy']
 
 
 @pytest.mark.parametrize('stop_after', [1, 10, 17, 40])
@@ -188,6 +192,7 @@ def test_restore_best(tf):
         set_value(sess, network.weights['w1'], np.zeros((64, 6)))
         run.restore_best(sess)
         assert_same_values(values_of(network, sess), expected)
+    assert run._metrics._file.closed
 
 
 def test_diverging_names_the_checkpoint_that_is_good(trained):
