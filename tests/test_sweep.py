@@ -252,7 +252,7 @@ def test_a_killed_coordinator(data_dir, fresh_folder):
     wait_for(lambda: n_complete(fresh_folder / 's') >= 1, process)
     workers = children_of(process)
     process.kill()
-    process.wait()
+    assert process.wait() == -signal.SIGKILL  # it had not ended before
     resumed = run_python('-m', 'mnist_graph.sweep', '--sweep_dir=s', '--resume', '--workers=1', folder=fresh_folder)
     assert resumed.code == 0, resumed.err
     assert ids_of_complete_trials(fresh_folder / 's') == [0, 1, 2]
@@ -277,7 +277,7 @@ def test_workers_end_with_their_coordinator(data_dir, fresh_folder, kill):
     workers = children_of(process)
     assert len(workers) == 2 and all(map(is_alive, workers))
     process.send_signal(kill)
-    process.wait()
+    assert process.wait() == -kill
     deadline = time.monotonic() + 20
     while any(map(is_alive, workers)):
         assert time.monotonic() < deadline
@@ -333,7 +333,7 @@ def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
     os.kill(children_of(process)[0], signal.SIGKILL)
     wait_for(lambda: n_complete(fresh_folder / 'disturbed') >= 5, process)
     process.kill()
-    process.wait()
+    assert process.wait() == -signal.SIGKILL
     assert n_complete(fresh_folder / 'disturbed') < 12
     resumed = run_python(
         '-m', 'mnist_graph.sweep', '--sweep_dir=disturbed', '--resume', '--workers=2', folder=fresh_folder, timeout=600

@@ -19,25 +19,53 @@ from mnist_graph.training.monitor import Progress
 class FakePlaceholder:
     """Has a shape, and may be a key of feeds."""
 
-    shape = (None, 1000)
+    name, shape = 'Y', (None, 1000)
+
+
+def accuracy_at(step):
+    """What the fake session measures after a step."""
+    return step / 1024
+
+
+def learning_rate_at(step):
+    return 1 / (1 + step)
 
 
 class FakeSession:
-    """Stands in for a tf.Session: each run of the loop is recorded, and losses are as scripted."""
+    """Stands in for a tf.Session: each run of the loop is recorded, and losses are as scripted.
+
+    It gives what is fetched, in the order asked for, and refuses pictures that are not those of their labels.
+    """
 
     def __init__(self, bad_step=None, loss_after=0.5, weights_sum=1.0):
         self.rows, self.step, self.runs = [], 0, []
         self._bad_step, self.loss_after, self._weights_sum = bad_step, loss_after, weights_sum
 
     def run(self, fetches, feed_dict):
-        if fetches == ['cross_entropy', 'accuracy', 'learning_rate', 'global_step']:
-            assert feed_dict['keep_prob'] == 1.0 and len(feed_dict['X']) <= self.batch_size
-            return self.loss_after, 0.25, 0.125, self.step
-        assert fetches == ['steps_done', 'last_loss', 'weights_sum']
-        return self.run_loop(feed_dict['images'], feed_dict['labels'], feed_dict['keep_prob'])
+        if 'steps_done' in fetches:
+            assert set(feed_dict) == {'images', 'labels', 'keep_prob'}
+            steps_done, loss, weights_sum = self.run_loop(*map(feed_dict.get, ('images', 'labels', 'keep_prob')))
+            found = {'steps_done': steps_done, 'last_loss': loss, 'weights_sum': weights_sum}
+        else:
+            self.check_batch(**{getattr(key, 'name', key): value for key, value in feed_dict.items()})
+            found = {
+                'cross_entropy': self.loss_after,
+                'accuracy': accuracy_at(self.step),
+                'learning_rate': learning_rate_at(self.step),
+                'global_step': self.step,
+            }
+        return [found[name] for name in fetches]
+
+    def check_batch(self, X, Y, keep_prob):
+        """The last mini-batch that was trained on, without dropout."""
+        n_rows = (len(self.rows_of_run) - 1) % self.batch_size + 1
+        assert Y.argmax(axis=1).tolist() == self.rows_of_run[-n_rows:]
+        np.testing.assert_allclose(X, (Y.argmax(axis=1) % 256)[:, np.newaxis].repeat(4, axis=1) / 255, rtol=1e-6)
+        assert keep_prob == 1.0
 
     def run_loop(self, images, labels, keep_prob):
-        assert len(images) == len(labels)
+        np.testing.assert_array_equal(images, (labels % 256)[:, np.newaxis].repeat(4, axis=1))
+        self.rows_of_run = labels.tolist()
         n_steps = -(-len(labels) // self.batch_size)
         self.runs.append((self.step, n_steps, keep_prob))
         self.rows += labels.tolist()
@@ -59,23 +87,31 @@ def faked(monkeypatch):
         network = SimpleNamespace(loop=loop, Y=FakePlaceholder(), **{name: name for name in names})
         sess = sess or FakeSession()
         sess.batch_size = hparams.batch_size
-        # The label of a picture is its row, so that what is fed can be told.
-        splits = [Split(np.zeros((n, 2, 2, 1), np.uint8), np.arange(n)) for n in (n_train, n_validation)]
+        # The label of a picture and its grey level are its row, so that what is fed can be told.
+        splits = [
+            Split(np.arange(n).astype(np.uint8).repeat(4).reshape(n, 2, 2, 1), np.arange(n))
+            for n in (n_train, n_validation)
+        ]
         dataset = SimpleNamespace(train=splits[0], validation=splits[1])
         scripted = iter(accuracies)
-        monkeypatch.setattr(evaluation, 'logits', lambda network, sess, images, *_: np.zeros((len(images), 1000)))
-        monkeypatch.setattr(
-            evaluation,
-            'metrics_of',
-            lambda logits, labels: evaluation.Metrics(
-                len(labels), 1.0, next(scripted, 0.5) if len(labels) else math.nan
-            ),
-        )
+
+        def logits(network, given_sess, images, n_threads):
+            assert given_sess is sess and images is dataset.validation.images and n_threads == 3
+            return np.full((len(images), 1000), sess.step)
+
+        def metrics_of(logits, labels):
+            assert labels is dataset.validation.labels and (logits == sess.step).all()
+            return evaluation.Metrics(len(labels), 1.0, next(scripted, 0.5) if len(labels) else math.nan)
+
+        monkeypatch.setattr(evaluation, 'logits', logits)
+        monkeypatch.setattr(evaluation, 'metrics_of', metrics_of)
         recorder = Recorder()
         return (
             sess,
             recorder,
-            lambda **more: train(network, sess, hparams, dataset, monitors=[recorder], **{**options, **more}),
+            lambda **more: train(
+                network, sess, hparams, dataset, monitors=[recorder], n_threads=3, **{**options, **more}
+            ),
         )
 
     return prepare
@@ -102,13 +138,17 @@ def test_events_come_at_their_steps(faked):
     sess, recorder, run = faked(
         HParams(n_iterations=50, eval_steps=20, batch_size=8, dropout=0.25), display_step=15, save_steps=25
     )
+    told = []
+    recorder.on_steps = told.append
     result = run()
+    assert told == [start + n for start, n, _ in sess.runs]
     assert recorder.steps('display') == [15, 30, 45, 50]
     assert recorder.steps('validation') == [20, 40, 50]
     assert recorder.steps('save') == [25, 50]
     assert recorder.steps('end') == [50]
-    assert recorder.events[0] == ('display', 15, 0.5, 0.25, 0.125)
-    assert (result.loss, result.accuracy) == (0.5, 0.25)
+    shown = [event for event in recorder.events if event[0] == 'display']
+    assert shown == [('display', step, 0.5, accuracy_at(step), learning_rate_at(step)) for step in (15, 30, 45, 50)]
+    assert (result.loss, result.accuracy) == (0.5, accuracy_at(50))
     assert {keep_prob for _, _, keep_prob in sess.runs} == {0.75}
     # Runs follow each other without gap or overlap.
     assert [start for start, _, _ in sess.runs] == [0, *np.cumsum([n for _, n, _ in sess.runs])[:-1]]
@@ -129,6 +169,26 @@ def test_it_saves_when_so_many_seconds_have_passed_since_the_last_time(faked, mo
     # At 0.125 s a step 80 steps take 10 s. Runs are of 3 steps after the first of 10, so a save is due after 82 or 81.
     assert recorder.steps('save') == [82, 163, 200, 281, 362, 400]
     assert recorder.steps('display') == [400]
+
+
+def test_defaults_of_what_is_done_when(faked, monkeypatch):
+    """A line each 100 steps; a save each 1000 steps, and after 30 s."""
+    clock = SimpleNamespace(now=0.0)
+    monkeypatch.setattr(train_module.time, 'perf_counter', lambda: clock.now)
+    sess, recorder, run = faked(HParams(n_iterations=2250, batch_size=8, eval_steps=3000))
+    run()
+    assert recorder.steps('display') == [*range(100, 2250, 100), 2250]
+    assert recorder.steps('save') == [1000, 2000, 2250]
+    sess, recorder, run = faked(HParams(n_iterations=70, batch_size=8, eval_steps=1), display_step=1)
+    run_loop = sess.run_loop
+
+    def slow(images, labels, keep_prob):
+        clock.now += len(labels) / 8
+        return run_loop(images, labels, keep_prob)
+
+    sess.run_loop = slow
+    assert run().seconds == 70
+    assert recorder.steps('save') == [30, 60, 70]
 
 
 def test_what_diverged_is_not_saved_because_time_has_passed(faked):
@@ -191,9 +251,10 @@ def test_progress_counts_only_strictly_better_validations():
 def test_early_stopping(faked, patience, accuracies, stops):
     hparams = HParams(n_iterations=50, eval_steps=10, batch_size=8, early_stopping_patience=patience)
     _, recorder, run = faked(hparams, accuracies=accuracies)
-    result = run()
+    result = run(save_steps=20)
     assert result.progress.step == stops and result.finished and result.stopped_early == (stops < 50)
-    assert recorder.steps('save')[-1] == stops  # what was reached is kept
+    # What was reached is kept, and saved once.
+    assert recorder.steps('save') == sorted({*range(20, stops + 1, 20), stops})
     assert result.progress.best_accuracy == max(accuracies[: stops // 10])
     assert [is_best for kind, _, _, is_best in [event for event in recorder.events if event[0] == 'validation']][
         0
@@ -215,7 +276,8 @@ def test_request_to_stop_saves_and_ends(faked):
     asked = iter([False, False, True])
     result = run(should_stop=lambda: next(asked))
     assert not result.finished and result.validation is None and 0 < result.progress.step < 500
-    assert (result.loss, result.accuracy) == (0.5, 0.25)  # of the last batch before the stop
+    # Of the last batch before the stop.
+    assert (result.loss, result.accuracy) == (0.5, accuracy_at(result.progress.step))
     assert recorder.events[-1] == ('save', sess.step, result.progress)
 
 

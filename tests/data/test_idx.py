@@ -34,11 +34,20 @@ def test_known_bytes(file):
         np.testing.assert_array_equal(array, KNOWN_ARRAY)
 
 
+def test_known_bytes_of_32_bit_integers(file):
+    """As QMNIST's labels are."""
+    file.write_bytes(bytes([0, 0, 12, 2, 0, 0, 0, 1, 0, 0, 0, 2]) + bytes([0, 0, 1, 2, 255, 255, 255, 255]))
+    array = read_idx(str(file))
+    assert array.dtype == np.dtype('>i4') and array.tolist() == [[258, -1]]
+
+
 @pytest.mark.parametrize('shape', [(0,), (1,), (300,), (3, 0), (2, 3), (4, 3, 2), (2, 3, 4, 3)])
 def test_round_trip(file, shape):
     array = np.random.default_rng(0).integers(0, 256, shape, dtype=np.uint8)
     write_idx(str(file), array)
     assert file.read_bytes() == idx_bytes(array) and os.listdir(file.parent) == [file.name]
+    np.testing.assert_array_equal(read_idx(str(file)), array)
+    file.write_bytes(gzip.compress(idx_bytes(array)))
     np.testing.assert_array_equal(read_idx(str(file)), array)
 
 
@@ -47,6 +56,7 @@ def test_round_trip(file, shape):
     [
         (b'', 'is empty'),
         (KNOWN[:3], 'is not an IDX file: it starts with 00 00 08'),
+        (KNOWN[:4], 'truncated inside its header'),
         (KNOWN[:10], 'truncated inside its header'),
         (KNOWN[:-1], 'is truncated: 27 bytes of the 28 that its header announces'),
         (KNOWN + b'\0', 'has more bytes than the 28'),
@@ -65,6 +75,7 @@ def test_round_trip(file, shape):
         (gzip.compress(KNOWN + b'\0', mtime=0), 'has more bytes'),
         (struct.pack('>4B4I', 0, 0, 8, 4, 0, *[2**32 - 1] * 3), 'impossible shape'),
         (struct.pack('>4B3I', 0, 0, 8, 3, *[2**32 - 1] * 3), 'impossible shape'),
+        (struct.pack('>4B3I', 0, 0, 12, 3, 2**31, 2**30, 0), 'impossible shape'),  # just too large at 4 bytes a value
         (struct.pack('>4B1I', 0, 0, 8, 1, 2**32 - 1), 'is truncated'),
     ],
 )

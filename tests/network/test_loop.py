@@ -1,6 +1,7 @@
 """The in-graph loop: the same as train_step taken one by one, however the steps are cut into runs."""
 
 import math
+import re
 
 import numpy as np
 import pytest
@@ -130,6 +131,23 @@ def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
     one, several = (trained(hparams(**EVERYTHING), [12], n_towers=n) for n in (1, n_towers))
     for name in one:
         np.testing.assert_allclose(several[name], one[name], rtol=1e-3, atol=1e-5, err_msg=name)
+
+
+@pytest.mark.parametrize('n_towers, expected', [(1, set()), (3, {'1', '2', '3'})])
+def test_each_tower_is_there(n_towers, expected):
+    network = built(hparams(), SPEC, 12, n_towers)
+    functions = network.graph.as_graph_def().library.function  # the loop's body is one of them
+    names = [node.name for function in functions for node in function.node_def]
+    assert {found for name in names for found in re.findall(r'\btower_(\d+)/', name)} == expected
+
+
+def test_no_step_begins_before_the_one_before_it_has_ended():
+    """Its reads of the weights hang on nothing in the step before; they must not come before the update."""
+    network = built(hparams(), SPEC, 12)
+    loops = [
+        operation for operation in network.graph.get_operations() if 'parallel_iterations' in operation.node_def.attr
+    ]
+    assert loops and {operation.get_attr('parallel_iterations') for operation in loops} == {1}
 
 
 def test_the_loop_needs_no_fed_step(tf):

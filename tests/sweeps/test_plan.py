@@ -1,6 +1,7 @@
 """Sweeps as plans: points, their seeds, which need a trial, and when two sweeps are the same."""
 
 import dataclasses
+import itertools
 
 import pytest
 
@@ -85,6 +86,13 @@ def test_parts_of_an_ingredient_are_searched_where_it_is_on():
     make(['momentum=0.5,0.9'], HParams(optimizer='momentum'))
 
 
+@pytest.mark.parametrize(
+    'search, largest', [(['dropout=0,0.5'], 70), (['n_validation=30,90,50'], 90), (['n_validation=int:10:40'], 40)]
+)
+def test_the_most_validation_pictures_of_a_trial(search, largest):
+    assert plan.largest_validation(make(search, HParams(n_validation=70), n_trials=2, sampler='random')) == largest
+
+
 def test_a_flag_both_fixed_and_searched():
     plan.check_free(search_space.parse(GRID), ['batch_size'])
     with pytest.raises(UsageError, match='--dropout is both fixed and searched'):
@@ -101,6 +109,41 @@ def test_seeds_belong_to_points():
     assert make(base=HParams(seed=1)).hparams(sweep.values(3)).seed != seeds[3]
     assert make(['seed=5,6']).hparams({'seed': 6}).seed == 6
     assert sweep.hparams({'learning_rate': 0.01, 'dropout': 0.5}).learning_rate == 0.01
+
+
+def test_seeds_stay_what_they_were():
+    """Else a sweep that goes on under a newer version would mix two trainings of the same values."""
+    sweep = make()
+    assert [sweep.hparams(sweep.values(point)).seed for point in range(4)] == [
+        513407461,
+        1278309344,
+        1129822146,
+        1530789780,
+    ]
+
+
+def test_a_random_search_over_lists_tries_every_point_once():
+    sweep = make(sampler='random', n_trials=4)
+    tried = list(sweep.all_random_values())
+    assert tried == [sweep.values(point) for point in range(4)]
+    assert {tuple(sorted(values.items())) for values in tried} == {
+        (('dropout', dropout), ('learning_rate', rate)) for dropout in (0, 0.5) for rate in (0.1, 0.01)
+    }
+    assert make(base=HParams(seed=1), sampler='random', n_trials=4).values(0) in tried
+
+
+def test_a_random_search_over_a_range_does_not_end():
+    sweep = make(['dropout=0:0.5'], sampler='random', n_trials=2)
+    tried = [values['dropout'] for values in itertools.islice(sweep.all_random_values(), 50)]
+    assert len(set(tried)) == 50 and all(0 <= dropout <= 0.5 for dropout in tried)
+
+
+def test_tpe_chooses_when_the_trial_begins():
+    assert make(n_trials=3, sampler='tpe').values(0) is None
+
+
+def test_the_format_of_descriptions_is_that_of_earlier_versions():
+    assert make().describe()['format'] == 1
 
 
 def test_descriptions_round_trip():
@@ -171,6 +214,13 @@ def test_which_points_need_a_trial(attempts, expected):
     assert plan.needed(attempts, n_points=5, n_waiting=3) == expected
     unfinished = any(one.state in ('waiting', 'running') for one in attempts)
     assert plan.is_over(attempts, 5) == (not expected and not unfinished)
+
+
+def test_a_queue_that_is_longer_than_need_be_gets_no_more():
+    waiting = [Attempt(number, 'waiting') for number in range(4)]
+    assert plan.needed(waiting, n_points=9, n_waiting=3) == []
+    lost = [failed(number, CRASHED) for number in range(2)]
+    assert plan.needed(lost + waiting[2:], n_points=9, n_waiting=3) == [(0, None), (1, None)]
 
 
 def test_the_name_of_the_data_set_is_its_folders_and_no_difference():

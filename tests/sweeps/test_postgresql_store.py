@@ -222,7 +222,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
         assert time.monotonic() < deadline and first.poll() is None and second.poll() is None
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGKILL)
-    first.wait()
+    assert first.wait() == -signal.SIGKILL  # it had not ended before
     assert second.wait(300) == 0, open(logs[1].name).read()
     from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 

@@ -1,5 +1,7 @@
 """Checkpoints: what is saved comes back to the bit, and nothing that is damaged is ever believed."""
 
+import builtins
+import errno
 import json
 import os
 import resource
@@ -145,6 +147,58 @@ def test_no_flipped_bit_of_a_manifest_goes_unseen(saving):
         assert found is None and len(problems) == 1, position
 
 
+def test_the_manifest_is_removed_first(saving, monkeypatch):
+    """So that what a kill leaves never counts as whole."""
+    saving.save(1, keep=1)
+    removed, unlink = [], os.unlink
+    monkeypatch.setattr(os, 'unlink', lambda path: removed.append(os.path.basename(path)) or unlink(path))
+    saving.save(2, keep=1)
+    assert removed == ['model.ckpt-1.json', 'model.ckpt-1.data-00000-of-00001', 'model.ckpt-1.index']
+
+
+def test_a_newer_one_that_cannot_be_read_is_passed_over_unless_that_is_refused(saving, monkeypatch):
+    saving.save(1)
+    unreadable = saving.save(2).prefix + '.json'
+    real = builtins.open
+
+    def refusing(path, *args, **options):
+        if path == unreadable:
+            raise PermissionError(errno.EACCES, os.strerror(errno.EACCES), path)
+        return real(path, *args, **options)
+
+    monkeypatch.setattr(builtins, 'open', refusing)
+    found, problems = checkpoint.find(saving.folder)
+    assert found.step == 1 and len(problems) == 1 and problems[0].endswith('2.json: cannot be read (Permission denied)')
+    with pytest.raises(checkpoint.UnreadableError, match='model.ckpt-2.json: cannot be read .Permission denied.'):
+        checkpoint.find(saving.folder, refuse_unreadable=True)
+
+
+def test_a_file_that_is_gone_is_said_to_be_gone(saving):
+    path = saving.save(1).prefix + '.index'
+    os.unlink(path)
+    for refuse_unreadable in (False, True):
+        assert checkpoint.find(saving.folder, refuse_unreadable) == (None, [f'{path}: is gone'])
+
+
+def test_values_without_a_session(saving):
+    saved = saving.save(1)
+    read = checkpoint.values(saved, saving.variables)
+    for got, expected in zip(read, saving.sess.run(saving.variables), strict=True):
+        np.testing.assert_array_equal(got, expected)
+
+
+def test_what_vanishes_after_it_was_found_is_one_line(saving):
+    for ending, words in (('.data-00000-of-00001', 'cannot be restored'), ('.index', 'cannot be read')):
+        saved = saving.save(1)
+        os.unlink(saved.prefix + ending)
+        with pytest.raises(CheckpointError, match=words) as restoring:
+            saving.restore(saved)
+        with pytest.raises(CheckpointError, match='cannot be read') as reading:
+            checkpoint.values(saved, saving.variables)
+        for message in str(restoring.value), str(reading.value):
+            assert '\n' not in message and '(None)' not in message
+
+
 def test_all_damaged(saving):
     for step in (1, 2):
         os.unlink(saving.save(step).prefix + '.index')
@@ -245,6 +299,20 @@ def test_full_disk_leaves_the_previous_checkpoint(saving, limit):
     assert_same_values(saving.values(), expected)
     saving.save(2, keep=1)
     assert saved_steps(saving.folder) == [2]
+
+
+def test_a_manifest_that_cannot_be_written_leaves_nothing(saving, monkeypatch):
+    saving.save(1, keep=1)
+
+    def full(path, values):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr(checkpoint.files, 'write_json', full)
+    with pytest.raises(
+        CheckpointError, match='the checkpoint of step 2 could not be written .No space left on device.'
+    ):
+        saving.save(2, keep=1)
+    assert saved_steps(saving.folder) == [1] and checkpoint.find(saving.folder)[0].step == 1
 
 
 def test_folder_that_cannot_be_made(saving, tmp_path):

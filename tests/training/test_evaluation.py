@@ -6,6 +6,7 @@ import numpy as np
 import pytest
 
 from helpers.small_training import TINY
+from mnist_graph.base.inputs import to_input
 from mnist_graph.training import evaluation
 
 
@@ -22,6 +23,30 @@ def test_evaluation_covers_every_picture(session, dataset, monkeypatch):
     as_floats = dataset.test.images.astype(np.float32) / 255
     np.testing.assert_allclose(evaluation.logits(network, sess, as_floats), whole, rtol=1e-4, atol=1e-5)
     assert evaluation.logits(network, sess, dataset.test.images[:0]).shape == (0, 4)
+
+
+def test_dropout_is_off(session, dataset):
+    network, sess = session(TINY, dataset)
+    feeds = {network.X: to_input(dataset.test.images)}
+    by_hand, dropped = (sess.run(network.output_layer, {**feeds, network.keep_prob: kept}) for kept in (1.0, 0.5))
+    assert (by_hand != dropped).any()
+    np.testing.assert_allclose(evaluation.logits(network, sess, dataset.test.images), by_hand, rtol=1e-5)
+
+
+def test_the_batches_are_shown_as_they_come(session, dataset, monkeypatch):
+    network, sess = session(TINY, dataset)
+    monkeypatch.setattr(evaluation, 'BATCH_SIZE', 10)
+    shown = []
+
+    def show(batches, total):
+        shown.append(total)
+        for batch in batches:
+            shown.append(len(batch))
+            yield batch
+
+    got = evaluation.logits(network, sess, dataset.test.images, show=show)
+    assert shown == [3, 10, 10, 5]
+    np.testing.assert_allclose(got, evaluation.logits(network, sess, dataset.test.images), rtol=1e-5)
 
 
 def test_metrics_by_hand():

@@ -11,16 +11,15 @@ import shutil
 import signal
 import subprocess
 import sys
-import time
 
 import pytest
 from PIL import Image
 
 from helpers.data import write_idx_folder
-from helpers.programs import environment
+from helpers.programs import environment, run_python
 from mnist_graph.base.lock import FolderLock
-from mnist_graph.training import description
-from mnist_graph.training.run_folder import find_checkpoint, read_metrics
+from mnist_graph.training import description, metrics
+from mnist_graph.training.run_folder import find_checkpoint
 
 FLAGS = (
     '--data_dir=data',
@@ -64,7 +63,7 @@ def assert_as_if_never_stopped(folder, whole, *outs):
     """Same variables, same metrics, and the same lines printed as the run in `whole`."""
     for which in ('last', 'best'):
         assert files_of(find_checkpoint(folder, which)[0]) == files_of(find_checkpoint('whole', which)[0])
-    assert read_metrics(folder) == read_metrics('whole')
+    assert metrics.read(folder) == metrics.read('whole')
     printed = {}
     for line in without_going_on(*outs):
         printed.setdefault(line, None)  # lines of steps taken again may be printed again, but the same
@@ -215,7 +214,7 @@ def test_loss_that_is_not_a_number(entry_point):
     )
     assert found, failed.err
     assert 'nan' not in failed.out and 'inf' not in failed.out
-    shown = [line for line in read_metrics('model') if 'loss' in line]
+    shown = [line for line in metrics.read('model') if 'loss' in line]
     assert len(shown) == failed.out.count('Iteration')
     if found[3]:
         # Good is what still gives a finite loss, and nothing newer is left.
@@ -266,32 +265,35 @@ def test_a_folder_whose_name_is_no_text_is_one_line(entry_point):
     assert os.listdir() == ['data']
 
 
+# main, which kills itself as soon as it has shown a step.
+KILLED_AT = """
+import os, signal, sys
+from mnist_graph import main
+from mnist_graph.cli.printer import TrainingPrinter
+
+kill_at, on_display = int(sys.argv.pop(1)), TrainingPrinter.on_display
+
+def killed(self, step, *measured):
+    on_display(self, step, *measured)
+    if step == kill_at:
+        os.kill(os.getpid(), signal.SIGKILL)
+
+TrainingPrinter.on_display = killed
+main.console_main()
+"""
+
+
 def test_sigkill_loses_nothing_beyond_the_last_save(entry_point, whole, fresh_folder):
     """As a program, killed twice as hard as can be."""
     flags = [*FLAGS, '--model_dir=model']
-    outs = []
-    for kill_after in (20, 40):
-        with subprocess.Popen(
-            [sys.executable, '-m', 'mnist_graph.main', *flags],
-            env=environment(fresh_folder),
-            stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
-            text=True,
-        ) as process:
-            # Steps are quick here: the kill comes somewhere behind the checkpoint it waits for.
-            deadline = time.monotonic() + 60
-            while not os.path.exists(f'model/checkpoints/model.ckpt-{kill_after}.json') and process.poll() is None:
-                assert time.monotonic() < deadline
-                time.sleep(0.001)
-            process.kill()
-            out, err = process.communicate()
-            outs.append(out)
-            assert 'Traceback' not in err
-        assert find_checkpoint('model', 'last')[0].step >= kill_after
+    for kill_at, saved in ((30, 20), (50, 40)):
+        killed = run_python('-c', KILLED_AT, kill_at, *flags, folder=fresh_folder)
+        assert killed.code == -signal.SIGKILL and 'Traceback' not in killed.err
+        assert find_checkpoint('model', 'last')[0].step == saved
         flags = ['--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard']
     resumed = entry_point(*flags)
     assert resumed.code == 0
     for which in ('last', 'best'):
         assert files_of(find_checkpoint('model', which)[0]) == files_of(find_checkpoint('whole', which)[0])
-    assert read_metrics('model') == read_metrics('whole')
+    assert metrics.read('model') == metrics.read('whole')
     assert set(without_going_on(resumed.out)) <= set(whole.replace('in whole', 'in model').splitlines())

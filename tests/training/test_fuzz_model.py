@@ -12,8 +12,7 @@ from helpers.data import tiny_dataset
 from helpers.fuzzing import ANY, ANY_JSON, fuzz, mutated, read_or_refused
 from mnist_graph.base import files
 from mnist_graph.hparams import HParams
-from mnist_graph.training import checkpoint, description, manifest
-from mnist_graph.training.run_folder import read_metrics
+from mnist_graph.training import checkpoint, description, manifest, metrics
 
 
 @pytest.fixture(scope='module')
@@ -106,6 +105,6 @@ def test_metrics(place, random):
     content = mutated(random, b'{"step": 5, "loss": 0.5, "accuracy": 1.0, "learning_rate": 0.1}\n' * 3)
     (place / 'metrics').mkdir(exist_ok=True)
     (place / 'metrics' / 'metrics.jsonl').write_bytes(content)
-    metrics = read_metrics(str(place / 'metrics'))
-    assert all(isinstance(line['step'], int) for line in metrics)
-    return len(metrics) == 3  # the rest lost a line, and no more than what was damaged
+    lines = metrics.read(str(place / 'metrics'))
+    assert all(isinstance(line['step'], int) for line in lines)
+    return len(lines) == 3  # the rest lost a line, and no more than what was damaged

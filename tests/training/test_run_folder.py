@@ -7,6 +7,7 @@ import json
 import os
 import pathlib
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -72,6 +73,10 @@ def test_what_a_run_leaves(trained):
     assert [line['step'] for line in lines if 'loss' in line] == list(range(5, 41, 5))
     assert [line['step'] for line in lines if 'validation_loss' in line] == [10, 20, 30, 40]
     assert metrics.read('model') == lines
+    assert set(lines[0]) == {'step', 'loss', 'accuracy', 'learning_rate'}
+    assert lines[0]['learning_rate'] == pytest.approx(TINY.learning_rate)
+    assert set(lines[-1]) == {'step', 'validation_loss', 'validation_accuracy'}
+    assert max(line.get('validation_accuracy', 0) for line in lines) == last.progress['best_accuracy']
 
 
 @pytest.mark.parametrize('stop_after', [1, 10, 17, 40])
@@ -187,6 +192,7 @@ def test_restore_best(tf):
         set_value(sess, network.weights['w1'], np.zeros((64, 6)))
         run.restore_best(sess)
         assert_same_values(values_of(network, sess), expected)
+    assert run._metrics._file.closed
 
 
 def test_diverging_names_the_checkpoint_that_is_good(trained):
@@ -294,6 +300,22 @@ def test_what_cannot_be_read_is_not_taken_for_missing(trained, ending, number):
             trained('model', resume=True)
     assert '\n' not in str(caught.value) and everything_in('model') == before
     FolderLock('model').release()
+
+
+def test_metrics_that_cannot_be_closed(tmp_path, monkeypatch):
+    """After another error nothing is said of it, since that one matters."""
+    (tmp_path / 'metrics.jsonl').write_text('{"step": 3}\n{"step": 4}\n')
+    file = metrics.MetricsFile(str(tmp_path), 3)
+    file.write({'step': 5})
+    assert metrics.read(str(tmp_path)) == [{'step': 3}, {'step': 5}]
+
+    def full():
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(file, '_file', SimpleNamespace(close=full))
+    file.close(after_error=True)
+    with pytest.raises(CheckpointError, match='metrics.jsonl: cannot be written .No space left on device.;'):
+        file.close()
 
 
 def test_metrics_that_are_a_folder(trained):

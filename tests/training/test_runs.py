@@ -3,6 +3,7 @@
 import errno
 import os
 import shutil
+import time
 
 import pytest
 
@@ -23,6 +24,13 @@ def test_names_of_new_folders():
     first, second = make_new_folder(), make_new_folder()
     assert os.path.dirname(first) == 'runs' and len(os.path.basename(first)) == 17
     assert second != first and os.path.isdir(first) and os.path.isdir(second)
+
+
+def test_runs_of_one_second_are_numbered(monkeypatch):
+    monkeypatch.setattr(time, 'strftime', lambda form: '2026-01-31-120000')
+    base = os.path.join('runs', '2026-01-31-120000')
+    assert [make_new_folder() for _ in range(3)] == [base, f'{base}-2', f'{base}-3']
+    assert sorted(os.listdir('runs')) == [os.path.basename(name) for name in (base, f'{base}-2', f'{base}-3')]
 
 
 def test_new_folder_where_none_can_be_made():
@@ -145,8 +153,9 @@ def test_the_newest_run_is_the_newest_that_has_a_checkpoint(another_begins):
         newest()
     another_begins('runs/a', has_checkpoint=True)
     assert newest() == ('runs/a', '')
+    another_begins('runs/c')
     another_begins('runs/b')
-    assert newest() == ('runs/a', 'runs/b: no checkpoint was saved yet; using runs/a.')
+    assert newest() == ('runs/a', 'runs/b, runs/c: no checkpoint was saved yet; using runs/a.')
     assert resolve(None) == 'runs/b'  # which --resume goes on with
     os.rename('runs/a', 'a')
     with pytest.raises(CheckpointError, match='runs/b: there is no trained model yet; train one with'):
@@ -154,9 +163,9 @@ def test_the_newest_run_is_the_newest_that_has_a_checkpoint(another_begins):
 
 
 def test_without_the_file_latest_the_newest_is_the_one_begun_last(another_begins):
-    for time, name in enumerate(('runs/c', 'runs/b', 'runs/a')):
+    for begun, name in enumerate(('runs/c', 'runs/b', 'runs/a')):
         another_begins(name, has_checkpoint=True)
-        os.utime(os.path.join(name, 'hparams.json'), (time, time))
+        os.utime(os.path.join(name, 'hparams.json'), (begun, begun))
     os.unlink('runs/latest')
     assert newest().folder == resolve(None) == 'runs/a'
 
@@ -186,6 +195,33 @@ def test_a_leftover_of_a_killed_process_with_the_same_number_stops_nothing(anoth
         open(f'runs/{name}.{os.getpid()}.part', 'w').close()
     another_begins('runs/a')
     assert resolve(None) == os.path.join('runs', 'a')
+
+
+def test_what_another_process_is_writing_into_runs_stays(another_begins):
+    """Only what is older than a minute was left by a process that is gone."""
+    os.makedirs('runs')
+    for age in (40, 80):
+        path = f'runs/latest.000000{age}.part'
+        open(path, 'w').close()
+        os.utime(path, (time.time() - age,) * 2)
+    another_begins('runs/a')
+    assert sorted(os.listdir('runs')) == ['a', 'latest', 'latest.00000040.part']
+
+
+def test_what_a_new_run_cannot_have_is_refused_before_it_begins(another_begins):
+    open('file', 'w').close()
+    with pytest.raises(UsageError, match='file: is a file; --model_dir must be a folder'):
+        check_new('file')
+    with RunFolder.create('used', described()):
+        with pytest.raises(CheckpointError, match=f'used: is in use by process {os.getpid()}; wait for it'):
+            check_new('used')
+    for name in ('checkpoints', 'best'):
+        os.makedirs(os.path.join('of_' + name, name))
+        with pytest.raises(UsageError, match=f'of_{name}: holds checkpoints, but no hparams.json'):
+            check_new('of_' + name)
+    os.mkdir('empty')
+    assert [check_new(name) for name in ('new/', 'empty')] == ['new', 'empty']
+    assert not os.path.exists('new') and os.listdir('empty') == []
 
 
 @pytest.mark.parametrize('path', ['~/model', '~nobody-of-this-name/model'])
