@@ -74,7 +74,7 @@ class DataSet:
         if reshape:
             if images.shape[3] != 1:
                 raise ValueError(f'Pictures of {images.shape[3]} channels cannot become rows; give reshape=False.')
-            images = images.reshape(len(images), -1)
+            images = images.reshape(len(images), images.shape[1] * images.shape[2])
         if kind == np.float32:
             images = images.astype(np.float32) * np.float32(1.0 / 255.0)
         self._images, self._labels, self._num_examples = images, labels, len(images)

@@ -40,16 +40,7 @@ def install(tf: Any) -> None:
         'xavier_initializer_conv2d': slim.xavier_initializer_conv2d,
         'variance_scaling_initializer': slim.variance_scaling_initializer,
     }
-    layers = {
-        **_public(slim.layers),
-        **initializers,
-        'arg_scope': slim.arg_scope,
-        'optimize_loss': _optimize_loss(tf),
-        'linear': lambda inputs, num_outputs, **named: slim.fully_connected(
-            inputs, num_outputs, **{'activation_fn': None, **named}
-        ),
-        'relu': slim.fully_connected,
-    }
+    layers = {**_public(slim.layers), **initializers, 'arg_scope': slim.arg_scope, 'optimize_loss': slim.optimize_loss}
     framework = {
         **_public(slim_variables),
         **_public(arg_scope),
@@ -94,7 +85,7 @@ def _public(module: Any) -> dict[str, Any]:
     return {name: getattr(module, name) for name in dir(module) if not name.startswith('_')}
 
 
-def _module(name: str, members: dict[str, Any]) -> ModuleType:
+def _module(name: str, members: dict[str, Any]) -> Any:
     """A module below `tensorflow.contrib`, which says so when a name is asked for that it lacks."""
     full_name = f'{_ROOT}.{name}'.rstrip('.')
     module = ModuleType(full_name)
@@ -122,7 +113,7 @@ def _below(parent: ModuleType, path: str, members: dict[str, Any]) -> None:
     setattr(parent, last, _module(f'{name}.{last}', own))
 
 
-def _install_learn(tf: Any, root: ModuleType) -> None:
+def _install_learn(tf: Any, root: Any) -> None:
     """`contrib.learn`: of it only the data sets, and what is the same in `tf.estimator`."""
 
     def load_dataset(name: str) -> Any:
@@ -131,7 +122,7 @@ def _install_learn(tf: Any, root: ModuleType) -> None:
         return input_data.read_data_sets('MNIST-data')
 
     learn = _module('learn', {})
-    setattr(root, 'learn', learn)
+    root.learn = learn
     mnist = {**_public(input_data), 'read_data_sets': input_data.read_data_sets}
     _below(learn, 'python.learn.datasets.mnist', mnist)
     _below(learn, 'datasets.mnist', mnist)
@@ -139,13 +130,13 @@ def _install_learn(tf: Any, root: ModuleType) -> None:
     learn.python.learn.datasets.load_dataset = load_dataset
 
 
-def _install_projector(root: ModuleType) -> None:
+def _install_projector(root: Any) -> None:
     """`contrib.tensorboard.plugins.projector`, where TensorBoard is installed."""
     try:
         from tensorboard.plugins import projector
     except ImportError:
         return
-    setattr(root, 'tensorboard', _module('tensorboard', {}))
+    root.tensorboard = _module('tensorboard', {})
     _below(root.tensorboard, 'plugins.projector', _public(projector))
 
 
@@ -154,25 +145,6 @@ def _accuracy(tf: Any) -> Any:
     return lambda predictions, labels, weights=None, name=None: tf.reduce_mean(
         tf.cast(tf.equal(predictions, labels), tf.float32), name=name
     )
-
-
-def _optimize_loss(tf: Any) -> Any:
-    """`contrib.layers.optimize_loss` with an optimizer's name, class or object."""
-    optimizers = {
-        'Adam': tf.train.AdamOptimizer,
-        'SGD': tf.train.GradientDescentOptimizer,
-        'Adagrad': tf.train.AdagradOptimizer,
-        'RMSProp': tf.train.RMSPropOptimizer,
-        'Ftrl': tf.train.FtrlOptimizer,
-        'Momentum': lambda rate: tf.train.MomentumOptimizer(rate, momentum=0.9),
-    }
-
-    def optimize_loss(loss: Any, global_step: Any, learning_rate: Any, optimizer: Any, **named: Any) -> Any:
-        made = optimizers.get(optimizer, optimizer) if isinstance(optimizer, str) else optimizer
-        made = made(learning_rate) if callable(made) else made
-        return made.minimize(loss, global_step=global_step, var_list=named.get('variables'))
-
-    return optimize_loss
 
 
 class HParams:

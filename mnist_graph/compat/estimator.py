@@ -50,8 +50,8 @@ class RunConfig:
 def install(tf: Any) -> None:
     """Makes `tf.estimator`, where TensorFlow has none."""
     module = ModuleType('tensorflow.estimator')
-    inputs = ModuleType('tensorflow.estimator.inputs')
-    setattr(inputs, 'numpy_input_fn', _numpy_input_fn(tf))
+    inputs: Any = ModuleType('tensorflow.estimator.inputs')
+    inputs.numpy_input_fn = _numpy_input_fn(tf)
     members = {
         'Estimator': _estimator(tf),
         'EstimatorSpec': EstimatorSpec,
@@ -99,7 +99,12 @@ def _estimator(tf: Any) -> type:
         """Builds a graph by `model_fn` for each call, and carries the weights on in checkpoints."""
 
         def __init__(
-            self, model_fn: Callable, model_dir: str | None = None, config: Any = None, params: Any = None, **ignored: Any
+            self,
+            model_fn: Callable,
+            model_dir: str | None = None,
+            config: Any = None,
+            params: Any = None,
+            **ignored: Any,
         ):
             self._model_fn, self._params, self.config = model_fn, params, config or RunConfig()
             self.model_dir = model_dir or self.config.model_dir or tempfile.mkdtemp()
@@ -116,9 +121,7 @@ def _estimator(tf: Any) -> type:
             arguments = {} if mode == ModeKeys.PREDICT else {'labels': labels}
             if mode == ModeKeys.PREDICT and 'labels' in _names(self._model_fn):
                 arguments['labels'] = None
-            return _call(
-                self._model_fn, features, **arguments, mode=mode, params=self._params, config=self.config
-            )
+            return _call(self._model_fn, features, **arguments, mode=mode, params=self._params, config=self.config)
 
         def _session(self, hooks: Any = (), saving: bool = False) -> Any:
             return tf.train.MonitoredTrainingSession(
@@ -130,7 +133,9 @@ def _estimator(tf: Any) -> type:
                 log_step_count_steps=None,
             )
 
-        def train(self, input_fn: Callable, hooks: Any = None, steps: Any = None, max_steps: Any = None, **_: Any) -> Any:
+        def train(
+            self, input_fn: Callable, hooks: Any = None, steps: Any = None, max_steps: Any = None, **_: Any
+        ) -> Any:
             """Trains for so many steps more, up to `max_steps`, or as long as there is input."""
             with tf.Graph().as_default():
                 spec = self._build(input_fn, ModeKeys.TRAIN)
@@ -140,7 +145,9 @@ def _estimator(tf: Any) -> type:
                         session.run(spec.train_op)
             return self
 
-        def evaluate(self, input_fn: Callable, steps: int | None = None, hooks: Any = None, **_: Any) -> dict[str, Any]:
+        def evaluate(
+            self, input_fn: Callable, steps: int | None = None, hooks: Any = None, **ignored: Any
+        ) -> dict[str, Any]:
             """The metrics over the input, the mean loss, and the step."""
             with tf.Graph().as_default():
                 spec = self._build(input_fn, ModeKeys.EVAL)

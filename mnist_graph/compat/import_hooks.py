@@ -10,7 +10,7 @@ from typing import Any
 
 from mnist_graph.compat import python2
 
-Patch = Callable[[ModuleType], None]
+Patch = Callable[[Any], None]
 
 
 def after_import(name: str, patch: Patch) -> None:

@@ -2,7 +2,7 @@
 
 import importlib
 import sys
-from types import ModuleType
+from typing import Any
 
 import numpy as np
 
@@ -11,18 +11,19 @@ from mnist_graph import data
 _API = 'tf_keras.api._v1.keras'
 
 
-def install(tf: ModuleType) -> None:
+def install(tf: Any) -> None:
     """Lets `tf.keras`, `import tensorflow.keras.X` and `import keras.X` be the legacy Keras."""
     api = importlib.import_module(_API)
-    setattr(tf, 'keras', api)
+    tf.keras = api
     for name, module in list(sys.modules.items()):
         if name == _API or name.startswith(_API + '.'):
             rest = name.removeprefix(_API)
             sys.modules['tensorflow.keras' + rest] = module
             sys.modules['tensorflow.python.keras' + rest] = module
             sys.modules['keras' + rest] = module
-    for datasets in (api.datasets.mnist, importlib.import_module('tf_keras.src.datasets.mnist')):
-        setattr(datasets, 'load_data', _load_data)
+    mnist: Any
+    for mnist in (api.datasets.mnist, importlib.import_module('tf_keras.src.datasets.mnist')):
+        mnist.load_data = _load_data
 
 
 def _load_data(path: str = 'mnist.npz') -> tuple[tuple[np.ndarray, np.ndarray], tuple[np.ndarray, np.ndarray]]:

@@ -4,7 +4,6 @@ import functools
 import os
 import sys
 from collections.abc import Callable
-from types import ModuleType
 from typing import Any
 
 import numpy as np
@@ -56,9 +55,7 @@ def _mend_numpy() -> None:
     for name, value in _NUMPY_NAMES.items():
         if name not in np.__dict__:
             setattr(np, name, value)
-    np.random.random_integers = lambda low, high=None, size=None: (  # type: ignore[attr-defined]
-        np.random.randint(*((1, low + 1) if high is None else (low, high + 1)), size=size)
-    )
+    np.random.random_integers = _random_integers  # type: ignore[assignment]
     reshape = np.reshape
 
     @functools.wraps(reshape)
@@ -68,11 +65,18 @@ def _mend_numpy() -> None:
     np.reshape = reshape_by_any_name
 
 
-def _mend_pyplot(pyplot: ModuleType, pictures: Callable[[ModuleType], None]) -> None:
-    setattr(pyplot, 'switch_backend', _nothing)
-    setattr(pyplot, 'show', lambda *arguments, **named: pictures(pyplot))
-    setattr(pyplot, 'pause', lambda *arguments, **named: pictures(pyplot))
-    setattr(pyplot, 'waitforbuttonpress', _nothing)
+def _random_integers(low: int, high: int | None = None, size: Any = None) -> Any:
+    """Whole numbers from `low` to `high`, both included, or from 1 to `low`."""
+    first, last = (1, low) if high is None else (low, high)
+    return np.random.randint(first, last + 1, size)
+
+
+def _mend_pyplot(pyplot: Any, pictures: Callable[[Any], None]) -> None:
+    pyplot.switch_backend('Agg')  # otherwise the first picture would do it
+    pyplot.switch_backend = _nothing
+    pyplot.show = lambda *arguments, **named: pictures(pyplot)
+    pyplot.pause = lambda *arguments, **named: pictures(pyplot)
+    pyplot.waitforbuttonpress = _nothing
 
 
 _written: set[str] = set()
@@ -113,7 +117,7 @@ def _mend_scipy_misc(misc: Any) -> None:
             size = tuple(side * size // 100 for side in picture.size[::-1])
         elif isinstance(size, float):
             size = tuple(int(side * size) for side in picture.size[::-1])
-        return np.asarray(picture.resize((size[1], size[0]), getattr(Image, interp.upper(), Image.BILINEAR)))
+        return np.asarray(picture.resize((size[1], size[0]), Image.Resampling[interp.upper()]))
 
     def read(name: Any, flatten: bool = False, mode: Any = None) -> Any:
         picture = Image.open(name)

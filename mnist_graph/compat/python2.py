@@ -50,7 +50,7 @@ def compile_script(source: str, path: str, force: bool = False) -> CodeType:
         reason = error
     if old:
         try:
-            text = _converted(source)
+            text = _converted(source, print_is_function=tree is not None)
             tree = _with_old_division(ast.parse(text, path))
         except (SyntaxError, ValueError) as error:
             if tree is None:
@@ -100,8 +100,10 @@ def _is_quotient(node: ast.AST) -> bool:
     return isinstance(node, ast.BinOp) and isinstance(node.op, ast.Div)
 
 
-def _converted(source: str) -> str:
+def _converted(source: str, print_is_function: bool) -> str:
     """The script in Python 3's grammar.
+
+    `print` is tried as a function or as a statement first, as the argument says.
 
     Raises:
       ValueError: It cannot be converted.
@@ -115,8 +117,8 @@ def _converted(source: str) -> str:
     ]
     text = '\n'.join(_expanded(line) for line in source.split('\n')) + '\n'
     failure: Exception | None = None
-    for options in ({}, {'print_function': True}):
-        tool = refactor.RefactoringTool(names, options)
+    for as_function in (print_is_function, not print_is_function):
+        tool = refactor.RefactoringTool(names, {'print_function': True} if as_function else {})
         try:
             return str(tool.refactor_string(text, '<script>'))
         except Exception as error:  # its parser has errors of its own, without a common base

@@ -1,6 +1,6 @@
 """Putting TensorFlow 1 in the place of TensorFlow 2, in this process and for good."""
 
-import importlib
+import importlib.util
 import os
 import pkgutil
 import sys
@@ -17,7 +17,7 @@ _NEEDS = 'mnist_graph.run_tf1 needs the extra "tf1": pip install "mnist_graph[tf
 _VERSION = '1.15.5'
 
 
-def install() -> ModuleType:
+def install() -> Any:
     """Makes `import tensorflow`, and what lies below it, TensorFlow 1; returns the module.
 
     Raises:
@@ -69,7 +69,11 @@ def _put_back_moved_names() -> None:
 
 _MOVED = (
     ('framework.ops', 'Tensor', 'framework.tensor.Tensor'),
-    ('framework.ops', 'convert_to_tensor_or_indexed_slices', 'framework.indexed_slices.convert_to_tensor_or_indexed_slices'),
+    (
+        'framework.ops',
+        'convert_to_tensor_or_indexed_slices',
+        'framework.indexed_slices.convert_to_tensor_or_indexed_slices',
+    ),
     ('framework.ops', 'IndexedSlices', 'framework.indexed_slices.IndexedSlices'),
     ('framework.tensor_shape', 'TensorSpec', 'framework.tensor.TensorSpec'),
     ('ops.control_flow_ops', 'cond', 'ops.cond.cond'),
@@ -82,12 +86,12 @@ _MOVED = (
 )
 
 
-def _alias_modules(tf: ModuleType, modern: ModuleType) -> None:
+def _alias_modules(tf: Any, modern: ModuleType) -> None:
     """Lets `import tensorflow.X` find the modules of TensorFlow 1."""
     for name, module in list(sys.modules.items()):
         if name.startswith(_V1_MODULES):
             sys.modules['tensorflow.' + name.removeprefix(_V1_MODULES)] = module
-    compat = ModuleType('tensorflow.compat')
+    compat: Any = ModuleType('tensorflow.compat')
     compat.__dict__.update({name: value for name, value in vars(tf.compat).items() if not name.startswith('__')})
     compat.__dict__.update(v1=tf, v2=modern, __path__=[])
     sys.modules.update({'tensorflow.compat': compat, 'tensorflow.compat.v1': tf, 'tensorflow.compat.v2': modern})
@@ -97,8 +101,8 @@ def _alias_modules(tf: ModuleType, modern: ModuleType) -> None:
 
 def _place_softly() -> None:
     """A script that names GPUs which this machine has not runs on the processor."""
-    from tensorflow.python.client import session
     from tensorflow.core.protobuf import config_pb2
+    from tensorflow.python.client import session
 
     original = session.BaseSession.__init__
 
@@ -110,7 +114,7 @@ def _place_softly() -> None:
     session.BaseSession.__init__ = initialize
 
 
-def _let_flags_be_defined_again(tf: ModuleType) -> None:
+def _let_flags_be_defined_again(tf: Any) -> None:
     """absl has flags of its own, such as --log_dir, that scripts define, too."""
     for flag in tf.flags.FLAGS._flags().values():
         flag.allow_override = True

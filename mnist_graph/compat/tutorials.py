@@ -10,13 +10,13 @@ from mnist_graph import input_data
 _PACKAGE = 'tensorflow.examples'
 
 
-def install(tf: ModuleType) -> None:
+def install(tf: Any) -> None:
     """Puts the modules in their old place."""
     mnist = _mechanics(tf)
     parts = {'input_data': input_data, 'mnist': mnist}
     package = _package(f'{_PACKAGE}.tutorials.mnist', **parts)
     tutorials = _package(f'{_PACKAGE}.tutorials', mnist=package)
-    setattr(tf, 'examples', _package(_PACKAGE, tutorials=tutorials))
+    tf.examples = _package(_PACKAGE, tutorials=tutorials)
     sys.modules.update({f'{package.__name__}.{name}': module for name, module in parts.items()})
 
 
