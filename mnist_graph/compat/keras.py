@@ -19,7 +19,6 @@ def install(tf: Any) -> None:
         if name == _API or name.startswith(_API + '.'):
             rest = name.removeprefix(_API)
             sys.modules['tensorflow.keras' + rest] = module
-            sys.modules['tensorflow.python.keras' + rest] = module
             sys.modules['keras' + rest] = module
     mnist: Any
     for mnist in (api.datasets.mnist, importlib.import_module('tf_keras.src.datasets.mnist')):

@@ -142,6 +142,14 @@ class _OldDivision(ast.NodeTransformer):
         call = ast.Call(ast.Name(_DIVISION, ast.Load()), [node.left, node.right], [])
         return ast.copy_location(call, node)
 
+    def visit_AugAssign(self, node: ast.AugAssign) -> ast.AST:
+        self.generic_visit(node)
+        if not isinstance(node.op, ast.Div) or not isinstance(node.target, ast.Name):
+            return node
+        before = ast.Name(node.target.id, ast.Load())
+        call = ast.Call(ast.Name(_DIVISION, ast.Load()), [before, node.value], [])
+        return ast.copy_location(ast.Assign([node.target], call), node)
+
 
 def _with_old_division(tree: ast.Module) -> ast.Module:
     imports = [node for node in tree.body if isinstance(node, ast.ImportFrom) and node.module == '__future__']

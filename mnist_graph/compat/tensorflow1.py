@@ -4,6 +4,7 @@ import importlib.util
 import os
 import pkgutil
 import sys
+import warnings
 from types import ModuleType
 from typing import Any
 
@@ -28,6 +29,7 @@ def install() -> Any:
         if importlib.util.find_spec(name) is None:
             raise UsageError(f'{_NEEDS} ({name} is missing).')
     tf = import_tensorflow()
+    warnings.filterwarnings('ignore', '.* is deprecated and will be removed')
     tf.logging.set_verbosity(tf.logging.ERROR)  # else every second function says that it is deprecated
     importlib.import_module('tf_keras')
     _put_back_legacy_layers()

@@ -15,7 +15,8 @@ def results(source, **options):
 
 def test_print_and_tabs_and_the_division_of_integers(capsys):
     source = "n = 7\nif n:\n\tfor i in xrange(n / 2):\n            print 'step', i, n / 2.0\nm = 9\nm /= 2\n"
-    assert results(source)['i'] == 2
+    left = results(source)
+    assert (left['i'], left['m']) == (2, 4)
     assert capsys.readouterr().out == 'step 0 3.5\nstep 1 3.5\nstep 2 3.5\n'
 
 
