@@ -1,6 +1,7 @@
 """What to tell the user when a script ends in an error: one line where its cause is known, else its traceback."""
 
 import os
+import re
 import sys
 import traceback
 from types import TracebackType
@@ -33,6 +34,9 @@ def explanation(error: BaseException) -> str | None:
         if error.name.startswith('tensorflow'):
             return f'{error.name} is gone, and has no replacement here'
         return f'needs the package {error.name.split(".")[0]}, which is not installed'
+    if isinstance(error, ImportError) and (error.name or '').startswith('tensorflow.contrib'):
+        wanted = re.search(r"cannot import name '(\w+)'", str(error))
+        return contrib.not_covered(f'{error.name}.{wanted[1]}' if wanted else str(error.name))
     if isinstance(error, AttributeError) and getattr(error.obj, '__name__', '').startswith('tensorflow'):
         return f'TensorFlow has no {error.name} any more, and there is no replacement here'
     return None

@@ -129,6 +129,10 @@ def test_python_2_with_an_estimator_and_a_module_of_its_own(old_folder):
             'import math\nfrom tensorflow.contrib.tensor_forest.python import x\n',
             'script.py, line 2: tensorflow.contrib.tensor_forest is not covered.',
         ),
+        (
+            'import tensorflow as tf\nfrom tensorflow.contrib import tpu\n',
+            'script.py, line 2: tensorflow.contrib.tpu is not covered.',
+        ),
         ('import no_such_package\n', 'script.py, line 1: needs the package no_such_package, which is not installed'),
         ('import tensorflow as tf\ntf.no_such_name\n', 'script.py, line 2: TensorFlow has no no_such_name any more'),
     ],
