@@ -66,8 +66,8 @@ def install(tf: Any) -> None:
         'distributions': {**_public(tf.distributions)},
         'keras': {**_public(tf.keras)},
         'data': {**_public(tf.data), **_public(tf.data.experimental)},
-        'nn': {**_public(tf.nn), 'alpha_dropout': tf.nn.dropout},
-        'opt': {'NadamOptimizer': tf.train.AdamOptimizer, **_public(tf.train)},
+        'nn': _public(tf.nn),
+        'opt': _public(tf.train),
         'training': {'HParams': HParams},
         'util': {'make_tensor_proto': tf.make_tensor_proto, 'make_ndarray': tf.make_ndarray},
     }

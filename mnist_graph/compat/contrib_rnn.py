@@ -13,8 +13,6 @@ def members(tf: Any) -> dict[str, Any]:
         'BasicLSTMCell': found['BasicLSTMCell'],
         'CoreRNNCell': found['RNNCell'],
         'LSTMBlockCell': found['LSTMCell'],
-        'LSTMBlockFusedCell': found['LSTMCell'],
-        'LayerNormBasicLSTMCell': found['LSTMCell'],
         'static_rnn': tf.nn.static_rnn,
         'static_bidirectional_rnn': tf.nn.static_bidirectional_rnn,
         'stack_bidirectional_dynamic_rnn': _stacked(tf),
