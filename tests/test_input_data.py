@@ -107,6 +107,10 @@ def test_the_first_training_pictures_are_held_out(folder_of_numbers):
     assert (sets.train.labels.sum(1) == 1).all()
 
 
+def test_a_small_data_set_holds_out_a_tenth(folder_of_numbers):
+    assert input_data.read_data_sets('MNIST_data').validation.num_examples == 4
+
+
 def test_numbers_for_labels_and_pictures_in_their_shape(folder_of_numbers):
     sets = input_data.read_data_sets('MNIST_data', validation_size=0, reshape=False, dtype=np.uint8)
     assert sets.train.images.shape == (40, 28, 28, 1) and sets.train.images.dtype == np.uint8

@@ -112,6 +112,13 @@ print len(classes), classes[3]
 """
 
 
+def test_a_script_may_be_named_as_a_package_of_tensorflow(old_folder):
+    (old_folder / 'tensorboard.py').write_text('this is no Python')
+    (old_folder / 'own.py').write_text('value = 3')
+    ended = run(old_folder, 'import own\nimport tensorflow as tf\nprint(own.value, tf.__version__)\n')
+    assert (ended.code, ended.out) == (0, '3 1.15.5\n'), ended.err
+
+
 def test_python_2_with_an_estimator_and_a_module_of_its_own(old_folder):
     (old_folder / 'helper.py').write_text("print 'helper'\nunits = 21 / 2\n")
     ended = run(old_folder, ESTIMATOR)
