@@ -1,8 +1,7 @@
 """The network as a TensorFlow 1 graph, in the tutorial's order, one function for each stage.
 
 Nothing is computed here. `train.py` runs what is built, and `examples/by_hand.py` does so by hand.
-The details are in `network/`, and so is what the tutorial does not have, which is left out of the
-graph unless a hyperparameter turns it on.
+What the tutorial does not have is in `network/`, and in the graph only if a hyperparameter asks for it.
 """
 
 import functools
@@ -166,8 +165,7 @@ def build(
       teacher: With distillation_temperature, the network to learn from.
 
     Raises:
-      UsageError, ValueError: The pictures are too small for the network, or an argument contradicts the
-        hyperparameters; see `check_trainable`.
+      UsageError, ValueError: The pictures are too small, or an argument contradicts the hyperparameters.
     """
     graph = tf.Graph()
     with graph.as_default():
