@@ -1,4 +1,4 @@
-"""Searches hyperparameters: trains with many values of the flags of `main`, on one machine or on many.
+"""Searches hyperparameters: trains with many values of the flags of main, on one machine or on many.
 
     python -m mnist_graph.sweep --search=learning_rate=log:1e-5:1e-2 --search=batch_size=64,128 \\
         --n_iterations=1000 --n_trials=50 --sweep_dir=runs/lr
