@@ -6,13 +6,23 @@ import types
 from traced import Scene
 
 from helpers.sweep_fakes import FakePool, grid
-from mnist_graph.base.errors import MnistGraphError
+from mnist_graph.base.errors import CheckpointError, MnistGraphError
 from mnist_graph.sweeps import location, runner, summary
 from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
 from mnist_graph.sweeps.location import SweepLocation
 from mnist_graph.sweeps.storage.trial_records import attempt
 
 N_POINTS = 2
+
+
+class _Notes(SweepCallback):
+    """Keeps what the user is told."""
+
+    def __init__(self):
+        self.lines: list[str] = []
+
+    def on_note(self, line):
+        self.lines.append(line)
 
 
 class Sweep(Scene):
@@ -27,7 +37,8 @@ class Sweep(Scene):
         config = types.SimpleNamespace(dataset='auto', data_dir='')
         with location.opened(SweepLocation(self.folder), create=True) as store:
             store.adopt(grid('dropout=0,0.5', 'batch_size=1'))
-            recorder = runner.Recorder(store, self.folder, config, SweepCallback())
+            notes = _Notes()
+            recorder = runner.Recorder(store, self.folder, config, notes)
             try:
                 coordinator = Coordinator(
                     store,
@@ -38,6 +49,8 @@ class Sweep(Scene):
                 coordinator.run()
             finally:
                 recorder.write()
+        if notes.lines:  # results that could not be written are no error, as the next command writes them again
+            raise CheckpointError(notes.lines[0])
 
     def result(self):
         """The points that are complete, each with its accuracy, and how many count as ended."""
