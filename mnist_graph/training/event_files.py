@@ -7,16 +7,23 @@ import contextlib
 import io
 import math
 import os
+import platform
+import re
 import time
+from collections.abc import Iterator
 
 import numpy as np
 import tensorflow.compat.v1 as tf
 
+from mnist_graph.base import files
+from mnist_graph.base.errors import CheckpointError
 from mnist_graph.data import Split
 from mnist_graph.hparams import HParams
 from mnist_graph.training.monitor import Monitor
 
 _PREFIX = 'events.out.tfevents'
+# What TensorBoard expects in the first record.
+_FILE_VERSION = 'brain.Event:2'
 _N_MISREAD = 25
 _HPARAMS_PLUGIN = 'hparams'
 _SESSION_START_FIELD = b'\x1a'  # field 3, a message, of HParamsPluginData
@@ -32,17 +39,46 @@ class EventWriter:
       step: Where training begins. What earlier files in the folder hold of
         later steps is marked as void.
       show_graph: Whether a new run's graph is written.
+
+    tf.summary.FileWriter would write in a thread of its own, where an error is
+    a traceback; this writes the same records at once.
+
+    Raises:
+      CheckpointError: The file cannot be written; also of all methods.
     """
 
     def __init__(self, folder: str, graph, hparams: HParams, step: int = 0, show_graph: bool = True):
         folder = os.path.abspath(folder)  # TensorFlow looks for it again later, from whatever working directory
-        has_earlier = os.path.isdir(folder) and any(name.startswith(_PREFIX) for name in os.listdir(folder))
-        with graph.as_default():
-            self._writer = tf.summary.FileWriter(folder, graph if show_graph and not step else None)
+        host = re.sub(r'[^\w.-]', '_', platform.node()) or 'localhost'
+        self._path = os.path.join(folder, f'{_PREFIX}.{time.time():.6f}.{host}')
+        with self._explained():
+            os.makedirs(folder, exist_ok=True)
+            has_earlier = any(name.startswith(_PREFIX) for name in os.listdir(folder))
+            self._file = tf.io.TFRecordWriter(self._path)
+        self._write(file_version=_FILE_VERSION)
+        if show_graph and not step:
+            self._write(graph_def=graph.as_graph_def(add_shapes=True).SerializeToString())
         if has_earlier:
-            self._writer.add_session_log(tf.SessionLog(status=tf.SessionLog.START), step + 1)
+            self._write(step=step + 1, session_log=tf.SessionLog(status=tf.SessionLog.START))
         if not step:
-            self._writer.add_summary(hparams_summary(hparams))
+            self.add(0, hparams_summary(hparams))
+
+    @contextlib.contextmanager
+    def _explained(self) -> Iterator[None]:
+        """Turns what TensorFlow and the system raise about the file into one line for the user."""
+        try:
+            yield
+        except (OSError, tf.errors.OpError, RuntimeError, IndexError) as error:
+            lines = str(error).splitlines() or [type(error).__name__]
+            reason = error.strerror if isinstance(error, OSError) else lines[0].split('; ')[-1]
+            raise CheckpointError(
+                f'{files.relative(self._path)}: cannot be written ({reason}); free some space or mend the folder, or '
+                f'go on with --notensorboard.'
+            ) from None
+
+    def _write(self, **fields) -> None:
+        with self._explained():
+            self._file.write(tf.Event(wall_time=time.time(), **fields).SerializeToString())
 
     def scalars(self, step: int, values: dict[str, float]) -> None:
         """Adds one point to each curve."""
@@ -52,15 +88,17 @@ class EventWriter:
 
     def add(self, step: int, summary) -> None:
         """Adds a tf.Summary, or the bytes of one."""
-        self._writer.add_summary(summary, step)
+        self._write(step=step, summary=tf.Summary.FromString(summary) if isinstance(summary, bytes) else summary)
 
     def flush(self) -> None:
         """Makes TensorBoard see what was added."""
-        self._writer.flush()
+        with self._explained():
+            self._file.flush()
 
     def close(self) -> None:
         """Writes what is left and closes the file."""
-        self._writer.close()
+        with self._explained():
+            self._file.close()
 
 
 class EventFiles(Monitor):

@@ -285,3 +285,26 @@ def test_sigkill_loses_nothing_beyond_the_last_save(entry_point, whole, fresh_fo
         assert files_of(find_checkpoint('model', which)[0]) == files_of(find_checkpoint('whole', which)[0])
     assert metrics.read('model') == metrics.read('whole')
     assert set(without_going_on(resumed.out)) <= set(whole.replace('in whole', 'in model').splitlines())
+
+
+def test_event_files_that_cannot_be_written_end_the_training_in_one_line(entry_point):
+    """TensorFlow's own writer would show a traceback of its thread."""
+    write_idx_folder('data')
+    flags = [flag for flag in FLAGS if flag != '--notensorboard']
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    before = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (20_000, limits[1]))
+    try:
+        ended = entry_point(*flags, '--model_dir=model')
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
+        signal.signal(signal.SIGXFSZ, before)
+    assert ended.code == 1
+    assert re.search(
+        r'^mnist_graph: model/events\.out\.tfevents\..*: cannot be written \(File too large\); free some space or mend '
+        r'the folder, or go on with --notensorboard\.\n$',
+        ended.err,
+        re.M,
+    )
+    assert 'Traceback' not in ended.err and not os.path.exists('model/.lock.pid')
+    assert entry_point('--resume', '--model_dir=model', '--notensorboard').code == 0
