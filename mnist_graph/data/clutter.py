@@ -19,6 +19,8 @@ _SIDE = 96
 # Letters that no hand and no font tells from digits everywhere.
 _LETTERS = 'ACDEFGHJKLMNPQRTUVWXYadefhjkmnprtuvwxy'
 _SIGNS = '+x=*#%&@?!()[]{}<>:;'
+# Of all: plus, times, divided by, equals and minus, which no one takes for digits, however near one of them is.
+_SIGN_SHARE = 0.08
 # The quantile of the distance between real digits, within which a picture is taken for one.
 _NEAR = 0.9
 # Pixels of the reduced pictures whose distances are measured.
@@ -64,9 +66,10 @@ def make(n: int, digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
       rng: Everything random.
     """
     looks_like_digit = Lookalikes(digits[:10000])
+    n_signs = round(_SIGN_SHARE * n)
+    kept = [np.rint(normalize(_sign(rng)) * 255).astype(np.uint8) for _ in range(n_signs)]
     names = list(_KINDS)
     shares = np.array([share for _, share in _KINDS.values()])
-    kept: list[np.ndarray] = []
     while len(kept) < n:
         made = []
         for kind in rng.choice(len(names), max(500, n // 4), p=shares / shares.sum()):
@@ -77,7 +80,7 @@ def make(n: int, digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
                 continue
         batch = np.stack(made)
         kept += list(batch[~looks_like_digit(batch)])
-    return np.stack(kept[:n])
+    return np.stack(kept[:n])[rng.permutation(n)]
 
 
 def _cut(digit: np.ndarray) -> np.ndarray:
@@ -176,6 +179,40 @@ def _stroke(digits, rng):
     else:  # a scribble
         points = np.array([_point(rng) for _ in range(rng.integers(4, 9))])
         cv2.polylines(canvas, [points], bool(rng.integers(2)), 255, max(3, _thickness(rng) // 2), cv2.LINE_AA)
+    return canvas
+
+
+def _sign(rng) -> np.ndarray:
+    """A plus, a cross, a division sign, an equals sign or a dash by hand."""
+    canvas = np.zeros((_SIDE, _SIDE), np.uint8)
+    width = int(rng.integers(3, 12))
+    half, turn = rng.uniform(18, 36), rng.normal(0, 8)
+
+    def stroke(degrees, length, x=0.0, y=0.0):
+        angle = np.deg2rad(degrees + turn + rng.normal(0, 6))
+        along = length * np.array([np.cos(angle), np.sin(angle)])
+        middle = _SIDE / 2 + np.array([x, y]) + rng.normal(0, 2, 2)
+        bend = middle + rng.normal(0, 0.06 * length, 2)
+        points = np.rint([middle - along, bend, middle + along]).astype(np.int32)
+        cv2.polylines(canvas, [points], False, 255, width, cv2.LINE_AA)
+
+    kind = rng.integers(5)
+    if kind == 0:
+        stroke(0, half)
+        stroke(90, half * rng.uniform(0.7, 1.4))
+    elif kind == 1:
+        stroke(45, half)
+        stroke(135, half * rng.uniform(0.7, 1.4))
+    elif kind == 2:
+        stroke(0, half)
+        for side in (-1, 1):
+            middle = (_SIDE // 2 + int(rng.integers(-4, 5)), round(_SIDE / 2 + side * half * rng.uniform(0.5, 0.9)))
+            cv2.circle(canvas, middle, max(2, round(width * rng.uniform(0.6, 1.1))), 255, -1, cv2.LINE_AA)
+    elif kind == 3:
+        for side in (-1, 1):
+            stroke(0, half, 0, side * half * rng.uniform(0.25, 0.6))
+    else:
+        stroke(0, half)
     return canvas
 
 
