@@ -23,8 +23,8 @@ _DEFLATE_RATIO = 1032
 # Bytes of a PNG file of one pixel.
 _SMALLEST_PNG = 67
 
-# Digits are looked for at this size; see `picture_to_digits` for small ones.
-WORKING_SIDE = 96
+# Pixels: the longest side of a picture in the first look at it, and in the closest one.
+WORKING_SIDE, CLOSEST_SIDE = 256, 1280
 
 
 def read_picture(source, longest_side=WORKING_SIDE):

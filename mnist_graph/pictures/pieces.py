@@ -73,9 +73,7 @@ def from_outside(pieces: Pieces) -> np.ndarray:
     for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         if labels[y, x]:
             corner[labels[y, x] - 1] = True
-    at_sides = (
-        (pieces.left == 0).astype(int) + (pieces.top == 0) + (pieces.right == width) + (pieces.bottom == height)
-    )
+    at_sides = (pieces.left == 0).astype(int) + (pieces.top == 0) + (pieces.right == width) + (pieces.bottom == height)
     # A strip along the border between two corners' sides, and a frame, touch several sides.
     return result | (at_sides >= 3) | corner & (at_sides >= 2)
 

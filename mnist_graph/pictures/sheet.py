@@ -54,7 +54,10 @@ def _planes(small: np.ndarray) -> list[np.ndarray]:
     colours = small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.float32([100, 100, 100])
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
-    return [(np.clip(plane / max(float(plane.max()), 1e-6), 0, 1) * 255).astype(np.uint8) for plane in (colours[:, :, 0], distance)]
+    return [
+        (np.clip(plane / max(float(plane.max()), 1e-6), 0, 1) * 255).astype(np.uint8)
+        for plane in (colours[:, :, 0], distance)
+    ]
 
 
 def _outline(mask: np.ndarray, plane: np.ndarray) -> np.ndarray | None:
