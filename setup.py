@@ -36,7 +36,7 @@ setup(
     long_description=(HERE / 'README.md').read_text(),
     long_description_content_type='text/markdown',
     packages=find_packages(include=['mnist_graph', 'mnist_graph.*']),
-    package_data={'mnist_graph': ['py.typed']},
+    package_data={'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*']},
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
     extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD, 'test': TEST},

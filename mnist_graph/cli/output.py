@@ -5,6 +5,9 @@ import io
 import json
 from collections.abc import Sequence
 
+# Of the ink: less that was left out is dots and specks.
+_WORTH_MENTIONING = 0.1
+
 
 class Writer:
     """Turns readings into text, piece by piece, so that thousands of pictures need no memory.
@@ -33,8 +36,11 @@ class Writer:
         return ']\n' if self._is_first else '\n]\n'
 
     def _text(self, reading) -> str:
+        if reading.is_empty:
+            return f'{printable(reading.path)}: no digit\n'
         second = f'; second guess {reading.second} {reading.second_probability:.3f}' if reading.second else ''
-        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second})\n'
+        left_out = f'; {reading.left_out:.0%} of the ink left out' if reading.left_out >= _WORTH_MENTIONING else ''
+        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second}{left_out})\n'
 
     def _csv(self, reading) -> str:
         return _csv_row(
@@ -59,6 +65,8 @@ class Writer:
                 for row in reading.probabilities
             ],
         }
+        if reading.rows or reading.is_empty:
+            values |= {'rows': list(reading.rows), 'left_out': round(reading.left_out, 6)}
         separator, self._is_first = '\n' if self._is_first else ',\n', False
         return separator + json.dumps(values)
 

@@ -16,7 +16,7 @@ from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.base.inputs import InputSpec
 from mnist_graph.data import folder_reader
 
-DATASETS = ('auto', 'mnist', 'drawn')
+DATASETS = ('auto', 'mnist', 'drawn', 'handwriting')
 # `fingerprint` of the canonical MNIST files, however they are packed.
 MNIST_FINGERPRINT = '57ed3f7af808d214'
 # How many pictures, and from which value of a pixel on, tell whether a data set's pictures reach their edges.
@@ -24,8 +24,8 @@ _LOOKED_AT, _FAINTEST_INK = 5000, 64
 
 
 def look_like_digits(spec: InputSpec, class_names: tuple[str, ...]) -> bool:
-    """Whether pictures of these are taken for MNIST's kind: 28x28, grey, and of classes that have numbers for names."""
-    return spec[:3] == (28, 28, 1) and all(name.isdecimal() for name in class_names)
+    """Whether pictures of these are taken for MNIST's kind: 28x28, grey, and of classes with numbers, or none, for names."""
+    return spec[:3] == (28, 28, 1) and all(name.isdecimal() or name == 'none' for name in class_names)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -81,7 +81,7 @@ class Dataset(NamedTuple):
         """The --dataset that gives this one again, or nothing, where `asked` gave it now."""
         if self.notice:
             return 'drawn'
-        return 'mnist' if self.name == 'mnist' else asked
+        return self.name if self.name in ('mnist', 'handwriting') else asked
 
     def input_spec(self, standardize: bool = False) -> InputSpec:
         """The shape of the pictures, and their mean and deviation if asked for."""
@@ -96,7 +96,8 @@ def load(
 
     Args:
       dataset: 'mnist' (from `data_dir`, else downloaded into it), 'drawn' (the
-        built-in digits), or 'auto': whatever `data_dir` holds, else MNIST, and
+        built-in digits), 'handwriting' (MNIST, found likewise, with what
+        `handwriting.add_to` adds), or 'auto': whatever `data_dir` holds, else MNIST, and
         else, without a `data_dir`, the built-in digits, which `notice` then says.
       data_dir: Folder of the four IDX files, of `mnist.npz`, or of
         train/LABEL/*.png and test/LABEL/*.png; None is `files.cache_folder()`.
@@ -119,12 +120,19 @@ def load(
         try:
             raw = _read_or_download(folder, show_progress)
         except NoDataError as error:
-            if dataset == 'mnist' or data_dir:  # what was asked for by name is not replaced
+            if dataset in ('mnist', 'handwriting') or data_dir:  # what was asked for by name is not replaced
                 missing = '' if os.path.isdir(folder) else f'{folder}: there is no such folder to read, and '
                 raise NoDataError(f'{missing}{error} Or use --dataset=drawn, the built-in digits.') from None
             notice = f'MNIST could not be had, so this uses the built-in drawn digits instead: {error}'
             raw = _drawn(show_progress)
     fingerprint = _fingerprint(raw)
+    if dataset == 'handwriting':
+        if fingerprint != MNIST_FINGERPRINT:
+            raise DataError(f'{folder}: holds other data than the MNIST database, to which --dataset=handwriting adds.')
+        from mnist_graph.data import handwriting
+
+        raw = handwriting.add_to(raw)
+        fingerprint = _fingerprint(raw)
     name = 'mnist' if fingerprint == MNIST_FINGERPRINT else raw.name
     if dataset == 'mnist' and name != 'mnist':
         raise DataError(f'{folder}: holds other data than the MNIST database; use --dataset=auto to train on it.')

@@ -8,9 +8,13 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_graph.base.errors import CheckpointError
+from mnist_graph.models import pretrained
 from mnist_graph.training import description, evaluation, run_folder, runs
 from mnist_graph.training.checkpoint import Checkpoint, restore
 from mnist_graph.training.description import Description
+
+# The classes of a model that can look for digits; see `data.handwriting`.
+DIGITS_AND_NONE = (*'0123456789', 'none')
 
 
 class Found(NamedTuple):
@@ -21,19 +25,27 @@ class Found(NamedTuple):
       descriptions: What each folder's `hparams.json` says.
       checkpoints: The checkpoint of each.
       problems: A line for each damaged checkpoint that was passed over.
+      notice: A line where the shipped reader stands in for a run, as there is none; or ''.
     """
 
     folders: list[str]
     descriptions: list[Description]
     checkpoints: list[Checkpoint]
     problems: list[str]
+    notice: str = ''
+
+    @property
+    def finds_digits(self) -> bool:
+        """Whether these models tell digits from what is none, and so can look for them in pictures."""
+        return self.descriptions[0].class_names == DIGITS_AND_NONE
 
 
 def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last') -> Found:
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
-      model_dirs: A folder of a run, a comma-separated list of some, or several of these; None is the newest run.
+      model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the reader
+        that ships with the package; None is the newest run, or that reader where there is no run.
       which: 'last' or 'best' (on validation) checkpoint.
 
     Raises:
@@ -43,6 +55,11 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
     if isinstance(model_dirs, (str, os.PathLike)):
         model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
+    folders = [pretrained.FOLDER if _is_pretrained(folder) else folder for folder in folders]
+    notice = ''
+    if not folders and pretrained.is_there() and not os.path.lexists(runs.LATEST):
+        folders, which = [pretrained.FOLDER], 'last'
+        notice = 'There is no trained model here yet, so this uses the reader that ships with the package.'
     folders = folders or [runs.resolve(None)]
     descriptions, checkpoints, problems = [], [], []
     for folder in folders:
@@ -57,7 +74,11 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
         descriptions.append(described)
         checkpoints.append(checkpoint)
         problems += lines
-    return Found(folders, descriptions, checkpoints, problems)
+    return Found(folders, descriptions, checkpoints, problems, notice)
+
+
+def _is_pretrained(folder: str) -> bool:
+    return folder == pretrained.NAME and not os.path.isdir(folder)
 
 
 def _reads(described: Description) -> tuple:

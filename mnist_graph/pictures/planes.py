@@ -65,7 +65,7 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
         residual = small - _median(small)
         return grey, float((residual**3).sum()) < 0
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
-    small = _sample(lab) * np.float32([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT])
+    small = _sample(lab) * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
     residual = (small - np.dstack([_median(plane) for plane in cv2.split(small)])).reshape(-1, 3)
     square = (residual * residual).sum(axis=1)
     strong = residual[square >= 0.25 * np.partition(square, -max(4, square.size // 200))[-max(4, square.size // 200)]]
@@ -74,7 +74,7 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
     if axis[0] < 0:
         axis = -axis
         along = -along
-    weights = axis * np.float32([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT]) / 100
+    weights = axis * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32) / 100
     return cv2.transform(lab, weights[None]).reshape(lab.shape[:2]), float((along**3).sum()) < 0
 
 

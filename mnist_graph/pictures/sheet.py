@@ -46,12 +46,12 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
                 best, best_area = outline, area
     if best is None:
         return None
-    return best.reshape(-1, 2).astype(np.float32) / np.float32([small.shape[1] - 1, small.shape[0] - 1])
+    return best.reshape(-1, 2).astype(np.float32) / np.array([small.shape[1] - 1, small.shape[0] - 1], np.float32)
 
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:
     """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
-    colours = small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.float32([100, 100, 100])
+    colours = small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
     return [
@@ -121,13 +121,13 @@ def cut_out(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
       float32 [height, width, 1 or 3].
     """
     height, width = picture.shape[:2]
-    points = outline * np.float32([width - 1, height - 1])
+    points = outline * np.array([width - 1, height - 1], np.float32)
     is_cut = ((outline < _BORDER) | (outline > 1 - _BORDER)).any(axis=1)
     if len(points) == 4 and is_cut.sum() <= 1:
         corners = _from_upper_left(points)
         sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
         wide, high = max(sides[0], sides[2]), max(sides[1], sides[3])
-        target = np.float32([[0, 0], [wide, 0], [wide, high], [0, high]])
+        target = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
         upright = cv2.warpPerspective(
             picture, cv2.getPerspectiveTransform(corners, target), (round(wide), round(high)), flags=cv2.INTER_AREA
         )
