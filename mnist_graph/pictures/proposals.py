@@ -43,6 +43,7 @@ class Proposal(NamedTuple):
       height: Pixels: the digits' typical height, 0 if there is nothing.
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
+      is_second_guess: Whether ink is looked for on the other side of the paper than where most of it seems to be.
     """
 
     ink: planes.Ink
@@ -54,6 +55,7 @@ class Proposal(NamedTuple):
     height: float
     total: int
     outside: int
+    is_second_guess: bool = False
 
 
 def enlarged(picture: np.ndarray, least: int = _LEAST_SIDE) -> np.ndarray:
@@ -109,7 +111,7 @@ def proposals(picture: np.ndarray, height: float | None):
     for plane, dark in others:
         ink = planes.find_ink(plane, dark, reach)
         if ink is not None:
-            yield _propose(ink, ink.mask)
+            yield _propose(ink, ink.mask)._replace(is_second_guess=dark != is_dark)
 
 
 def _propose(ink: planes.Ink, mask: np.ndarray) -> Proposal:

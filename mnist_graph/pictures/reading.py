@@ -16,8 +16,9 @@ from mnist_graph.pictures.doubts import LEAST_ONE, Digit, without_doubtful
 
 # Natural logarithm: how much better than a digit `none` must be.
 _NONE_PENALTY = -2.5
-# Natural logarithm: how much better than a whole digit the parts on both sides of a cut must be; also two pieces in one.
-_CUT_PENALTY = -0.5
+# Natural logarithms: how much better than a whole digit the parts on both sides of a cut must be, than two pieces the
+# digit that they make together, and a 1, which any piece is like, than the rest.
+_CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
 # Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
 _POINT, _LOW = 0.22, 0.4
 # A digit is read, and a reading is clean, from this probability on.
@@ -57,12 +58,15 @@ class Page(NamedTuple):
         return np.stack(images) if images else np.zeros((0, 28, 28), np.float32)
 
     @property
+    def is_sure(self) -> bool:
+        """Whether there are digits, and every one is sure."""
+        digits = [digit for row in self.rows for digit in row]
+        return bool(digits) and all(digit.scores[:10].max() > _SURE for digit in digits)
+
+    @property
     def is_clean(self) -> bool:
         """Whether every digit is sure, and next to no ink is left out."""
-        digits = [digit for row in self.rows for digit in row]
-        return (
-            bool(digits) and self.left_out < _LITTLE_LEFT and all(digit.scores[:10].max() > _SURE for digit in digits)
-        )
+        return self.is_sure and self.left_out < _LITTLE_LEFT
 
 
 def read(source) -> Asking:
@@ -111,6 +115,8 @@ def read(source) -> Asking:
                     return best
                 n_scored += len(proposal.images)
                 page = _settle(proposal, (yield np.concatenate([proposal.images, proposal.whole])), view.shape)
+                if proposal.is_second_guess and not page.is_sure:
+                    continue
                 if page.explained > best.explained:
                     best = page
                 if page.is_clean:
@@ -211,11 +217,11 @@ def _best_path(atoms, runs, scores) -> list[tuple[int, bool]]:
                 sure = 0.0
             elif int(of[:10].argmax()) == 1 and high < LEAST_ONE * height:
                 sure *= 0.2
-            n_cuts = (first > 0 and atoms[first - 1].group == run[0].group) + sum(
-                one.group != other.group for one, other in zip(run, run[1:])
-            )
+            penalty = _CUT_PENALTY * (first > 0 and atoms[first - 1].group == run[0].group)
+            penalty += _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
+            penalty += _ONE_PENALTY * (n > 1 and int(of[:10].argmax()) == 1)
             for value, is_digit in (
-                (np.log(max(sure, 1e-6)) + _CUT_PENALTY * n_cuts, True),
+                (np.log(max(sure, 1e-6)) + penalty, True),
                 (np.log(max(none, 1e-3)) + _NONE_PENALTY, False),
             ):
                 total = best[first] + area * value

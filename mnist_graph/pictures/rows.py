@@ -13,6 +13,8 @@ _SHARED_HEIGHT = 0.45
 _WIDEST_GAP = 4.0
 # Of the row's height: a piece lower than this is a part of a digit, a point or a dash, and begins no figure of its own.
 _LEAST_FIGURE = 0.35
+# Of the typical height: the least digit, where it stands by itself.
+_LEAST_DIGIT = 0.25
 # Of the height of the nearest figure: how far from it a part of it may lie.
 _NEAR_PART = 0.5
 # Of the picture's side: what is longer is no digit among others.
@@ -62,15 +64,19 @@ def find_rows(pieces: Pieces, keep: np.ndarray) -> list[list[int]]:
         return []
     heights = pieces.height[numbers]
     tall = numbers[heights >= _LEAST_FIGURE * typical_height(pieces, numbers)]
-    rows = [set(chain) for chain in _chains(pieces, tall)]
-    # Dots and bars go to the nearest row, if it is near.
-    low = np.array(sorted(set(numbers.tolist()) - set(tall.tolist())), int)
-    place = {int(n): index for index, row in enumerate(rows) for n in row}
+    # Low pieces near a figure are its parts; others may be digits that are smaller than the rest.
+    low = numbers[heights < _LEAST_FIGURE * typical_height(pieces, numbers)]
+    parts = {}
     for number in low.tolist():
         distances = _distances(pieces, number, tall)
         nearest = int(tall[distances.argmin()])
         if distances.min() <= _NEAR_PART * pieces.height[nearest]:
-            rows[place[nearest]].add(number)
+            parts[number] = nearest
+        elif pieces.height[number] >= _LEAST_DIGIT * typical_height(pieces, numbers):
+            tall = np.append(tall, number)
+    rows = [set(chain) for chain in _chains(pieces, tall)]
+    for number, nearest in parts.items():
+        next(row for row in rows if nearest in row).add(number)
     rows.sort(key=lambda row: np.mean([pieces.top[n] + pieces.bottom[n] for n in row]))
     return [sorted(row, key=lambda n: pieces.left[n]) for row in rows]
 
