@@ -95,6 +95,10 @@ def _enlarge(ink):
     """
     top, bottom, left, right = _box(ink, 0.3 * max(float(ink.max()), 1e-6))
     scale = max(bottom - top, right - left) / (INK_SIDE * WIDTH_SCALE)
+    if scale > 2:
+        # Much larger ink is reduced first; what is left to do is done exactly.
+        smaller = [max(1, round(side * 2 / scale)) for side in ink.shape[::-1]]
+        return _enlarge(cv2.resize(ink, smaller, interpolation=cv2.INTER_AREA))
     # One pixel around the box comes along, as the edge fades over it.
     ink = ink[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
     shape = [round((side + 2) / scale) + 4 * WIDTH_SCALE for side in (bottom - top, right - left)]

@@ -38,8 +38,6 @@ class Proposal(NamedTuple):
       mask: uint8 [height, width]: the ink that was looked at.
       atoms: For each row its atoms.
       runs: For each row (first, stop) of the atoms that each candidate is made of.
-      images: float32 [candidates, 28, 28], row after row.
-      whole: float32 [1 or 0, 28, 28]: all of a little ink as one digit.
       height: Pixels: the digits' typical height, 0 if there is nothing.
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
@@ -50,12 +48,22 @@ class Proposal(NamedTuple):
     mask: np.ndarray
     atoms: list[list[rows.Atom]]
     runs: list[list[tuple[int, int]]]
-    images: np.ndarray
-    whole: np.ndarray
     height: float
     total: int
     outside: int
     is_second_guess: bool = False
+
+    def image(self, run: list[rows.Atom]) -> np.ndarray | None:
+        """Some atoms as one digit, float32 [28, 28], or None where that is too little ink."""
+        with contextlib.suppress(ImageError):
+            return normalize(_picture_of(self.ink, run))
+        return None
+
+    @property
+    def all_atoms(self) -> list[rows.Atom]:
+        """The atoms of all rows, where they are so few that they may be one broken digit; else []."""
+        atoms = [atom for row in self.atoms for atom in row]
+        return atoms if 1 < len(atoms) <= _FEW_ATOMS else []
 
 
 def enlarged(picture: np.ndarray, least: int = _LEAST_SIDE) -> np.ndarray:
@@ -116,34 +124,16 @@ def proposals(picture: np.ndarray, height: float | None):
 
 def _propose(ink: planes.Ink, mask: np.ndarray) -> Proposal:
     pieces = pieces_of.find_pieces(mask)
-    nothing = Proposal(
-        ink, mask, [], [], np.zeros((0, 28, 28), np.float32), np.zeros((0, 28, 28), np.float32), 0.0, 0, 0
-    )
+    nothing = Proposal(ink, mask, [], [], 0.0, 0, 0)
     if len(pieces.area) > _MOST_PIECES:
         return nothing
     keep, total, outside = writing(pieces)
     height = rows.typical_height(pieces, np.flatnonzero(keep)) if keep.any() else 0.0
-    atoms, runs, images = [], [], []
-    for row in rows.find_rows(pieces, keep):
-        row_atoms = rows.atoms(pieces, row)
-        if len(images) + len(rows.candidates(row_atoms)) > _MOST_CANDIDATES:
-            return nothing._replace(height=height)
-        found = []
-        for first, stop in rows.candidates(row_atoms):
-            try:
-                images.append(normalize(_picture_of(ink, row_atoms[first:stop])))
-                found.append((first, stop))
-            except ImageError:
-                pass
-        atoms.append(row_atoms)
-        runs.append(found)
-    whole = []
-    together = [atom for row_atoms in atoms for atom in row_atoms]
-    if 1 < len(together) <= _FEW_ATOMS:
-        with contextlib.suppress(ImageError):
-            whole.append(normalize(_picture_of(ink, together)))
-    images, whole = (np.array(each, np.float32).reshape(-1, 28, 28) for each in (images, whole))
-    return Proposal(ink, mask, atoms, runs, images, whole, height, total, outside)
+    atoms = [rows.atoms(pieces, row) for row in rows.find_rows(pieces, keep)]
+    runs = [rows.candidates(row_atoms) for row_atoms in atoms]
+    if sum(map(len, runs)) > _MOST_CANDIDATES:
+        return nothing._replace(height=height)
+    return Proposal(ink, mask, atoms, runs, height, total, outside)
 
 
 def writing(pieces: pieces_of.Pieces) -> tuple[np.ndarray, int, int]:

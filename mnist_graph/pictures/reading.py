@@ -4,21 +4,28 @@ Nothing here runs a network. `read` is a generator that yields what it wants to
 have scored, and is sent the scores, so that many pictures can share a batch.
 """
 
+from collections import Counter
 from collections.abc import Generator
 from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph.pictures import proposals
+from mnist_graph.pictures import proposals, rows
 from mnist_graph.pictures.centring import mnist_digit
 from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
-from mnist_graph.pictures.doubts import LEAST_ONE, Digit, without_doubtful
+from mnist_graph.pictures.doubts import LEAST_ONE, Digit, label, without_doubtful
 
 # Natural logarithm: how much better than a digit `none` must be.
 _NONE_PENALTY = -2.5
 # Natural logarithms: how much better than a whole digit the parts on both sides of a cut must be, than two pieces the
 # digit that they make together, and a 1, which any piece is like, than the rest.
 _CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
+# Natural logarithm: an atom of which nothing is known but that its figure was read whole.
+_UNKNOWN = -20.0
+# A figure that is a digit with this probability is not looked at in parts.
+_SETTLED = 0.95
+# In place of a row and a run: all of a little ink as one digit.
+_ALL = (-1, (0, 0))
 # Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
 _POINT, _LOW = 0.22, 0.4
 # A digit is read, and a reading is clean, from this probability on.
@@ -109,12 +116,13 @@ def read(source) -> Asking:
                     and proposals.can_be_closer(picture, was_reduced)
                 ):
                     break
-                if not len(proposal.images):
+                if not proposal.atoms:
                     continue
                 if n_scored > _MOST_SCORED:
                     return best
-                n_scored += len(proposal.images)
-                page = _settle(proposal, (yield np.concatenate([proposal.images, proposal.whole])), view.shape)
+                scored = yield from _score(proposal)
+                n_scored += len(scored)
+                page = _settle(proposal, scored, view.shape)
                 if proposal.is_second_guess and not page.is_sure:
                     continue
                 if page.explained > best.explained:
@@ -125,34 +133,60 @@ def read(source) -> Asking:
     return best
 
 
-def _settle(proposal: proposals.Proposal, scores: np.ndarray, shape) -> Page:
+def _score(proposal: proposals.Proposal):
+    """Asks for scores: of whole figures first, then of the parts and neighbours of those that are no sure digit.
+
+    Returns:
+      {(row, run): (image, scores)}; the row -1 is for all of a little ink as one digit.
+    """
+    runs = {(row, run): proposal.atoms[row][slice(*run)] for row, of_row in enumerate(proposal.runs) for run in of_row}
+    if proposal.all_atoms:
+        runs[_ALL] = proposal.all_atoms
+    sizes = Counter((row, atom.group) for row, atoms in enumerate(proposal.atoms) for atom in atoms)
+    groups = {
+        key: run
+        for key, run in runs.items()
+        if key != _ALL and run[0].group == run[-1].group and len(run) == sizes[key[0], run[0].group]
+    }
+    scored = yield from _ask(proposal, groups)
+    sure = {(key[0], groups[key][0].group) for key, (_, scores) in scored.items() if scores[:10].max() > _SETTLED}
+    if len(sure) == len(sizes) and len(sizes) > 1 and _ALL in runs or len(sure) < len(sizes):
+        rest = {
+            key: run
+            for key, run in runs.items()
+            if key not in groups and (key == _ALL or any((key[0], atom.group) not in sure for atom in run))
+        }
+        scored |= yield from _ask(proposal, rest)
+    return scored
+
+
+def _ask(proposal: proposals.Proposal, runs: dict):
+    """{key: (image, scores)} of runs of atoms, less those with too little ink."""
+    images = {key: image for key, run in runs.items() if (image := proposal.image(run)) is not None}
+    if not images:
+        return {}
+    scores = yield np.stack(list(images.values()))
+    return {key: (image, of) for (key, image), of in zip(images.items(), scores)}
+
+
+def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     """The best way to read what was proposed."""
-    found, start = [], 0
-    explained = looked_at = 0.0
-    for atoms, runs in zip(proposal.atoms, proposal.runs):
-        of_row = scores[start : start + len(runs)]
-        images = proposal.images[start : start + len(runs)]
-        start += len(runs)
+    found, looked_at = [], 0
+    for row, atoms in enumerate(proposal.atoms):
         digits = []
-        for index, is_digit in _best_path(atoms, runs, of_row):
-            first, stop = runs[index]
-            area = sum(atom.area for atom in atoms[first:stop])
-            sure = float(of_row[index][:10].max())
-            if is_digit:
-                box = (
-                    min(a.left for a in atoms[first:stop]),
-                    min(a.top for a in atoms[first:stop]),
-                    max(a.right for a in atoms[first:stop]),
-                    max(a.bottom for a in atoms[first:stop]),
-                )
-                digits.append(Digit(images[index], of_row[index], box, area))
-                explained += area * max(0.0, 2 * sure - 1) * (_WORTH_OF_ONE if of_row[index][:10].argmax() == 1 else 1)
+        of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
+        for (first, stop), is_digit in _best_path(atoms, of_row):
+            run = atoms[first:stop]
+            area = sum(atom.area for atom in run)
             looked_at += area
+            if is_digit:
+                image, scores = scored[row, (first, stop)]
+                digits.append(Digit(image, scores, rows.box(run), area))
         if digits:
             found.append(digits)
-    if len(proposal.whole) and found:
-        found = _one_or_several(found, proposal, scores[-1])
-        explained = sum(digit.area * max(0.0, 2 * digit.scores[:10].max() - 1) for row in found for digit in row)
+    if _ALL in scored and found:
+        found = _one_or_several(found, proposal.all_atoms, *scored[_ALL])
+    explained = sum(_worth(digit) for row in found for digit in row)
     found = without_doubtful(found, proposal.mask)
     total = max(1, proposal.total)
     read_area = sum(digit.area for row in found for digit in row)
@@ -163,74 +197,70 @@ def _settle(proposal: proposals.Proposal, scores: np.ndarray, shape) -> Page:
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
 
 
-def _one_or_several(found: list[list[Digit]], proposal: proposals.Proposal, scores: np.ndarray) -> list[list[Digit]]:
+def _worth(digit: Digit) -> float:
+    """What a digit counts for where ways to see a picture are compared: its ink, if it is sure."""
+    return digit.area * max(0.0, 2 * float(digit.scores[:10].max()) - 1) * (_WORTH_OF_ONE if label(digit) == 1 else 1)
+
+
+def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, scores) -> list[list[Digit]]:
     """All of the ink as one digit, where that is likelier than the digits that were found."""
     digits = [digit for row in found for digit in row]
     ink = sum(digit.area for digit in digits)
     by_parts = sum(digit.area * np.log(max(digit.scores[:10].max(), 1e-6)) for digit in digits) / ink
-    atoms = [atom for row in proposal.atoms for atom in row]
-    by_parts += _CUT_PENALTY * (len(digits) - 1) + np.log(ink / sum(atom.area for atom in atoms))
+    area = sum(atom.area for atom in atoms)
+    by_parts += _CUT_PENALTY * (len(digits) - 1) + np.log(ink / area)
     if np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
         return found
-    box = (
-        min(a.left for a in atoms),
-        min(a.top for a in atoms),
-        max(a.right for a in atoms),
-        max(a.bottom for a in atoms),
-    )
-    return [[Digit(proposal.whole[0], scores, box, sum(atom.area for atom in atoms))]]
+    return [[Digit(image, scores, rows.box(atoms), area)]]
 
 
-def _best_path(atoms, runs, scores) -> list[tuple[int, bool]]:
-    """The runs (their index, and whether each is a digit) that together cover a row's atoms and score best.
+def _best_path(atoms: list[rows.Atom], scores: dict) -> list[tuple[tuple[int, int], bool]]:
+    """The runs (and whether each is a digit) that together cover a row's atoms and score best.
 
     A run's score is the logarithm of its probability times its ink, so that the path of few runs is not preferred.
+
+    Args:
+      atoms: Of one row.
+      scores: {(first, stop): scores} of the runs that were scored.
     """
     n = len(atoms)
     height = max(atom.bottom - atom.top for atom in atoms)
     best = np.full(n + 1, -np.inf)
     best[0] = 0
     came: list = [None] * (n + 1)
-    by_first: dict[int, list[int]] = {}
-    for index, (first, _) in enumerate(runs):
-        by_first.setdefault(first, []).append(index)
-    for first in range(n):
+    for first, stop in sorted([*scores, *((k, k + 1) for k in range(n) if (k, k + 1) not in scores)]):
         if best[first] == -np.inf:
             continue
-        if best[first] > best[first + 1]:  # an atom of which no image could be made
-            best[first + 1], came[first + 1] = best[first] - 10 * atoms[first].area, (first, -1, False)
-        for index in by_first.get(first, ()):
-            stop = runs[index][1]
-            run = atoms[first:stop]
-            area = sum(atom.area for atom in run)
-            high = max(a.bottom for a in run) - min(a.top for a in run)
-            wide = max(a.right for a in run) - min(a.left for a in run)
-            of = scores[index]
-            none = of[10] if len(of) > 10 else 0.0
-            sure = of[:10].max()
-            if (
-                high < _LOW * height
-                and int(of[:10].argmax()) == 1
-                or max(high, wide) < _POINT * height
-                or wide > 2 * high
-            ):
-                sure = 0.0
-            elif int(of[:10].argmax()) == 1 and high < LEAST_ONE * height:
-                sure *= 0.2
-            penalty = _CUT_PENALTY * (first > 0 and atoms[first - 1].group == run[0].group)
-            penalty += _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
-            penalty += _ONE_PENALTY * (n > 1 and int(of[:10].argmax()) == 1)
-            for value, is_digit in (
-                (np.log(max(sure, 1e-6)) + penalty, True),
-                (np.log(max(none, 1e-3)) + _NONE_PENALTY, False),
-            ):
-                total = best[first] + area * value
-                if total > best[stop]:
-                    best[stop], came[stop] = total, (first, index, is_digit)
+        run, of = atoms[first:stop], scores.get((first, stop))
+        area = sum(atom.area for atom in run)
+        for value, is_digit in _values(run, of, height, n):
+            if first > 0 and is_digit:
+                value += _CUT_PENALTY * (atoms[first - 1].group == run[0].group)
+            if best[first] + area * value > best[stop]:
+                best[stop], came[stop] = best[first] + area * value, ((first, stop), is_digit)
     path, at = [], n
     while at:
-        first, index, is_digit = came[at]
-        if index >= 0:
-            path.append((index, is_digit))
-        at = first
+        path.append(came[at])
+        at = came[at][0][0]
     return path[::-1]
+
+
+def _values(run: list[rows.Atom], of: Scores | None, height: int, n: int) -> list[tuple[float, bool]]:
+    """What a run is worth, in natural logarithms, as a digit and as none.
+
+    Args:
+      run: The atoms; there are n in the row, which is `height` pixels high.
+      of: Its scores, or None if it was not scored.
+    """
+    if of is None:
+        return [(_UNKNOWN, False)]
+    left, top, right, bottom = rows.box(run)
+    high, wide = bottom - top, right - left
+    sure, none, is_one = float(of[:10].max()), float(of[10:].sum()), int(of[:10].argmax()) == 1
+    if high < _LOW * height and is_one or max(high, wide) < _POINT * height or wide > 2 * high:
+        sure = 0.0
+    elif is_one and high < LEAST_ONE * height:
+        sure *= 0.2
+    penalty = _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
+    penalty += _ONE_PENALTY * (n > 1 and is_one)
+    return [(np.log(max(sure, 1e-6)) + penalty, True), (np.log(max(none, 1e-3)) + _NONE_PENALTY, False)]

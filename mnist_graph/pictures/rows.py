@@ -200,3 +200,13 @@ def candidates(row_atoms: list[Atom]) -> list[tuple[int, int]]:
                 continue
             result.append((first, stop))
     return result
+
+
+def box(run: list[Atom]) -> tuple[int, int, int, int]:
+    """(left, top, right, bottom) around some atoms."""
+    return (
+        int(min(atom.left for atom in run)),
+        int(min(atom.top for atom in run)),
+        int(max(atom.right for atom in run)),
+        int(max(atom.bottom for atom in run)),
+    )

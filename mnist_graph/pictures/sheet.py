@@ -51,7 +51,9 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:
     """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
-    colours = small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
+    colours = (
+        small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
+    )
     border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
     distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
     return [
