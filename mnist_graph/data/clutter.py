@@ -109,7 +109,7 @@ def _beside(left: np.ndarray, right: np.ndarray, gap: int, drop: int) -> np.ndar
 
 def _pair(digits, rng):
     left, right = _any(digits, rng), _any(digits, rng)
-    pair = _beside(left, right, int(rng.integers(-3, 4)), int(rng.integers(-4, 5)))
+    pair = _beside(left, right, int(rng.integers(-3, 9)), int(rng.integers(-4, 5)))
     return _beside(_cut(pair), _any(digits, rng), int(rng.integers(-2, 2)), 0) if rng.random() < 0.15 else pair
 
 

@@ -53,10 +53,12 @@ def _print(n: int, rng) -> tuple[np.ndarray, np.ndarray]:
         label = len(images) % 10
         canvas = printed.draw(str(label), fonts[rng.integers(len(fonts))], int(rng.integers(2, 10)))
         canvas = cv2.GaussianBlur(canvas, (0, 0), rng.uniform(0.5, 3))
+        # Worn print: hairlines fade before stems do.
+        canvas = 255 * (canvas / np.float32(255)) ** rng.uniform(0.8, 2.2)
         stretch = rng.uniform(0.75, 1.3)
         canvas = cv2.resize(canvas, None, fx=stretch, fy=1, interpolation=cv2.INTER_AREA)
         try:
-            images.append(np.rint(normalize(canvas) * 255).astype(np.uint8))
+            images.append(np.rint(normalize(canvas / 255) * 255).astype(np.uint8))
         except ImageError:
             continue
         labels.append(label)

@@ -69,6 +69,8 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         pieces = pieces_of.find_pieces(mask)
         keep, *_ = proposals.writing(pieces)
         if not keep.any():
+            keep = ~pieces_of.from_outside(pieces, may_span=True)
+        if not keep.any():
             continue
         chosen = pieces.mask(_near_main(pieces, keep))
         x, y, wide, high = cv2.boundingRect(chosen)

@@ -16,6 +16,9 @@ _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
 
 # Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
 _THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
+# Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
+# of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
+_HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
 # Of its length: a bar, the side of a box, is not as thick.
 _BAR = 0.2
 # Of the typical height: a single curve as wide is a rule or an underline, and what is as high is no digit.
@@ -61,7 +64,7 @@ def find_pieces(mask: np.ndarray) -> Pieces:
     return Pieces(labels, area, left, top, left + width, top + height)
 
 
-def from_outside(pieces: Pieces) -> np.ndarray:
+def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
     """bool [pieces]: what runs along the picture's border: shadows, what lies beside the paper, frames."""
     labels = pieces.labels
     height, width = labels.shape
@@ -73,9 +76,11 @@ def from_outside(pieces: Pieces) -> np.ndarray:
     for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
         if labels[y, x]:
             corner[labels[y, x] - 1] = True
-    at_sides = (pieces.left == 0).astype(int) + (pieces.top == 0) + (pieces.right == width) + (pieces.bottom == height)
-    # A strip along the border between two corners' sides, and a frame, touch several sides.
-    return result | (at_sides >= 3) | corner & (at_sides >= 2)
+    if may_span:  # as the one stroke in a picture that is cut to it does
+        return result
+    at = pieces.left == 0, pieces.right == width, pieces.top == 0, pieces.bottom == height
+    # A strip along a side, and a frame, reach from one side to the other.
+    return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
 
 
 def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
@@ -86,7 +91,7 @@ def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
       numbers: int [n]: those in question.
       typical: Pixels: the height of digits.
     """
-    result = []
+    result = [n for n in numbers.tolist() if _encloses(pieces, n, numbers) or _is_underline(pieces, n, numbers)]
     for n in numbers.tolist():
         if pieces.height[n] > _TOO_HIGH * typical:
             result.append(n)
@@ -99,6 +104,29 @@ def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
             if pieces.area[n] < _SINGLE * thickness * pieces.width[n]:
                 result.append(n)
     return result
+
+
+def _encloses(pieces: Pieces, n: int, others: np.ndarray) -> bool:
+    """Whether a hollow piece, as wide as high, goes around another of some size: a box or a ring, but no 0 with a dot."""
+    height, width = pieces.height[n], pieces.width[n]
+    if pieces.area[n] > _HOLLOW * height * width or width < _ROUND * height:
+        return False
+    inside = (pieces.left[others] > pieces.left[n]) & (pieces.right[others] < pieces.right[n])
+    inside &= (pieces.top[others] > pieces.top[n]) & (pieces.bottom[others] < pieces.bottom[n])
+    return bool((pieces.height[others[inside]] >= _ENCLOSED * height).any())
+
+
+def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
+    """Whether a flat piece lies under all others, and is as long as they are together."""
+    rest = others[others != n]
+    if not len(rest) or pieces.height[n] > _BAR * pieces.width[n] or pieces.top[n] < pieces.bottom[rest].max():
+        return False
+    left, right = pieces.left[rest].min(), pieces.right[rest].max()
+    slack = 0.1 * (right - left)
+    high = pieces.bottom[rest].max() - pieces.top[rest].min()
+    return bool(
+        pieces.left[n] <= left + slack and pieces.right[n] >= right - slack and pieces.width[n] > _UNDERLINE * high
+    )
 
 
 def find_rules(mask: np.ndarray) -> np.ndarray:

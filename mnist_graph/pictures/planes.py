@@ -10,6 +10,8 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
+# Of the range of shades, and of the border: a border that is even to such a degree is all paper.
+_EVEN, _EVEN_SHARE = 0.05, 0.98
 # Share of the strongest ink nearby from which a pixel counts as ink: the middle of a soft edge.
 INK_THRESHOLD = 0.5
 # Pixels: the colours of paper and ink are told from a picture reduced to this side.
@@ -62,11 +64,11 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
     if picture.shape[2] == 1:
         grey = np.ascontiguousarray(picture[:, :, 0])
         small = _sample(grey)
-        residual = small - _median(small)
+        residual = small - _paper(small)
         return grey, float((residual**3).sum()) < 0
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
     small = _sample(lab) * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
-    residual = (small - np.dstack([_median(plane) for plane in cv2.split(small)])).reshape(-1, 3)
+    residual = (np.dstack([plane - _paper(plane) for plane in cv2.split(small)])).reshape(-1, 3)
     square = (residual * residual).sum(axis=1)
     some = np.sort(square[:: max(1, square.size // 2000)])
     strong = residual[square >= 0.25 * some[-max(4, some.size // 200) :][0]]
@@ -86,7 +88,22 @@ def lightness(picture: np.ndarray) -> np.ndarray:
 
 def _sample(picture: np.ndarray) -> np.ndarray:
     scale = _SAMPLE_SIDE / max(picture.shape[:2])
-    return picture if scale >= 1 else cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    return picture if scale >= 1 else reduced(picture, scale)
+
+
+def reduced(picture: np.ndarray, scale: float) -> np.ndarray:
+    """A picture averaged down by `scale`, below 1, to one pixel at least."""
+    height, width = picture.shape[:2]
+    size = max(1, round(scale * width)), max(1, round(scale * height))
+    return cv2.resize(picture, size, interpolation=cv2.INTER_AREA)
+
+
+def _paper(plane: np.ndarray) -> np.ndarray | float:
+    """The paper, roughly: what the whole border has, if it is even, as around a thick drawing; else a wide median."""
+    border = np.concatenate([plane[0], plane[-1], plane[:, 0], plane[:, -1]])
+    middle = float(np.median(border))
+    tolerance = _EVEN * max(float(np.ptp(plane)), 1e-6)
+    return middle if np.mean(np.abs(border - middle) < tolerance) > _EVEN_SHARE else _median(plane)
 
 
 def _median(plane: np.ndarray) -> np.ndarray:
@@ -115,7 +132,7 @@ def find_ink(shade: np.ndarray, is_dark: bool, reach: int) -> Ink | None:
     if top < least:
         return None
     step = max(1, reach // 6)
-    small = cv2.dilate(cv2.resize(ink, None, fx=1 / step, fy=1 / step, interpolation=cv2.INTER_AREA), np.ones((19, 19)))
+    small = cv2.dilate(reduced(ink, 1 / step), np.ones((19, 19)))
     small = np.clip(cv2.blur(small, (13, 13)), max(_WEAKEST_INK * top, least), top)
     strongest = cv2.resize(small, ink.shape[::-1], interpolation=cv2.INTER_LINEAR)
     return Ink(np.minimum(ink * (1 / 0.9) / strongest, 1), top, is_dark)
@@ -124,7 +141,7 @@ def find_ink(shade: np.ndarray, is_dark: bool, reach: int) -> Ink | None:
 def _above_paper(grey: np.ndarray, reach: int, noise: float) -> tuple[np.ndarray, float, float]:
     """How much brighter than the paper each pixel is, how much the strongest are, and the least that is ink."""
     factor = max(1, reach // _REDUCED_REACH)  # paper is smooth, so that it may be found in a reduced picture
-    small = cv2.resize(grey, None, fx=1 / factor, fy=1 / factor, interpolation=cv2.INTER_AREA) if factor > 1 else grey
+    small = reduced(grey, 1 / factor) if factor > 1 else grey
     size = max(3, reach // factor | 1)
     paper = cv2.morphologyEx(small, cv2.MORPH_OPEN, np.ones((size, size), np.uint8), borderType=cv2.BORDER_REPLICATE)
     paper = cv2.blur(paper, (size, size), borderType=cv2.BORDER_REPLICATE)

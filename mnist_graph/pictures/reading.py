@@ -32,6 +32,8 @@ _POINT, _LOW = 0.22, 0.4
 _SURE = 0.9
 # Of the ink: what a clean reading leaves out.
 _LITTLE_LEFT = 0.08
+# Of the ink: what may be left out where ink is looked for on the unlikelier side of the paper.
+_MUCH_LEFT = 0.3
 # What a 1 counts for, beside other digits, where ways to see a picture are compared.
 _WORTH_OF_ONE = 0.6
 # Of the ink that does not come in from outside.
@@ -123,7 +125,7 @@ def read(source) -> Asking:
                 scored = yield from _score(proposal)
                 n_scored += len(scored)
                 page = _settle(proposal, scored, view.shape)
-                if proposal.is_second_guess and not page.is_sure:
+                if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
                     continue
                 if page.explained > best.explained:
                     best = page
@@ -173,7 +175,7 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     """The best way to read what was proposed."""
     found, looked_at = [], 0
     for row, atoms in enumerate(proposal.atoms):
-        digits = []
+        digits, dropped = [], set()
         of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
         for (first, stop), is_digit in _best_path(atoms, of_row):
             run = atoms[first:stop]
@@ -181,7 +183,11 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
             looked_at += area
             if is_digit:
                 image, scores = scored[row, (first, stop)]
-                digits.append(Digit(image, scores, rows.box(run), area))
+                digits.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}))
+            else:
+                dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
+        # A piece of a figure whose rest is no digit is none either, however like a 1 it is.
+        digits = [digit for digit, groups in digits if not (groups & dropped and _is_doubtful(digit))]
         if digits:
             found.append(digits)
     if _ALL in scored and found:
@@ -197,6 +203,10 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
 
 
+def _is_doubtful(digit: Digit) -> bool:
+    return label(digit) == 1 or float(digit.scores[:10].max()) < _SURE
+
+
 def _worth(digit: Digit) -> float:
     """What a digit counts for where ways to see a picture are compared: its ink, if it is sure."""
     return digit.area * max(0.0, 2 * float(digit.scores[:10].max()) - 1) * (_WORTH_OF_ONE if label(digit) == 1 else 1)
@@ -208,8 +218,9 @@ def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, sco
     ink = sum(digit.area for digit in digits)
     by_parts = sum(digit.area * np.log(max(digit.scores[:10].max(), 1e-6)) for digit in digits) / ink
     area = sum(atom.area for atom in atoms)
-    by_parts += _CUT_PENALTY * (len(digits) - 1) + np.log(ink / area)
-    if np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
+    by_parts += _JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
+    are_settled = all(digit.scores[:10].max() > _SETTLED for digit in digits)
+    if are_settled or np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
         return found
     return [[Digit(image, scores, rows.box(atoms), area)]]
 

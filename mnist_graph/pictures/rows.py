@@ -17,8 +17,9 @@ _LEAST_FIGURE = 0.35
 _LEAST_DIGIT = 0.25
 # Of the height of the nearest figure: how far from it a part of it may lie.
 _NEAR_PART = 0.5
-# Of the picture's side: what is longer is no digit among others.
-_CROSSES = 0.6
+# Of the picture's side: a line as long is no digit among others, an upright one if it goes all along. Of its length:
+# what is lower is flat.
+_CROSSES, _ALL_ALONG, _FLAT = 0.6, 0.9, 0.25
 # Of a figure's height: a narrower one is one digit for sure, and a wider one than the second is not.
 _ONE_DIGIT, _WIDEST_DIGIT = 0.62, 1.5
 # Of the row's height: a cut is made so far from the last one, or more.
@@ -83,13 +84,18 @@ def find_rows(pieces: Pieces, keep: np.ndarray) -> list[list[int]]:
 
 def typical_height(pieces: Pieces, numbers: np.ndarray) -> float:
     """The height that half of the ink is in pieces of, of those that do not cross the picture."""
-    height, width = pieces.labels.shape
-    within = (pieces.height[numbers] < _CROSSES * height) & (pieces.width[numbers] < _CROSSES * width)
-    if (pieces.height[numbers[within]] >= 8).any():
-        numbers = numbers[within]
+    numbers = numbers[~crossing(pieces)[numbers]] if not crossing(pieces)[numbers].all() else numbers
     numbers = numbers[np.argsort(pieces.height[numbers])]
     ink = np.cumsum(pieces.area[numbers])
     return float(pieces.height[numbers[np.searchsorted(ink, ink[-1] / 2)]])
+
+
+def crossing(pieces: Pieces) -> np.ndarray:
+    """bool [pieces]: lines along most of the picture, and frames around it."""
+    height, width = pieces.labels.shape
+    level = (pieces.width >= _CROSSES * width) & (pieces.height < _FLAT * pieces.width)
+    upright = (pieces.height >= _ALL_ALONG * height) & (pieces.width < _FLAT * pieces.height)
+    return level | upright | (pieces.height >= _ALL_ALONG * height) & (pieces.width >= _ALL_ALONG * width)
 
 
 def _chains(pieces: Pieces, numbers: np.ndarray) -> list[list[int]]:

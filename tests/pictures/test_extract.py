@@ -8,7 +8,7 @@ from helpers.drawn_pictures import correlation, draw_picture, draw_share
 from mnist_graph.base.errors import ImageError
 from mnist_graph.drawn.pen import draw_block
 from mnist_graph.pictures import extract
-from mnist_graph.pictures.stroke_width import mean_stroke_width
+from mnist_graph.pictures.stroke_width import THICKEST, THINNEST, WIDTH_SCALE, adjust_stroke_width, mean_stroke_width
 
 
 def assert_like_mnist(image, tolerance=0.02):
@@ -220,3 +220,14 @@ def test_plain_resize_keeps_the_picture():
 
 def test_result_is_the_same_every_time():
     np.testing.assert_array_equal(extract.picture_to_digit(draw_picture()), REFERENCE)
+
+
+@pytest.mark.parametrize('width, target', [(3, THINNEST * WIDTH_SCALE), (7, None), (24, THICKEST * WIDTH_SCALE)])
+def test_stroke_width_is_brought_into_range(width, target):
+    ink = np.zeros((120, 120), np.float32)
+    ink[20:100, 50 : 50 + width] = 1
+    # Twice the area over the perimeter of a bar; its ends count too.
+    mean = 2 * 80 * width / (2 * (80 + width))
+    assert mean_stroke_width(ink) == pytest.approx(mean, rel=0.05)
+    change = target - mean if target else 0
+    assert adjust_stroke_width(ink)[60].sum() == pytest.approx(width + change, abs=1)
