@@ -55,7 +55,10 @@ setup(
     # The recipes stay in flags/; an installation has them as mnist_graph/recipes (see cli/recipes.py).
     packages=[*find_packages(include=['mnist_graph', 'mnist_graph.*']), 'mnist_graph.recipes'],
     package_dir={'mnist_graph.recipes': 'flags'},
-    package_data={'mnist_graph': ['py.typed'], 'mnist_graph.recipes': ['*.flags']},
+    package_data={
+        'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*'],
+        'mnist_graph.recipes': ['*.flags'],
+    },
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
     extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD, 'test': TEST},
