@@ -173,9 +173,11 @@ def _ask(proposal: proposals.Proposal, runs: dict):
 
 def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     """The best way to read what was proposed."""
-    found, looked_at = [], 0
+    found: list[list[Digit]] = []
+    looked_at = 0.0
     for row, atoms in enumerate(proposal.atoms):
-        digits, dropped = [], set()
+        candidates: list[tuple[Digit, set[int]]] = []
+        dropped: set[int] = set()
         of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
         for (first, stop), is_digit in _best_path(atoms, of_row):
             run = atoms[first:stop]
@@ -183,11 +185,11 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
             looked_at += area
             if is_digit:
                 image, scores = scored[row, (first, stop)]
-                digits.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}))
+                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}))
             else:
                 dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
         # A piece of a figure whose rest is no digit is none either, however like a 1 it is.
-        digits = [digit for digit, groups in digits if not (groups & dropped and _is_doubtful(digit))]
+        digits = [digit for digit, groups in candidates if not (groups & dropped and _is_doubtful(digit))]
         if digits:
             found.append(digits)
     if _ALL in scored and found:
