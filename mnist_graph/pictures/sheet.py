@@ -81,10 +81,10 @@ def _outline(mask: np.ndarray, plane: np.ndarray) -> np.ndarray | None:
     inside = np.zeros_like(mask)
     cv2.fillConvexPoly(inside, outline, 255)
     inside = cv2.erode(inside, np.ones((9, 9)))
-    values = plane[inside > 0]
-    if values.size < 100:
+    values, around = plane[inside > 0], plane[inside == 0]
+    if values.size < 100 or not around.size:
         return None
-    contrast = float(np.median(values)) - float(np.median(plane[inside == 0]))
+    contrast = float(np.median(values)) - float(np.median(around))
     written = np.abs(values.astype(np.float32) - np.median(values)) > max(12, 0.25 * abs(contrast))
     return outline if 0.001 < written.mean() < 0.5 and _is_sharp(outline, plane, contrast) else None
 

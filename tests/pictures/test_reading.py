@@ -123,7 +123,7 @@ def test_readers_share_batches_and_keep_their_order(tmp_path):
         return score(images)
 
     wanted = stream.Wanted(True, 'auto', 28, 28, 1)
-    (chunk,) = stream.stream(paths, wanted, counted, n_threads=2)
+    (chunk,) = stream.stream(paths, wanted, counted, n_workers=2)
     assert [len(picture.images) if not picture.error else 0 for picture in chunk] == [2, 0, 1, 4]
     assert [len(row) for row in chunk[3].page.rows] == [2, 2]
     alone = [stream.read_page(path, score) for path in paths if 'bad' not in path]
