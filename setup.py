@@ -14,6 +14,8 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+# A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
+TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -27,6 +29,7 @@ TEST = [
     *SWEEP,
     *POSTGRESQL,
     *TENSORBOARD,
+    *TF1,
 ]
 
 setup(
@@ -61,7 +64,14 @@ setup(
     },
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
-    extras_require={'plots': PLOTS, 'sweep': SWEEP, 'postgresql': POSTGRESQL, 'tensorboard': TENSORBOARD, 'test': TEST},
+    extras_require={
+        'plots': PLOTS,
+        'sweep': SWEEP,
+        'postgresql': POSTGRESQL,
+        'tensorboard': TENSORBOARD,
+        'tf1': TF1,
+        'test': TEST,
+    },
     entry_points={
         'console_scripts': [
             'mnist-graph = mnist_graph.main:console_main',
@@ -69,6 +79,7 @@ setup(
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',
             'mnist-graph-sweep = mnist_graph.sweep:console_main',
+            'mnist-graph-run-tf1 = mnist_graph.run_tf1:console_main',
         ]
     },
 )

@@ -41,91 +41,109 @@ def main(arguments) -> int:
     process.no_arguments(arguments)
     job = training_job.from_flags()
 
-    # Load the data set, and the picture to predict at the end.
     dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation, job.pictures)
-    hparams = dataclasses.replace(job.hparams, n_validation=len(dataset.validation))
-    from mnist_graph import train
+    job = job._replace(hparams=dataclasses.replace(job.hparams, n_validation=len(dataset.validation)))
     from mnist_graph.models import readings
 
-    n_steps = hparams.total_steps(len(dataset.train))
     picture = readings.picture_to_predict(dataset, FLAGS.image)
 
-    # Build the graph. TensorFlow takes seconds to import, so not before it is needed.
-    from mnist_graph.base import tensorflow
+    network, described = build_network(job, dataset)
+    from mnist_graph.training import cores
 
-    tf = tensorflow.import_tensorflow()
-    from mnist_graph import graph
-    from mnist_graph.cli.printer import TrainingPrinter
-    from mnist_graph.training import cores, description, evaluation
-    from mnist_graph.training.event_files import EventFiles
-
-    n_threads, n_towers = job.n_threads, cores.share_cores(job.n_threads, hparams)
-    teacher = job.load_teacher(dataset)
-    described = description.describe(
-        hparams, dataset, job.dataset, job.data_dir, n_threads, tf.__version__, teacher, n_towers
-    )
-    network = graph.build(
-        hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=teacher and teacher.logits
-    )
-
-    with job.open_folder(described) as folder, cores.open_session(network, n_threads, n_towers) as sess:
-        # Train.
-        progress, problems = folder.attach(network, sess)
-        for problem in problems:
-            process.note(f'{problem}; going on from step {progress.step}.')
-        print(training_job.opening(hparams, dataset, network, n_steps))
-        if FLAGS.resume:
-            print(training_job.where_it_goes_on(hparams, progress, n_steps))
-        with contextlib.ExitStack() as stack:
-            stop = stack.enter_context(process.StopRequest().listening())
-            printer = stack.enter_context(TrainingPrinter(progress.step, n_steps))
-            monitors = [folder, printer]
-            if FLAGS.tensorboard:
-                monitors.append(stack.enter_context(EventFiles(folder.path, network, sess, hparams, progress.step)))
-            result = train.train(
-                network,
-                sess,
-                hparams,
-                dataset,
-                start=progress,
-                monitors=monitors,
-                display_step=FLAGS.display_step,
-                save_steps=FLAGS.save_steps,
-                should_stop=lambda: stop or printer.error,
-                n_threads=n_threads,
-            )
+    n_towers = described.trained_with[-1].n_towers
+    with job.open_folder(described) as folder, cores.open_session(network, job.n_threads, n_towers) as sess:
+        result, exit_code = train_network(job, dataset, network, sess, folder)
         if not result.finished:
-            process.note(
-                f'Stopped after step {result.progress.step}, which is saved; '
-                f'go on with {training_job.resume_command(folder.path)}'
-            )
-            if printer.error:
-                raise printer.error
-            return 128 + stop.signal
-        if result.stopped_early:
-            print(
-                f'Stopped early after step {result.progress.step}: the best validation accuracy was '
-                f'{result.progress.best_accuracy:.4f} at step {result.progress.best_step}.'
-            )
-
-        # Test, on every picture.
-        where = '' if dataset.name == 'mnist' else f' ({dataset.name})'
-        validation = result.validation
-        if FLAGS.checkpoint == 'best' and len(dataset.validation):
-            folder.restore_best(sess)
-            validation = evaluation.evaluate(network, sess, dataset.validation, n_threads)
-        if validation and validation.n:
-            print(f'Accuracy on validation set{where}: {validation.accuracy:.4f}')
-        test = evaluation.evaluate(network, sess, dataset.test, n_threads)
-        print(f'Accuracy on test set{where}: {test.accuracy:.4f}')
-
-        # Predict.
+            return exit_code
+        test_network(job, dataset, network, sess, folder, result)
         if picture is not None:
-            probabilities = evaluation.softmax(evaluation.logits(network, sess, picture))
-            reading = readings.reading_of('', probabilities, dataset.class_names)
-            print(f'Prediction for test image{where}: {reading.text} (probability {reading.probability:.3f})')
+            predict_picture(picture, dataset, network, sess)
         print(f'The model is in {folder.path}')
     return 0
+
+
+def build_network(job, dataset):
+    """The `graph.Network` to train, and the `description.Description` of what it will be."""
+    from mnist_graph.base import tensorflow
+
+    tf = tensorflow.import_tensorflow()  # which takes seconds, so not before the data set is there
+    from mnist_graph import graph
+    from mnist_graph.training import cores, description
+
+    hparams, n_towers = job.hparams, cores.share_cores(job.n_threads, job.hparams)
+    teacher = job.load_teacher(dataset)
+    described = description.describe(
+        hparams, dataset, job.dataset, job.data_dir, job.n_threads, tf.__version__, teacher, n_towers
+    )
+    n_steps = hparams.total_steps(len(dataset.train))
+    learns_from = teacher.logits if teacher else None
+    return graph.build(hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from), described
+
+
+def train_network(job, dataset, network, sess, folder):
+    """Trains from the start, or from where the run in the folder stopped.
+
+    Returns:
+      The `train.Result`, and the exit code if it was stopped before its end.
+    """
+    from mnist_graph import train
+    from mnist_graph.cli.printer import TrainingPrinter
+    from mnist_graph.training.event_files import EventFiles
+
+    n_steps = job.hparams.total_steps(len(dataset.train))
+    progress, problems = folder.attach(network, sess)
+    for problem in problems:
+        process.note(f'{problem}; going on from step {progress.step}.')
+    print(training_job.opening(job.hparams, dataset, network, n_steps))
+    if FLAGS.resume:
+        print(training_job.where_it_goes_on(job.hparams, progress, n_steps))
+    with contextlib.ExitStack() as stack:
+        stop = stack.enter_context(process.StopRequest().listening())
+        printer = stack.enter_context(TrainingPrinter(progress.step, n_steps))
+        monitors = [folder, printer]
+        if FLAGS.tensorboard:
+            monitors.append(stack.enter_context(EventFiles(folder.path, network, sess, job.hparams, progress.step)))
+        result = train.train(
+            network,
+            sess,
+            job.hparams,
+            dataset,
+            start=progress,
+            monitors=monitors,
+            display_step=FLAGS.display_step,
+            save_steps=FLAGS.save_steps,
+            should_stop=lambda: stop or printer.error,
+            n_threads=job.n_threads,
+        )
+    if ending := training_job.ending(result, folder.path):
+        (print if result.finished else process.note)(ending)
+    if printer.error and not result.finished:
+        raise printer.error
+    return result, 128 + stop.signal
+
+
+def test_network(job, dataset, network, sess, folder, result) -> None:
+    """Measures the network on every validation and test picture."""
+    from mnist_graph.training import evaluation
+
+    validation = result.validation
+    if FLAGS.checkpoint == 'best' and len(dataset.validation):
+        folder.restore_best(sess)
+        validation = evaluation.evaluate(network, sess, dataset.validation, job.n_threads)
+    if len(dataset.validation):
+        print(f'Accuracy on validation set{dataset.suffix}: {validation.accuracy:.4f}')
+    test = evaluation.evaluate(network, sess, dataset.test, job.n_threads)
+    print(f'Accuracy on test set{dataset.suffix}: {test.accuracy:.4f}')
+
+
+def predict_picture(picture, dataset, network, sess) -> None:
+    """Reads the picture, float32 [1, height, width, channels] in [0, 1]."""
+    from mnist_graph.models import readings
+    from mnist_graph.training import evaluation
+
+    probabilities = evaluation.softmax(evaluation.logits(network, sess, picture))
+    reading = readings.reading_of('', probabilities, dataset.class_names)
+    print(f'Prediction for test image{dataset.suffix}: {reading.text} (probability {reading.probability:.3f})')
 
 
 def console_main() -> None:

@@ -12,7 +12,7 @@ from helpers.markdown import PAGES, text_of
 from helpers.programs import ENTRY_POINTS, REPOSITORY
 from mnist_graph.hparams import SPECS
 
-OTHER_PROGRAMS_FLAGS = {'help', 'flagfile', 'logdir'}
+OTHER_PROGRAMS_FLAGS = {'help', 'flagfile', 'logdir', 'python2'}
 
 
 @pytest.mark.parametrize('page', PAGES)

@@ -28,6 +28,7 @@ NOT_RUN = {
     '.venv/bin/python -m pytest': 'runs these tests',
     '.venv/Scripts/python -m pytest': 'runs these tests',
     'python -m pytest': 'runs these tests',
+    'python -m mnist_graph.run_tf1': 'runs the script of somebody else; tests/compat runs small ones',
     'ruff': 'tests/test_package.py runs it',
     'mypy': 'tests/test_package.py runs it',
     'lint-imports': 'tests/test_package.py runs it',

@@ -15,11 +15,12 @@ MODULES = {
     if path != PACKAGE / '__init__.py'
 }
 # Those that parse flags and print; everything else is library.
-FRONT = {*ENTRY_POINTS, '__main__', *(name for name in MODULES if name.split('.')[0] == 'cli')}
+FRONT = {*ENTRY_POINTS, 'run_tf1', '__main__', *(name for name in MODULES if name.split('.')[0] == 'cli')}
 WITHOUT_TENSORFLOW = (
     'hparams',
     'data',
     'drawn',
+    'input_data',
     'pictures.extract',
     'train',
     'base.tensorflow',
@@ -74,7 +75,7 @@ def test_the_library_knows_no_flags_and_prints_nothing(name):
 @pytest.mark.parametrize('name', sorted(MODULES))
 def test_only_what_is_required_is_imported(name):
     allowed = {'tensorflow', 'numpy', 'PIL', 'cv2', 'absl', 'tqdm', 'platformdirs', 'filelock', 'mnist_graph'}
-    optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard'}
+    optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard', 'tf_slim', 'fissix'}
     import sys
 
     for each in imported(MODULES[name], top_level_only=True):

@@ -260,7 +260,7 @@ def test_a_killed_coordinator(data_dir, fresh_folder):
 
 
 @pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='processes are looked up in /proc')
-@pytest.mark.parametrize('kill', [signal.SIGKILL, signal.SIGABRT, signal.SIGQUIT])
+@pytest.mark.parametrize('kill', [signal.SIGKILL, signal.SIGABRT])
 def test_workers_end_with_their_coordinator(data_dir, fresh_folder, kill):
     """Whatever ends it, and whatever they are doing: one worker starts up, the other is in a long training."""
     process = start(

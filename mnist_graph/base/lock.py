@@ -89,7 +89,8 @@ class FolderLock:
         if self._lock.is_locked:
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._folder, _OWNER))
-        self._lock.release()
+        with contextlib.suppress(OSError):  # the operating system frees it when the process ends
+            self._lock.release()
 
     def undo(self, *names: str) -> None:
         """Frees the folder; if it was made for this lock, removes it and these files in it, unless more is in it."""

@@ -116,17 +116,19 @@ def _without_keras():
     """Keeps TensorFlow from importing Keras, which this package never uses (a tenth of the time).
 
     `tensorflow/__init__.py` ends by importing Keras 3, unless this variable asks
-    for the legacy package, whose absence it accepts.
+    for the legacy package, whose absence it accepts. Where that is installed,
+    as run_tf1 needs it, it is hidden meanwhile.
     """
-    name = 'TF_USE_LEGACY_KERAS'
-    if name in os.environ:
+    name, package = 'TF_USE_LEGACY_KERAS', 'tf_keras'
+    if name in os.environ or package in sys.modules:
         yield
         return
     os.environ[name] = '1'
+    sys.modules[package] = None  # type: ignore[assignment]
     try:
         yield
     finally:
-        del os.environ[name]
+        del os.environ[name], sys.modules[package]
 
 
 def usable_cores() -> int:

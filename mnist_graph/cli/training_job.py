@@ -200,6 +200,19 @@ def where_it_goes_on(hparams: HParams, progress, n_steps: int) -> str:
     return f'Already at step {progress.step}; give a larger --{"n_epochs" if hparams.n_epochs else "n_iterations"}'
 
 
+def ending(result, folder: str) -> str:
+    """What there is to say of a training that ended before its last step, or ''; `result` is the `train.Result`."""
+    progress = result.progress
+    if not result.finished:
+        return f'Stopped after step {progress.step}, which is saved; go on with {resume_command(folder)}'
+    if result.stopped_early:
+        return (
+            f'Stopped early after step {progress.step}: the best validation accuracy was '
+            f'{progress.best_accuracy:.4f} at step {progress.best_step}.'
+        )
+    return ''
+
+
 def resume_command(folder: str) -> str:
     """What to type to go on: with the flags that were given, but for those that the folder records."""
     given = [FLAGS[name].serialize() for name in _NOT_RECORDED if FLAGS[name].present]

@@ -84,6 +84,11 @@ class Dataset(NamedTuple):
             and _fraction_at_edge(self.train.images[:_LOOKED_AT]) < _MOST_AT_EDGE
         )
 
+    @property
+    def suffix(self) -> str:
+        """What output says after "test set", so that nobody takes other data for MNIST: '' or ' (drawn)'."""
+        return '' if self.name == 'mnist' else f' ({self.name})'
+
     def flag_for_again(self, asked: str) -> str:
         """The --dataset that gives this data set again, and no other, after `asked` gave it now."""
         return self.name if self.name in ('mnist', 'drawn', 'handwriting') else asked

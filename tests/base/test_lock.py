@@ -52,6 +52,19 @@ def test_disks_without_locks_are_named(monkeypatch, number, words):
     assert os.listdir() == []
 
 
+def test_a_lock_that_cannot_be_freed_is_no_error(monkeypatch):
+    """As on a network's file system that is gone; the lock goes with the process."""
+    fcntl = pytest.importorskip('fcntl')
+    lock = FolderLock('model')
+
+    def flock(file, operation):
+        raise OSError(errno.EIO, os.strerror(errno.EIO))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(fcntl, 'flock', flock)
+        lock.release()
+
+
 def test_a_folder_that_was_there_stays_where_it_cannot_be_locked(monkeypatch):
     os.mkdir('model')
     os.mkdir('model/.lock')

@@ -182,7 +182,7 @@ def temporary_files(folder: str) -> list[str]:
     """Files that are no part of a run that has ended."""
     known = re.compile(
         # One of runs/latest is removed when it is a minute old, since another run may be writing it.
-        r'latest(\.\w+\.part)?|hparams\.json|metrics\.jsonl|\.lock|model\.ckpt-\d+\.(json|index|data-00000-of-00001)'
+        r'latest(\.\w+\.part)?|hparams\.json|metrics\.jsonl|\.lock(\.pid)?|model\.ckpt-\d+\.(json|index|data-00000-of-00001)'
     )
     return [str(path) for path in pathlib.Path(folder).rglob('*') if path.is_file() and not known.fullmatch(path.name)]
 

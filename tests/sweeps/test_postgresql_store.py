@@ -184,7 +184,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     # Lost trials are to be noticed within seconds, not a minute.
     hurry = (
         'import mnist_graph.sweeps.storage.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1; '
-        'from mnist_graph import sweep; sweep.run_command()'
+        'from mnist_graph import sweep; sweep.console_main()'
     )
     dropouts = ','.join(f'{number / 50}' for number in range(24))
     flags = [
