@@ -102,8 +102,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     'dataset': lambda: flags.DEFINE_enum(
         'dataset',
         'auto',
-        ['auto', 'mnist', 'drawn'],
-        'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
+        ['auto', 'mnist', 'drawn', 'handwriting'],
+        'Data set: mnist, drawn (the built-in digits), handwriting (MNIST, other hands, print and no digits), or auto: what is in --data_dir, else MNIST by download, '
         'else, without --data_dir, drawn.',
     ),
     'data_dir': lambda: define_path(
@@ -114,8 +114,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     'trained_dataset': lambda: flags.DEFINE_enum(
         'dataset',
         'auto',
-        ['auto', 'mnist', 'drawn'],
-        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), or auto: '
+        ['auto', 'mnist', 'drawn', 'handwriting'],
+        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), handwriting (MNIST, other hands, print and no digits), or auto: '
         'what is in --data_dir.',
     ),
     'trained_data_dir': lambda: define_path(
