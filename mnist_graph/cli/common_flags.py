@@ -129,7 +129,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'dataset',
         'auto',
         DATASETS,
-        'Data set: mnist, drawn (the built-in digits), or auto: what is in --data_dir, else MNIST by download, '
+        'Data set: mnist, drawn (the built-in digits), handwriting (MNIST, other hands, print, and what is no digit), '
+        'or auto: what is in --data_dir, else MNIST by download, '
         'else, without --data_dir, drawn.',
     ),
     'data_dir': lambda: define_path(
@@ -141,7 +142,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'dataset',
         'auto',
         DATASETS,
-        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), or auto: '
+        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), handwriting '
+        '(MNIST, other hands, print, and what is no digit), or auto: '
         'what is in --data_dir.',
     ),
     'trained_data_dir': lambda: define_path(
