@@ -6,6 +6,7 @@ PROGRAMS = {
     'evaluate': 'measures how good a trained model is',
     'show': 'looks at the data',
     'sweep': 'searches hyperparameters',
+    'run_tf1': 'runs a script that was written for TensorFlow 1',
 }
 
 if __name__ == '__main__':
