@@ -7,10 +7,10 @@ a 1, is left out: `Lookalikes` tells it by its distance to real digits.
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.data import printed
 from mnist_graph.pictures.mnist_style import normalize_digit
 
