@@ -1,19 +1,23 @@
 """From arrays with names, such as x_train or test_labels, to a data set."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import Part, RawData, from_arrays
 from mnist_graph.data.readers import splitting
+from mnist_graph.data.readers.format import Files
 
 _PARTS = re.compile('(?P<train>train(?:ing)?)|(?P<valid>val(?:id(?:ation)?)?)|(?P<test>test(?:ing)?)')
 _KINDS = {
     **dict.fromkeys(('x', 'image', 'images', 'img', 'imgs', 'picture', 'pictures', 'data'), 'images'),
     **dict.fromkeys(('y', 'label', 'labels', 'target', 'targets'), 'labels'),
 }
+# The name of the data set, which comes before that of its part.
+_PREFIX = re.compile('^.*?(?=train|test|val)', re.IGNORECASE)
 # Parts that have no word for it: the whole, not split.
 _WHOLE = 'whole'
 
@@ -25,6 +29,42 @@ def part_and_kind(name: str) -> tuple[str, str] | None:
     part = match.lastgroup if match else None
     kind = _KINDS.get(re.sub('[^a-z]', '', _PARTS.sub('', name, count=1)))
     return (part or _WHOLE, kind) if kind else None
+
+
+def is_part(folder_name: str) -> bool:
+    """Whether a folder of this name holds the training, validation or test part of a data set."""
+    return bool(_PARTS.fullmatch(folder_name.lower()))
+
+
+def plain_name(name: str) -> str:
+    """'train_images' for `kmnist-train-imgs.npz` or `train/images.npy`, or '' where the name tells no such thing."""
+    return _prefix_and_name(name)[1]
+
+
+def _prefix_and_name(name: str) -> tuple[str, str]:
+    """The name of the data set and `plain_name`, such as 'kmnist-' and 'train_images' for `kmnist-train-imgs.npz`."""
+    stem = os.path.splitext(name)[0]
+    match = _PREFIX.match(stem)
+    for prefix in ('', match[0] if match else ''):
+        if (purpose := part_and_kind(stem.removeprefix(prefix))) and purpose[0] != _WHOLE:
+            return prefix, '_'.join(purpose)
+    return stem, ''
+
+
+def group(folder: str, names: Iterable[str]) -> list[Files]:
+    """The data sets that files with one or several arrays make up.
+
+    Files such as `kmnist-train-imgs.npz` and `kmnist-train-labels.npz` belong
+    together; one whose name tells of no such thing is a data set by itself.
+
+    Args:
+      folder: Where they are.
+      names: Their names, or paths below the folder, such as `train/images.npy`.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_prefix_and_name(name)[0], []).append(os.path.join(folder, name))
+    return [tuple(paths) for paths in groups.values()]
 
 
 def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validation_first: bool = True) -> RawData:
