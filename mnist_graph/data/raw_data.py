@@ -189,4 +189,7 @@ def _classes(
 def _named(numbers: tuple[str, ...], class_names: tuple[str, ...], where: str) -> tuple[str, ...]:
     if int(numbers[-1]) >= len(class_names):
         raise DataError(f'{where}: label {numbers[-1]} has no name: there are names for 0 to {len(class_names) - 1}.')
-    return tuple(class_names[int(number)] for number in numbers)
+    names = tuple(class_names[int(number)] for number in numbers)
+    if len(set(names)) < len(names):
+        raise DataError(f'{where}: two of its labels have one name.')
+    return names

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
+from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder, write_table
 from mnist_graph.base.errors import DataError, MnistGraphError
 from mnist_graph.data import load
 
@@ -28,13 +28,6 @@ def expected(tmp_path):
 def folder(tmp_path):
     (tmp_path / 'here').mkdir()
     return tmp_path / 'here'
-
-
-def write_table(path, images, labels=None, header='', label_column=0, delimiter=','):
-    rows = images.reshape(len(images), -1)
-    if labels is not None:
-        rows = np.insert(rows, label_column, labels, axis=1)
-    np.savetxt(path, rows, '%d', delimiter, header=header, comments='')
 
 
 # Tables.

@@ -7,7 +7,7 @@ import os
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
-from mnist_graph.data.readers import class_folders, idx_files, npy, npz, pickled, subfolders, tables
+from mnist_graph.data.readers import class_folders, idx_files, mat, npy, npz, parquet, pickled, subfolders, tables
 from mnist_graph.data.readers.format import Format
 
 # How many data sets a message names.
@@ -19,6 +19,8 @@ FORMATS: tuple[Format, ...] = (
     npy.FORMAT,
     pickled.FORMAT,
     tables.FORMAT,
+    mat.FORMAT,
+    parquet.FORMAT,
     subfolders.FORMAT,
     class_folders.FORMAT,
 )

@@ -67,7 +67,13 @@ def group(folder: str, names: Iterable[str]) -> list[Files]:
     return [tuple(paths) for paths in groups.values()]
 
 
-def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validation_first: bool = True) -> RawData:
+def to_raw_data(
+    name: str,
+    where: str,
+    arrays: Mapping[str, np.ndarray],
+    validation_first: bool = True,
+    class_names: tuple[str, ...] = (),
+) -> RawData:
     """A data set of named arrays.
 
     Args:
@@ -75,6 +81,7 @@ def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validat
       arrays: {name: array}; those with other names than are known are left out.
       validation_first: Whether pictures for validation come before the training
         pictures or behind them.
+      class_names: What the labels stand for; by default their numbers.
 
     Raises:
       DataError: There are no pictures and labels to train on, or they contradict each other.
@@ -106,7 +113,7 @@ def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validat
     if test is None:
         train, test, notice = splitting.split(train, where)
         notices += (notice,)
-    raw = from_arrays(name, where, train, test)
+    raw = from_arrays(name, where, train, test, class_names)
     return raw._replace(notices=notices + raw.notices)
 
 

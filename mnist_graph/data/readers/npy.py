@@ -43,12 +43,28 @@ def load_array(path: str) -> np.ndarray:
       DataError: It cannot be read, or does not hold what its header announces.
     """
     try:
+        with open(path, 'rb') as file:
+            _check_header(path, file.read(12))
         # Mapped first, since that compares the file's size with what its header announces before memory is taken.
         return np.array(np.load(path, mmap_mode='r', allow_pickle=False))
+    except DataError:
+        raise
     except MemoryError:
         raise DataError(f'{path}: claims an array larger than the memory.') from None
     except Exception as error:  # damaged headers raise a dozen types
         raise DataError(f'{path}: is damaged or no .npy file of numbers ({one_line(error)}).') from None
+
+
+def _check_header(path: str, start: bytes) -> None:
+    """Refuses a file that ends within its header, for which numpy would take whatever memory it claims to need.
+
+    Args:
+      path: The file.
+      start: Its first 12 bytes: 6 of magic, 2 of the version, and the header's length in 2 or, from version 2 on, 4 bytes.
+    """
+    length = int.from_bytes(start[8:12] if start[6:7] > b'\1' else start[8:10], 'little')
+    if length > os.path.getsize(path):
+        raise DataError(f'{path}: is damaged or no .npy file of numbers (a header of {length:,} bytes).')
 
 
 FORMAT = Format('train_images.npy and three more', _find, _read)
