@@ -80,6 +80,7 @@ def test_a_table_of_any_name_can_be_named(folder):
         (b'\x1f\x8bno gzip file', 'damaged|not a data set|cannot be read'),
         (b'0' * (1 << 22), 'a line has 4,194,304 characters or more'),
     ],
+    ids=['commas', 'no line end', 'cut short', 'not gzipped', 'one long line'],
 )
 def test_bad_gzipped_tables(folder, content, problem):
     assert_refused(folder / 'train.csv.gz', content, problem, 64 << 20)
