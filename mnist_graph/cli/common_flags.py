@@ -168,6 +168,13 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'Folder of a trained run, by default the newest; several flags or a comma-separated '
         'list average their probabilities.',
     ),
+    'served_model_dir': lambda: flags.DEFINE_multi(
+        PathParser(),
+        flags.ArgumentSerializer(),
+        'model_dir',
+        None,
+        'Folder of a trained run, by default the newest; several flags, or a comma-separated list, serve several.',
+    ),
     'checkpoint': lambda: define_enum(
         'checkpoint', 'last', ('last', 'best'), 'Which checkpoint to use; best is the best on validation.'
     ),
