@@ -39,7 +39,7 @@ TEST = [
     *TENSORBOARD,
     *TF1,
     *SERVE,
-    'httpx>=0.27,<1',
+    'httpx2>=2,<3',
     'selenium>=4.20,<5',
 ]
 

@@ -32,6 +32,7 @@ NOT_RUN = {
     'ruff': 'tests/test_package.py runs it',
     'mypy': 'tests/test_package.py runs it',
     'lint-imports': 'tests/test_package.py runs it',
+    'curl': 'asks a server; tests/serving does',
     'optuna-dashboard': 'serves until it is stopped, and is no dependency',
 }
 TEN_DIGITS = ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')

@@ -1,7 +1,9 @@
 """What every request passes first: who may ask, how much at a time, and what every answer says to browsers."""
 
 import asyncio
+import contextlib
 import ipaddress
+import re
 import time
 from typing import Any
 from urllib.parse import urlsplit
@@ -13,6 +15,8 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 from mnist_graph.serving import limits
 from mnist_graph.serving.metrics import Metrics
 
+# A name or an address in numbers, and a port.
+_HOST = re.compile(r'([a-z0-9._-]+|\[[0-9a-f:.]+\])(?::\d{1,5})?')
 _HEADERS = [
     (
         b'content-security-policy',
@@ -92,14 +96,14 @@ class Gate:
         return None
 
     def _is_own(self, host: str) -> bool:
-        try:
-            name = urlsplit('//' + host).hostname or ''
-            if name in self._names:
-                return True
+        match = _HOST.fullmatch(host.lower())
+        if not match:
+            return False
+        name = match[1].strip('[]')
+        with contextlib.suppress(ValueError):
             ipaddress.ip_address(name)
             return True
-        except ValueError:
-            return False
+        return name in self._names
 
     async def _post(self, scope: Scope, receive: Receive, answer: Send) -> None:
         if self.n_posts >= limits.MOST_REQUESTS or self.n_bytes >= limits.MOST_BYTES:

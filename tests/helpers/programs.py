@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
-ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep')
+ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep', 'serve')
 
 
 class Ended(NamedTuple):

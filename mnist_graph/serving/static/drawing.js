@@ -15,8 +15,13 @@ export class Drawing {
     this.picture = null; // {blob, bitmap} of a file
     this.pen = null; // the pointer that draws, or 'keys'
     this.cursor = [WIDTH / 2, HEIGHT / 2];
+    this.usesKeys = false;
     this.marks = [];
-    this.scratch = new OffscreenCanvas(WIDTH, HEIGHT);
+    this.shown = paper.getContext('2d');
+    this.shown.setTransform(paper.width / WIDTH, 0, 0, paper.height / HEIGHT, 0, 0);
+    // What is sent: the same in black on white, a pixel for each unit.
+    this.sent = new OffscreenCanvas(WIDTH, HEIGHT).getContext('2d', { willReadFrequently: true });
+    this.render();
     paper.addEventListener('pointerdown', (event) => this.down(event));
     paper.addEventListener('pointermove', (event) => this.move(event));
     for (const name of ['pointerup', 'pointercancel']) paper.addEventListener(name, (event) => this.up(event));
@@ -38,23 +43,24 @@ export class Drawing {
 
   down(event) {
     if (this.pen !== null || event.button > 0) return;
+    this.usesKeys = false;
     this.pen = event.pointerId;
     try { this.paper.setPointerCapture(event.pointerId); } catch { /* the pointer has gone already */ }
-    this.paper.focus({ preventScroll: true });
+    this.paper.focus({ preventScroll: true, focusVisible: false });
     event.preventDefault();
     this.strokes.push([this.point(event)]);
-    this.changed(event.timeStamp);
+    this.extended(0, event.timeStamp);
   }
 
   move(event) {
     if (this.pen !== event.pointerId) return;
-    const stroke = this.strokes.at(-1);
+    const stroke = this.strokes.at(-1), before = stroke.length;
     const events = event.getCoalescedEvents?.() ?? [];
     for (const each of events.length ? events : [event]) {
       const point = this.point(each), last = stroke.at(-1);
       if (Math.hypot(point[0] - last[0], point[1] - last[1]) >= LEAST_MOVE) stroke.push(point);
     }
-    this.changed(event.timeStamp);
+    if (stroke.length > before) this.extended(before, event.timeStamp);
   }
 
   up(event) {
@@ -65,18 +71,21 @@ export class Drawing {
     const steps = { ArrowLeft: [-1, 0], ArrowRight: [1, 0], ArrowUp: [0, -1], ArrowDown: [0, 1] };
     if (event.key === ' ') {
       this.pen = this.pen === 'keys' ? null : 'keys';
-      if (this.pen) this.strokes.push([[...this.cursor, this.widthInput.valueAsNumber]]);
+      if (this.pen) this.strokes.push([]);
     } else if (event.key in steps) {
       const [right, down] = steps[event.key];
       this.cursor = [
         Math.min(WIDTH, Math.max(0, this.cursor[0] + right * STEP)),
         Math.min(HEIGHT, Math.max(0, this.cursor[1] + down * STEP)),
       ];
-      if (this.pen === 'keys') this.strokes.at(-1).push([...this.cursor, this.widthInput.valueAsNumber]);
     } else return;
     event.preventDefault();
+    this.usesKeys = true;
     this.mark(this.marks);
-    if (this.pen === 'keys') this.changed(event.timeStamp);
+    if (this.pen === 'keys') {
+      this.strokes.at(-1).push([...this.cursor, this.widthInput.valueAsNumber]);
+      this.extended(this.strokes.at(-1).length - 1, event.timeStamp);
+    }
   }
 
   undo() {
@@ -103,6 +112,12 @@ export class Drawing {
     this.onChange(time);
   }
 
+  // The last stroke has new points, from this one on.
+  extended(first, time) {
+    for (const context of [this.shown, this.sent]) paintStroke(context, this.strokes.at(-1), first);
+    this.onChange(time);
+  }
+
   // Where the picture lies on the paper: [left, top, width, height].
   pictureBox() {
     const { width, height } = this.picture.bitmap;
@@ -111,28 +126,25 @@ export class Drawing {
   }
 
   render() {
-    const context = this.paper.getContext('2d');
-    context.setTransform(this.paper.width / WIDTH, 0, 0, this.paper.height / HEIGHT, 0, 0);
-    context.clearRect(0, 0, WIDTH, HEIGHT);
-    const pen = this.picture ? '#000' : getComputedStyle(document.documentElement).getPropertyValue('--pen');
-    this.paint(context, pen.trim());
+    const pen = this.picture ? '#000' : getComputedStyle(document.documentElement).getPropertyValue('--pen').trim();
+    this.shown.clearRect(0, 0, WIDTH, HEIGHT);
+    this.paint(this.shown, pen);
+    this.sent.fillStyle = '#fff';
+    this.sent.fillRect(0, 0, WIDTH, HEIGHT);
+    this.paint(this.sent, '#000');
   }
 
   paint(context, pen) {
     if (this.picture) context.drawImage(this.picture.bitmap, ...this.pictureBox());
     context.strokeStyle = context.fillStyle = pen;
     context.lineCap = context.lineJoin = 'round';
-    for (const stroke of this.strokes) paintStroke(context, stroke);
+    for (const stroke of this.strokes) paintStroke(context, stroke, 0);
   }
 
   // What is sent: the file itself if nothing was drawn on it, or the paper in black on white.
-  async blob() {
+  source() {
     if (this.picture && !this.strokes.length) return { blob: this.picture.blob, place: this.pictureBox() };
-    const context = this.scratch.getContext('2d', { willReadFrequently: true });
-    context.fillStyle = '#fff';
-    context.fillRect(0, 0, WIDTH, HEIGHT);
-    this.paint(context, '#000');
-    return { blob: greyBlob(context.getImageData(0, 0, WIDTH, HEIGHT)), place: [0, 0, WIDTH, HEIGHT] };
+    return { blob: greyBlob(this.sent.getImageData(0, 0, WIDTH, HEIGHT)), place: [0, 0, WIDTH, HEIGHT] };
   }
 
   // Draws boxes [left, top, width, height] over the paper, and the cursor of the arrow keys.
@@ -148,7 +160,7 @@ export class Drawing {
       context.roundRect(...box, 5);
       context.stroke();
     }
-    if (document.activeElement === this.paper && this.paper.matches(':focus-visible')) {
+    if (this.usesKeys && document.activeElement === this.paper) {
       context.beginPath();
       context.arc(...this.cursor, this.pen === 'keys' ? 5 : 9, 0, 2 * Math.PI);
       context.stroke();
@@ -156,26 +168,23 @@ export class Drawing {
   }
 }
 
-function paintStroke(context, stroke) {
-  if (stroke.length === 1) {
-    const [x, y, width] = stroke[0];
+// Paints a stroke from its point `first` on: from the middle of each step to that of the next, bent towards the point
+// between them, and straight to the end.
+function paintStroke(context, stroke, first) {
+  const middle = (one, other) => [(one[0] + other[0]) / 2, (one[1] + other[1]) / 2];
+  for (let index = first; index < stroke.length; index++) {
+    const [x, y, width] = stroke[index], last = stroke[index - 1];
     context.beginPath();
-    context.arc(x, y, width / 2, 0, 2 * Math.PI);
-    context.fill();
-    return;
-  }
-  // From the middle of each step to that of the next, bent towards the point between them.
-  let [fromX, fromY] = stroke[0];
-  for (let index = 1; index < stroke.length; index++) {
-    const [x, y, width] = stroke[index - 1], [nextX, nextY] = stroke[index];
-    const isLast = index === stroke.length - 1;
-    const toX = isLast ? nextX : (x + nextX) / 2, toY = isLast ? nextY : (y + nextY) / 2;
+    if (!last) {
+      context.arc(x, y, width / 2, 0, 2 * Math.PI);
+      context.fill();
+      continue;
+    }
     context.lineWidth = width;
-    context.beginPath();
-    context.moveTo(fromX, fromY);
-    context.quadraticCurveTo(x, y, toX, toY);
+    context.moveTo(...(index > 1 ? middle(stroke[index - 2], last) : last));
+    context.quadraticCurveTo(last[0], last[1], ...middle(last, stroke[index]));
+    context.lineTo(x, y);
     context.stroke();
-    [fromX, fromY] = [toX, toY];
   }
 }
 

@@ -25,6 +25,7 @@ async function start() {
     select.append(...models.map((model, index) => new Option(model.name, index)));
     select.addEventListener('change', choose);
   }
+  find('models').hidden = models.length < 2;
   find('other').prepend(new Option('no other', ''));
   find('other').value = models.length > 1 ? 1 : '';
 
@@ -39,11 +40,12 @@ async function start() {
   openShared();
 }
 
-async function changed(time) {
+function changed(time) {
   find('empty').hidden = !drawing.isEmpty;
   find('undo').disabled = find('clear').disabled = find('share').disabled = drawing.isEmpty;
   if (!drawing.isEmpty && find('message').textContent) message('');
-  const source = drawing.isEmpty ? null : { ...await drawing.blob(), time };
+  let made;
+  const source = drawing.isEmpty ? null : { time, make: () => made ??= drawing.source() }; // for the first who is free
   for (const reader of readers) reader.read(source);
 }
 

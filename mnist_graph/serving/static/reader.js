@@ -70,7 +70,7 @@ export class Reader {
       list.append(item);
       return item;
     });
-    list.hidden = this.model.classes.length > 40;
+    this.bottom = list.parentElement;
   }
 
   makeLabels() {
@@ -85,12 +85,13 @@ export class Reader {
     }
   }
 
-  // Reads {blob, place, time}; null is empty paper. While an answer is awaited only the newest is kept.
+  // Reads {time, make}, where make() gives {blob, place}; null is empty paper. While an answer is awaited only the newest is kept.
   async read(source) {
     this.waiting = source ?? 'nothing';
     this.last = source;
     if (this.isBusy) return;
     this.isBusy = true;
+    this.section.setAttribute('aria-busy', true);
     while (this.waiting) {
       const now = this.waiting;
       this.waiting = null;
@@ -102,6 +103,7 @@ export class Reader {
       }
     }
     this.isBusy = false;
+    this.section.setAttribute('aria-busy', false);
   }
 
   again() {
@@ -112,10 +114,11 @@ export class Reader {
     const query = new URLSearchParams({
       model: this.model.name, version: this.version, pictures: true, inside: this.selected,
     });
-    const answer = await ask(`/read?${query}`, { method: 'POST', body: source.blob });
+    const { blob, place } = source.make();
+    const answer = await ask(`/read?${query}`, { method: 'POST', body: blob });
     if (this.waiting === 'nothing') return;
     this.show(answer);
-    this.hooks.onBoxes(this, answer, source.place);
+    this.hooks.onBoxes(this, answer, place);
     requestAnimationFrame(() => performance.measure('pen to answer', { start: source.time, end: performance.now() }));
   }
 
@@ -165,6 +168,7 @@ export class Reader {
       item.classList.toggle('best', value > 0.5);
       item.setAttribute('aria-label', `${name}: ${percent(value)}`);
     });
+    this.bottom.hidden = !chosen || this.model.classes.length > 40;
     if (!answer?.layers) this.unit.innerHTML = this.hint;
   }
 
