@@ -14,8 +14,7 @@ from mnist_graph.serving.batching import Batcher
 from mnist_graph.serving.catalogue import Catalogue, ServedModel, Version
 from mnist_graph.serving.limits import RequestError
 from mnist_graph.serving.metrics import Metrics
-from mnist_graph.serving.worker import Job
-from mnist_graph.serving.workers import Workers
+from mnist_graph.serving.workers import Job, Workers
 
 
 class Found(NamedTuple):

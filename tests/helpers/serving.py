@@ -2,6 +2,7 @@
 
 import contextlib
 import os
+import pathlib
 import re
 import shutil
 import signal
@@ -55,7 +56,7 @@ class Program:
         self.process = subprocess.Popen(
             [sys.executable, '-m', 'mnist_graph.serve', '--port=0', '--num_threads=2', *map(str, arguments)],
             cwd=folder,
-            env=environment(folder),
+            env=environment(pathlib.Path(folder)),
             stdout=subprocess.PIPE,
             stderr=subprocess.PIPE,
             text=True,

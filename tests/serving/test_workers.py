@@ -12,8 +12,7 @@ from PIL import Image
 from helpers.small_model import picture
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
-from mnist_graph.serving.worker import Job
-from mnist_graph.serving.workers import Workers
+from mnist_graph.serving.workers import Job, Workers
 
 
 @pytest.fixture(scope='module')

@@ -164,4 +164,5 @@ export function showUnit(panel, layer, position, unit, shape, before) {
   }
   text.append(title, kind, list);
   panel.replaceChildren(canvas, text);
+  panel.classList.add('shown');
 }

@@ -169,7 +169,9 @@ export class Reader {
       item.setAttribute('aria-label', `${name}: ${percent(value)}`);
     });
     this.bottom.hidden = !chosen || this.model.classes.length > 40;
-    if (!answer?.layers) this.unit.innerHTML = this.hint;
+    if (answer?.layers) return;
+    this.unit.innerHTML = this.hint;
+    this.unit.classList.remove('shown');
   }
 
   async askUnit(layer, position) {
