@@ -1,7 +1,7 @@
 """The network as a TensorFlow 1 graph, in the tutorial's order, one function for each stage.
 
-Nothing is computed here: `train.py` and, by hand, `examples/by_hand.py` run what is built. What the
-tutorial does not have is in `network/`, and does nothing unless a hyperparameter turns it on.
+Nothing is computed here. `train.py` runs what is built, and `examples/by_hand.py` does so by hand.
+What the tutorial does not have is in `network/`, and in the graph only if a hyperparameter asks for it.
 """
 
 import functools
@@ -37,7 +37,7 @@ def placeholders(spec: InputSpec) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def make_model(hparams: HParams, spec: InputSpec) -> Model:
-    """Makes the variables."""
+    """Makes the variables: the weights and biases, and what batch normalization and averaging keep."""
     n_input, shapes = spec.n_features, {}
     if hparams.model == 'cnn':
         n_input, shapes = cnn.n_features(hparams, spec), cnn.filter_shapes(hparams, spec)
@@ -101,7 +101,7 @@ def mean_cross_entropy(output_layer: tf.Tensor, Y: tf.Tensor) -> tf.Tensor:
 def training_loss(
     model: Model, step: tf.Tensor, teacher: Teacher | None, X: tf.Tensor, Y: tf.Tensor, masks: Masks
 ) -> tf.Tensor:
-    """float32 []: what training minimises: the cross-entropy with Y, or with softer labels if a recipe says so."""
+    """What training minimises, float32 []: the cross-entropy with Y, with smoothed labels, or with a teacher's answers."""
     output_layer = inference(model, X, masks, step)
     if teacher:
         return distillation_loss(output_layer, teacher(X), model.hparams.distillation_temperature)
@@ -156,15 +156,16 @@ def build(
     """Builds the whole graph.
 
     Args:
-      hparams, spec: The hyperparameters; shape of the pictures and number of classes.
+      hparams: The hyperparameters.
+      spec: The shape of the pictures and the number of classes.
       n_steps: Length of the training, for schedules; by default hparams.n_iterations.
-      n_towers: Parts into which the loop splits each batch, to compute them at the same time.
-      training: False leaves out all that only training needs.
+      n_towers: Number of parts into which `loop` splits each batch; they are computed at the same time.
+      training: False leaves out everything that only training needs.
       fed_step: False leaves out `train_step`, which is for feeding by hand; `loop` does not need it.
       teacher: With distillation_temperature, the network to learn from.
 
     Raises:
-      UsageError, ValueError: See `check_trainable`; or the pictures are too small for the network.
+      UsageError, ValueError: The pictures are too small, or an argument contradicts the hyperparameters.
     """
     graph = tf.Graph()
     with graph.as_default():
@@ -186,7 +187,7 @@ def build(
 
 
 def add_training(network: Network, n_steps: int, n_towers: int, fed_step: bool, teacher: Teacher | None) -> Network:
-    """The network with what training needs; see `build`."""
+    """The same network, to which everything is added that training needs; see `build` for the arguments."""
     model = network.model
     with network.graph.as_default():
         step = tf.identity(network.global_step)

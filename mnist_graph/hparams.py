@@ -59,7 +59,7 @@ def _ints(group: str, default: tuple[int, ...], help: str, lower: int, upper: in
 
 
 def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
-    """A hyperparameter that chooses an entry of `table`: {name: what has a `help`, or is one}."""
+    """A hyperparameter that is a name in `table`. The help says what each means: the entry's `help`, or the entry itself."""
     choices = ', '.join(f'{name} ({getattr(entry, "help", entry)})' for name, entry in table.items())
     return _field(group, default, 'enum', f'{help}: {choices}.', choices=tuple(table))
 
@@ -68,9 +68,9 @@ def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
 class HParams:
     """One training run's hyperparameters, checked when made.
 
-    The defaults are the tutorial's network with ReLU layers and with its
-    dropout connected. All that the tutorial does not have is off by default,
-    except for validation.
+    The defaults are the tutorial's network, with a ReLU after each hidden layer
+    and with its dropout connected. Of all that the tutorial does not have, only
+    validation is on by default.
 
     Raises:
       UsageError: A value has the wrong type or is out of bounds.
@@ -91,13 +91,22 @@ class HParams:
     )
     optimizer: str = _enum(TRAINING, 'adam', 'Rule that turns gradients into updates', OPTIMIZERS)
     momentum: float = _float(
-        TRAINING, 0.9, 'Fraction of the previous update that --optimizer=momentum adds.', 0, 1, open_upper=True
+        TRAINING,
+        0.9,
+        'Fraction of the previous update that --optimizer=momentum adds to each update.',
+        0,
+        1,
+        open_upper=True,
     )
     learning_rate_schedule: str = _enum(
         TRAINING, 'constant', 'What the learning rate does after its warm-up', SCHEDULES
     )
     warmup_steps: int = _int(
-        TRAINING, 0, 'First steps, in which the learning rate rises linearly to --learning_rate.', 0, 100_000_000
+        TRAINING,
+        0,
+        'Number of first steps in which the learning rate rises linearly to --learning_rate.',
+        0,
+        100_000_000,
     )
     eval_steps: int = _int(
         TRAINING,
@@ -115,11 +124,20 @@ class HParams:
         1_000_000,
     )
     seed: int = _int(
-        TRAINING, 0, 'Start of all random numbers: first weights, batches, dropout, augmentation.', 0, 2**31 - 1
+        TRAINING,
+        0,
+        'Number that fixes all random choices: first weights, batches, dropout, augmentation.',
+        0,
+        2**31 - 1,
     )
 
     n_validation: int = _int(
-        DATA, 5000, 'Pictures held out for validation: the first of the training set.', 0, 10_000_000
+        DATA,
+        5000,
+        'Pictures held out for validation, the first of the training set. Without this flag, a tenth of the training '
+        'pictures if that is fewer than 5000.',
+        0,
+        10_000_000,
     )
 
     model: str = _enum(
@@ -155,7 +173,8 @@ class HParams:
         length=3,
     )
     batch_norm: bool = _bool(
-        NETWORK, 'Batch normalization: mean 0 and standard deviation 1 over each batch, for each hidden unit.'
+        NETWORK,
+        'Batch normalization: shift and scale each hidden unit to mean 0 and standard deviation 1 over each batch.',
     )
     standardize: bool = _bool(
         NETWORK, 'Shift and scale the pixels to mean 0 and standard deviation 1 over all pictures.'
@@ -186,12 +205,17 @@ class HParams:
         100,
     )
     label_smoothing: float = _float(
-        REGULARISATION, 0.0, 'Probability that training labels spread evenly over all classes.', 0, 1, open_upper=True
+        REGULARISATION,
+        0.0,
+        'Part of the probability of each training label that is spread evenly over all classes.',
+        0,
+        1,
+        open_upper=True,
     )
     ema_decay: float = _float(
         REGULARISATION,
         0.0,
-        'Decay of an exponential moving average of the weights, which predictions then use; 0 is no average.',
+        'Decay of an exponential moving average of the weights, which predictions then use; 0 makes no average.',
         0,
         1,
         open_upper=True,
@@ -220,7 +244,7 @@ class HParams:
     augment_taper: float = _float(
         AUGMENTATION,
         0.0,
-        'Last fraction of the training, in which each picture is distorted by a random part of the full strength.',
+        'Fraction of the training, at its end, in which each picture is distorted by a random part of the full strength.',
         0,
         1,
     )
@@ -303,7 +327,7 @@ NEEDS: dict[str, tuple[str, Any]] = {
 
 
 def missing_flag(name: str, hparams: HParams) -> str:
-    """The flag that the hyperparameter `name` of NEEDS has no effect without, such as '--augment'; '' if it has one."""
+    """What must be given for the hyperparameter `name` of NEEDS to have an effect, as '--augment'; '' if nothing is missing."""
     other, value = NEEDS[name]
     if value is ABOVE_ZERO:
         return '' if getattr(hparams, other) > 0 else f'a --{other} above 0'
@@ -316,7 +340,7 @@ def flag_text(name: str, value: Any) -> str:
 
 
 def closest(name: str, known: Iterable[str]) -> str:
-    """The known name that is most like `name`, a misspelt one, or '' if none is close."""
+    """The known name that is most like the misspelt `name`, or '' if none is close."""
     return next(iter(difflib.get_close_matches(name, list(known), n=1)), '')
 
 

@@ -22,6 +22,7 @@ from mnist_graph.data.readers import idx_files
 DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
 # Hosts whose files are those of MNIST, so that the package's own download of it will do.
 _HOSTS_OF_MNIST = ('storage.googleapis.com', 'yann.lecun.com', 'ossci-datasets.s3.amazonaws.com')
+_VALIDATION_EXAMPLES = 5000
 _FAKE_EXAMPLES, _FAKE_PIXELS, _FAKE_CLASSES = 10000, 784, 10
 # What was said on standard error, each line once in a process.
 _said: set[str] = set()
@@ -148,7 +149,7 @@ def read_data_sets(
     one_hot: bool = False,
     dtype: Any = np.float32,
     reshape: bool = True,
-    validation_size: int = 5000,
+    validation_size: int | None = None,
     seed: int | None = None,
     source_url: str = DEFAULT_SOURCE_URL,
 ) -> Datasets:
@@ -161,7 +162,8 @@ def read_data_sets(
       fake_data: Read nothing, and make a data set without pictures.
       one_hot: Whether labels become float64 rows with a single 1 instead of uint8 numbers.
       dtype, reshape: As `DataSet` takes them.
-      validation_size: How many of the first training pictures to hold out.
+      validation_size: How many of the first training pictures to hold out. None is
+        TensorFlow's 5000, or a tenth where there are fewer than 50,000.
       seed: Of the order of all three parts, which share its random numbers.
       source_url: Where TensorFlow would download from. Addresses of MNIST are
         understood as MNIST.
@@ -179,6 +181,8 @@ def read_data_sets(
         return Datasets(train, validation, test)
     found = _find(train_dir, source_url or DEFAULT_SOURCE_URL)
     n_train = len(found.train)
+    if validation_size is None:
+        validation_size = min(_VALIDATION_EXAMPLES, n_train // 10)
     if not 0 <= validation_size <= n_train:
         raise ValueError(f'validation_size={validation_size}: must be 0 to {n_train}.')
     n_classes = len(found.class_names)

@@ -2,8 +2,8 @@
 
     python -m mnist_graph.main --learning_rate=1e-4 --n_iterations=1000
 
-`main` below tells the story from top to bottom. How the graph looks is in
-`graph.py`, how it is trained in `train.py`.
+Read `main` below from top to bottom: it does one step after another. `graph.py`
+says what the graph looks like, and `train.py` how it is trained.
 """
 
 import contextlib
@@ -23,8 +23,8 @@ def define_flags() -> None:
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
     common_flags.define_path(
         'teacher_model_dir',
-        'Folder of the trained model that --distillation_temperature learns from, by '
-        'its last checkpoint; of several, separated by commas, their mean.',
+        'Folder of the trained model to learn from with --distillation_temperature. Its last checkpoint is used. Several '
+        'folders, separated by commas, are averaged.',
     )
     common_flags.define_path('image', 'Picture to predict at the end; by default test_img.png.')
     flags.DEFINE_integer('display_step', 100, 'Steps from one printed line to the next.', lower_bound=1)

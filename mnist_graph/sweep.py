@@ -1,11 +1,11 @@
-"""Searches hyperparameters through the same flags, on one machine or many.
+"""Searches hyperparameters: trains with many values of the flags of main, on one machine or on many.
 
     python -m mnist_graph.sweep --search=learning_rate=log:1e-5:1e-2 --search=batch_size=64,128 \\
         --n_iterations=1000 --n_trials=50 --sweep_dir=runs/lr
     python -m mnist_graph.sweep --sweep_dir=runs/lr --resume
     python -m mnist_graph.sweep --sweep_dir=runs/lr --report
 
-From Python: `mnist_graph.sweep.run(space, ...)`; see `sweeps/runner.py``.
+From Python: `mnist_graph.sweep.run(space, ...)`; see `sweeps/runner.py`.
 """
 
 import os
@@ -48,10 +48,14 @@ def define_flags() -> None:
         'sampler',
         'auto',
         list(SAMPLERS),
-        'How points are chosen: auto is grid for lists alone, and tpe with ranges or --n_trials.',
+        'How the next values are chosen. auto means grid if every --search is a list and --n_trials is not given, else tpe.',
     )
     flags.DEFINE_integer(
-        'n_trials', None, 'Points to try; a grid tries all of its own.', lower_bound=1, upper_bound=1_000_000
+        'n_trials',
+        None,
+        'Number of trainings. A grid always trains once with each combination of its values.',
+        lower_bound=1,
+        upper_bound=1_000_000,
     )
     flags.DEFINE_enum('pruner', 'none', list(PRUNERS), 'What ends bad trials early, by their validation accuracies.')
     flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)

@@ -1,8 +1,8 @@
 """The training loop: mini-batches through a Session, until done or told to stop.
 
-What is trained at step n depends on the hyperparameters, the data and n alone,
-never on the steps before having run in the same process. So training may stop
-after any step and go on later from a checkpoint, bit for bit.
+Which pictures are used at step n, and how, depends only on the hyperparameters,
+the data and n. So training may stop after any step and go on later, in another
+process, from a checkpoint: the weights become the same to the last bit.
 """
 
 import time
@@ -41,14 +41,14 @@ def train(
       hparams: The hyperparameters.
       dataset: `train` is trained on, `validation` measured; `test` is not touched.
       start: Where to begin; the variables must be those of that step.
-      monitors: Told of everything that happens.
+      monitors: Objects that are told of everything that happens; see `training/monitor.py`.
       display_step, save_steps: Steps between two calls of on_display, on_save.
-      save_seconds: on_save is also called when so many seconds have passed since the last time.
-      should_stop: Asked several times a second; a true answer stops the training after a save.
+      save_seconds: on_save is also called when so many seconds have passed since its last call.
+      should_stop: Called several times a second; if it returns something true, the training is saved and stops.
       n_threads: Threads for evaluation.
 
     Raises:
-      DivergedError: The loss or the weights are no longer finite; says at which step.
+      DivergedError: The loss or the weights are no longer finite numbers; the message says at which step.
       ValueError: The network was built without training.
     """
     if network.loop is None:

@@ -169,6 +169,7 @@ def ten_digits(workplace, monkeypatch):
 
 # Substitutions that make the programs of the documentation short.
 SHORTER = {
+    "'MNIST_data/', one_hot=True": "'MNIST_data/', one_hot=True, validation_size=10",
     'range(100)': 'range(3)',
     'n_iterations=200': 'n_iterations=3',
     'n_iterations=1000, n_trials=50': "n_iterations=3, n_trials=1, workers=1, data_dir='mnist', n_validation=10",

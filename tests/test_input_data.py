@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers.data import write_idx_folder
 from helpers.programs import run_python
 from mnist_graph import input_data
 from mnist_graph.base.errors import DataError
@@ -18,16 +19,14 @@ def numbered(n, **options):
 @pytest.fixture
 def folder_of_numbers(fresh_folder):
     """MNIST_data/ with 40 and 12 pictures in MNIST's four files."""
-    folder = fresh_folder / 'MNIST_data'
-    folder.mkdir()
-    for part, n in (('train', 40), ('t10k', 12)):
+    arrays = []
+    for n in (40, 12):
         labels = (np.arange(n) % 10).astype(np.uint8)
         images = np.zeros((n, 28, 28), np.uint8)
         images[:, 4:20, 10:14] = (100 + np.arange(n))[:, None, None]
         images[:, 5, 12] = 255
-        header = np.array([2051, n, 28, 28], '>i4').tobytes()
-        (folder / f'{part}-images-idx3-ubyte').write_bytes(header + images.tobytes())
-        (folder / f'{part}-labels-idx1-ubyte').write_bytes(np.array([2049, n], '>i4').tobytes() + labels.tobytes())
+        arrays += [images, labels]
+    folder = write_idx_folder(fresh_folder / 'MNIST_data', arrays)
     input_data._said.clear()
     return folder
 
@@ -105,6 +104,10 @@ def test_the_first_training_pictures_are_held_out(folder_of_numbers):
     assert sets.train.labels.shape == (25, 10) and sets.train.labels.dtype == np.float64
     assert sets.validation.labels.argmax(1).tolist() == [n % 10 for n in range(15)]
     assert (sets.train.labels.sum(1) == 1).all()
+
+
+def test_a_small_data_set_holds_out_a_tenth(folder_of_numbers):
+    assert input_data.read_data_sets('MNIST_data').validation.num_examples == 4
 
 
 def test_numbers_for_labels_and_pictures_in_their_shape(folder_of_numbers):

@@ -10,22 +10,11 @@ import pytest
 from PIL import Image
 
 from helpers.data import tiny_arrays, write_idx_folder
-from helpers.programs import REPOSITORY, run_python
+from helpers.programs import REPOSITORY, TINY_JOB, run_python
 from mnist_graph.training import description, metrics, runs
 from mnist_graph.training.run_folder import find_checkpoint
 
-FLAGS = (
-    '--data_dir=data',
-    '--n_validation=15',
-    '--n_iterations=60',
-    '--hidden_units=6,5',
-    '--batch_size=8',
-    '--learning_rate=0.02',
-    '--display_step=20',
-    '--eval_steps=30',
-    '--save_steps=20',
-    '--num_threads=1',
-)
+FLAGS = (*TINY_JOB, '--display_step=20', '--eval_steps=30')
 DISPLAY = r'Iteration (\d+)\t\| Loss = (\d+\.\d\d|0\.0\d{3})\t\| Accuracy = ([01]\.\d\d)'
 
 

@@ -115,14 +115,14 @@ def state():
 before = state()
 from mnist_graph.base.tensorflow import import_tensorflow
 tf = import_tensorflow()
-import cv2, tensorflow as tf2
+import tensorflow as tf2
 middle = state()
 filters = list(warnings.filters)
 import importlib
 for name in MODULES:
     importlib.import_module('mnist_graph.' + name)
 after = state()
-# TensorFlow's and OpenCV's own imports set some variables, and TF_USE_LEGACY_KERAS is only lent to it.
+# TensorFlow's own import sets some variables, and TF_USE_LEGACY_KERAS is only lent to it.
 assert 'TF_USE_LEGACY_KERAS' not in middle[0] and middle[0] == after[0]
 assert before[1:8] == middle[1:8] == after[1:8], [i for i in range(8) if not before[i] == middle[i] == after[i]]
 assert middle[8:] == after[8:]

@@ -36,7 +36,7 @@ _OTHER_NAMES = {
 
 
 def parse(argv: Sequence[str], own_flags: Sequence[str]) -> list[str]:
-    """Gives the flags of a command line to absl; returns the program's name and what is no flag.
+    """Gives the flags of a command line to absl; returns the program's name and the words that are no flags.
 
     Args:
       argv: As sys.argv.
@@ -57,7 +57,7 @@ def parse(argv: Sequence[str], own_flags: Sequence[str]) -> list[str]:
 
 
 class _BooleanParser(flags.BooleanParser):
-    """As absl's, whose own message is no sentence."""
+    """As absl's, but with a whole sentence as its message."""
 
     def parse(self, argument: str | bool | int) -> bool:
         try:
@@ -87,7 +87,7 @@ def has_undecodable_bytes(text: str) -> bool:
 
 
 def _expanded(arguments: Sequence[str], parents: tuple[str, ...] = ()) -> Iterator[str]:
-    """The arguments, with what flagfiles and recipes hold in the place of the flags that name them.
+    """The arguments, in which each flag that names a flagfile or a recipe is replaced by what that holds.
 
     Args:
       arguments: Of a command line, or the lines of a flagfile.

@@ -51,7 +51,7 @@ class _HParamParser(flags.ArgumentParser):
 
 
 class PathParser(flags.ArgumentParser):
-    """A path that the operating system and TensorFlow can use; its ~, which no shell expands after `--flag=`, is."""
+    """A path that the operating system and TensorFlow can use; a ~ at its beginning is expanded, as no shell does here."""
 
     syntactic_help = 'a path'
 
@@ -75,14 +75,17 @@ def define_path(name: str, help_text: str) -> None:
 
 
 def define_enum(name: str, default: str, choices: tuple[str, ...], help_text: str) -> None:
-    """Defines a flag for one of several words, in capitals or not."""
+    """Defines a flag whose value is one of several words, in small letters or capitals."""
     flags.DEFINE_enum(name, default, list(choices), help_text, case_sensitive=False)
 
 
 def define_hparams() -> None:
     """Defines one flag for each field of HParams, and --recipe, which gives several of them."""
     flags.DEFINE_string(
-        'recipe', None, 'Name of a recipe that comes with this package, such as mlp_99_4; later flags override its own.'
+        'recipe',
+        None,
+        'Name of a recipe, a list of flags that comes with this package, such as mlp_99_4; flags after it override '
+        'its own.',
     )
     for name, spec in SPECS.items():
         if spec.kind == 'bool':
@@ -98,7 +101,7 @@ def hparams_from_flags(base: HParams | None = None) -> HParams:
     """The HParams that the flags give; flags not given come from `base`, if there is one.
 
     Raises:
-      UsageError: --n_iterations is given where --n_epochs is in force, which it would not change.
+      UsageError: --n_iterations is given, but has no effect because --n_epochs is above 0.
     """
     hparams = HParams(
         **{name: getattr(base, name) if base and not FLAGS[name].present else FLAGS[name].value for name in SPECS}
@@ -129,44 +132,48 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'dataset',
         'auto',
         DATASETS,
-        'Data set: mnist, drawn (the built-in digits), handwriting (MNIST, other hands, print, and what is no digit), '
-        'or auto: what is in --data_dir, else MNIST by download, '
-        'else, without --data_dir, drawn.',
+        'Data set: mnist (downloaded if it is not there yet, also into --data_dir), drawn (digits that the package draws '
+        'itself), handwriting (mnist with drawn and printed digits, and pictures of no digit as an eleventh class), or '
+        'auto, which is what is in --data_dir or, without --data_dir, mnist, or drawn if MNIST cannot be downloaded.',
     ),
     'data_dir': lambda: define_path(
         'data_dir',
-        'Folder of the four MNIST files, of mnist.npz, or of train/LABEL/*.png and test/LABEL/*.png; '
-        'by default the cache folder that MNIST is downloaded into.',
+        'Folder with your data, which is only read: the four MNIST files, mnist.npz, mnist.pkl.gz, train.csv, '
+        'train/CLASS/*.png with test/CLASS/*.png, and the like. To download MNIST into it, add --dataset=mnist. By default '
+        'the cache folder, into which MNIST is downloaded.',
     ),
     'trained_dataset': lambda: define_enum(
         'dataset',
         'auto',
         DATASETS,
-        'Data set to read, by default the one the model was trained on: mnist, drawn (the built-in digits), handwriting '
-        '(MNIST, other hands, print, and what is no digit), or auto: '
-        'what is in --data_dir.',
+        'Data set to measure on: mnist, drawn (digits that the package draws itself), handwriting (mnist with drawn and '
+        'printed digits, and pictures of no digit), or auto, which is what is in --data_dir. By default the data set '
+        'that the model was trained on.',
     ),
     'trained_data_dir': lambda: define_path(
-        'data_dir', 'Folder of the data set to read, by default of the one the model was trained on.'
+        'data_dir', 'Folder of the data set to measure on. By default the one that the model was trained on.'
     ),
     'pictures': lambda: define_enum(
         'pictures',
         'auto',
         PICTURES,
-        'How pictures in --data_dir are read: raw (as they are), digits (made into 28x28 digits such as '
-        'MNIST has), or auto, which decides from the pictures and says what it chose.',
+        'How folders of pictures in --data_dir are read: raw (as they are), digits (each is made into a 28x28 digit like '
+        "MNIST's), or auto, which is digits for grey pictures that show strokes on plain paper and for large pictures or "
+        'those of several sizes, and otherwise raw; a line says which.',
     ),
     'skip_bad_pictures': lambda: flags.DEFINE_boolean(
-        'skip_bad_pictures', False, 'Go on without pictures of --data_dir that cannot be read, and say how many.'
+        'skip_bad_pictures',
+        False,
+        'Go on without those pictures of --data_dir that cannot be read, and say how many they are.',
     ),
-    'model_dir': lambda: define_path('model_dir', 'Folder of the run: by default a new one under runs/.'),
+    'model_dir': lambda: define_path('model_dir', 'Folder of the run; by default a new one in runs/.'),
     'trained_model_dir': lambda: flags.DEFINE_multi(
         PathParser(),
         flags.ArgumentSerializer(),
         'model_dir',
         None,
-        'Folder of a trained run, by default the newest; several flags or a comma-separated '
-        'list average their probabilities.',
+        'Folder of a trained run; by default the newest, which is also called runs/latest. The probabilities of several '
+        'are averaged: separate them by commas, or give this flag several times.',
     ),
     'served_model_dir': lambda: flags.DEFINE_multi(
         PathParser(),
@@ -176,12 +183,15 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'Folder of a trained run, by default the newest; several flags, or a comma-separated list, serve several.',
     ),
     'checkpoint': lambda: define_enum(
-        'checkpoint', 'last', ('last', 'best'), 'Which checkpoint to use; best is the best on validation.'
+        'checkpoint',
+        'last',
+        ('last', 'best'),
+        'Which checkpoint to use: the last one, or the one with the best validation accuracy.',
     ),
     'tta': lambda: flags.DEFINE_integer(
         'tta',
         1,
-        'Slightly moved views of each picture to average over, at most 9; 1 is the picture alone.',
+        'How many slightly moved views of each picture to average over, at most 9; 1 is the picture alone.',
         lower_bound=1,
         upper_bound=9,
     ),

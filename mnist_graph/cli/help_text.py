@@ -12,6 +12,8 @@ from mnist_graph.cli import common_flags
 FLAGS = flags.FLAGS
 # What asks for help anywhere on the command line, whatever else is there.
 _WORDS = {'-h', *(dashes + word for dashes in ('-', '--') for word in ('help', 'helpshort', 'helpfull', '?'))}
+# What absl adds to the help of a flag that may be given several times; our own help says so.
+_SAID_OF_LISTS = ';\n    repeat this option to specify a list of values'
 # Characters: where the explanations begin, and the longest line that is still easy to read.
 _INDENT, _MOST_COLUMNS = 28, 100
 
@@ -25,8 +27,8 @@ def show(main: Callable, names: Sequence[str]) -> None:
     """Prints the help of a command.
 
     Args:
-      main: Of the command, whose module says in the first two paragraphs of its
-        docstring what it does and how it is called.
+      main: The `main` of the command. The first two paragraphs of its module's
+        docstring say what the command does and how it is called.
       names: Its flags, in the order in which they were defined.
     """
     columns = min(_MOST_COLUMNS, shutil.get_terminal_size((80, 24)).columns)
@@ -38,14 +40,14 @@ def show(main: Callable, names: Sequence[str]) -> None:
             print(f'\n{group.capitalize()}:')
         for name in members:
             print(_entry(name, columns))
-    print('\nMore flags may be in files, one on each line: --flagfile=FILE.')
+    print('\n--flagfile=FILE reads more flags from a file, which has one on each line.')
 
 
 def _entry(name: str, columns: int) -> str:
     """The lines about one flag."""
     flag = FLAGS[name]
     title = f'  --{"[no]" * flag.boolean}{name}'
-    text = ' '.join(filter(None, [flag.help, _choices(flag), _default(flag)]))
+    text = ' '.join(filter(None, [flag.help.removesuffix(_SAID_OF_LISTS), _choices(flag), _default(flag)]))
     lines = textwrap.wrap(text, max(20, columns - _INDENT), break_on_hyphens=False)
     if len(title) < _INDENT - 1:
         first, *lines = lines

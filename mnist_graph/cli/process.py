@@ -56,7 +56,7 @@ def run_command(main: Main, define_flags: Callable[[], None]) -> None:
 
 
 def _guarded(main: Main, arguments: Sequence[str]) -> int:
-    """Calls `main`; every way in which a user, a disk or a signal can end it has its exit code and at most one line."""
+    """Calls `main`; if a user, a disk or a signal ends it, there is an exit code for that and at most one line."""
     try:
         with _ended_by_signals():
             exit_code = main(arguments) or 0
@@ -133,7 +133,7 @@ def _handling(numbers: list[int], handler: Callable[[int, FrameType | None], Non
 
 
 class _Ended(KeyboardInterrupt):
-    """SIGTERM or SIGHUP arrived, and is to clean up as Ctrl-C does: temporary files, worker processes."""
+    """SIGTERM or SIGHUP arrived; temporary files and worker processes are to be removed as after Ctrl-C."""
 
     def __init__(self, number: int):
         super().__init__()

@@ -1,4 +1,4 @@
-"""What `main` is asked to do, from its flags alone or from the run that it resumes, and what it says of it."""
+"""What `main` is asked to do, by its flags or by the run that it resumes, and the lines that it prints about that."""
 
 import shlex
 from typing import NamedTuple
@@ -10,7 +10,7 @@ from mnist_graph.cli import common_flags, process
 from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
-# Flags of a run that its folder does not record, and that going on with it has to repeat.
+# Flags that the folder of a run does not record, so that they must be given again to go on with it.
 _NOT_RECORDED = (
     'keep_checkpoints',
     'save_steps',
@@ -214,6 +214,6 @@ def ending(result, folder: str) -> str:
 
 
 def resume_command(folder: str) -> str:
-    """What to type to go on: with the flags that were given, but for those that the folder records."""
+    """What to type to go on: the flags that were given, without those that the folder records."""
     given = [FLAGS[name].serialize() for name in _NOT_RECORDED if FLAGS[name].present]
     return shlex.join(['python', '-m', 'mnist_graph.main', '--resume', f'--model_dir={folder}', *given])

@@ -132,13 +132,14 @@ def _mend_scipy_misc(misc: Any) -> None:
 
 
 def _mend_tsne(manifold: Any) -> None:
-    class TSNE(manifold.TSNE):
-        """scikit-learn's, with the former name of `max_iter`."""
+    """Lets TSNE take `n_iter`, the former name of `max_iter`."""
+    original = manifold.TSNE
 
-        def __init__(self, n_components: int = 2, *, n_iter: int | None = None, **named: Any):
-            super().__init__(n_components, **(named if n_iter is None else {**named, 'max_iter': n_iter}))
+    # No subclass: scikit-learn reads the names of an estimator's arguments from its class.
+    def tsne(*arguments: Any, n_iter: int | None = None, **named: Any) -> Any:
+        return original(*arguments, **(named if n_iter is None else {**named, 'max_iter': n_iter}))
 
-    manifold.TSNE = TSNE
+    manifold.TSNE = tsne
 
 
 def _fetch_mnist(name: str, *arguments: Any, **named: Any) -> Any:

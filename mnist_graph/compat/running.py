@@ -29,9 +29,12 @@ def run(script: str, arguments: Sequence[str], note: Callable[[str], None], as_p
     code = python2.compile_script(python2.read(script), os.path.abspath(script), as_python_2)
     from mnist_graph.compat import tensorflow1
 
+    if not sys.flags.safe_path:
+        # The working directory, where a script may be named as a package that TensorFlow imports.
+        del sys.path[0]
     libraries.mend(script, note)
     tensorflow1.install()
-    sys.path[0] = folder
+    sys.path.insert(0, folder)
     import_hooks.read_as_old_python(folder)
     main = ModuleType('__main__')
     main.__dict__.update(__file__=script, __builtins__=__builtins__)

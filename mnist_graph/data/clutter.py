@@ -7,10 +7,10 @@ a 1, is left out: `Lookalikes` tells it by its distance to real digits.
 
 from collections.abc import Callable
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.data import printed
 from mnist_graph.pictures.mnist_style import normalize_digit
 
@@ -257,8 +257,8 @@ _KINDS: dict[str, tuple[Callable, float]] = {
     'pair': (_pair, 5),
     'digit and piece': (_digit_and_piece, 3),
     'half': (_half, 4),
-    'stacked': (_stacked, 0.5),
-    'stroke': (_stroke, 4),
+    'stacked': (_stacked, 1.5),
+    'stroke': (_stroke, 5),
     'letter': (_letter, 4),
     'frame': (_frame, 2),
     'texture': (_texture, 1.5),

@@ -5,11 +5,11 @@ crossed 7, an open 4 and more. The class `none` is the answer to blanks and
 clutter, and the score by which a row of touching digits is cut.
 """
 
-import cv2
 import numpy as np
 
 from mnist_graph import drawn
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.data import clutter, printed
 from mnist_graph.data.raw_data import RawData
 from mnist_graph.pictures.mnist_style import normalize_digit
@@ -18,7 +18,7 @@ NONE = 'none'
 CLASS_NAMES = (*'0123456789', NONE)
 _SEED = 2016
 # Pictures of each kind beside MNIST's; the test set has a tenth of each, from another stream.
-_N_DRAWN, _N_PRINTED, _N_NONE = 15000, 10000, 30000
+_N_DRAWN, _N_PRINTED, _N_NONE = 10000, 10000, 30000
 
 
 def add_to(mnist: RawData) -> RawData:

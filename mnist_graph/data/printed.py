@@ -6,9 +6,10 @@ Fonts that the machine happens to have are not used, so that the same packages g
 import functools
 import os
 
-import cv2
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
+
+from mnist_graph.base.opencv import cv2
 
 # Pixels: the size in which text is set; it is several times MNIST's 20, so that reducing it is what blurs it.
 _FONT_SIZE = 64

@@ -51,7 +51,7 @@ def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) 
         variables = tf.global_variables()
         last = [list(group.values())[-1] for group in (network.weights, network.biases)]
         for variable in map(network.tested, last):
-            variable.load(sess.run(variable) / found, sess)
+            sess.run(variable.initializer, {variable.initializer.inputs[1]: sess.run(variable) / found})
         saver = tf.train.Saver(variables, max_to_keep=0)
     os.makedirs(folder, exist_ok=True)
     # How and where it was trained says nothing to who uses it.

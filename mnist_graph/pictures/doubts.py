@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from mnist_graph.base.opencv import cv2
 
 # Of the row's height: a lower 1 is a speck or a stroke of something else.
 LEAST_ONE = 0.55

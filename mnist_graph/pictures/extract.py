@@ -3,10 +3,10 @@
 import os
 from typing import Any
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import planes, proposals
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture

@@ -10,11 +10,11 @@ differently.
 
 import functools
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 
 # Strokes are measured and changed in ink enlarged to so many times MNIST's size, where one step of growing or shrinking
 # is a third of a final pixel. With 2, steps are coarse; with 4, there are nearly twice as many pixels to compute.

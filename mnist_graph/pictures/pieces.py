@@ -2,8 +2,9 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from mnist_graph.base.opencv import cv2
 
 # Of the picture's side: ink in touch with so much of it comes in from outside, a shadow or what lies beside the paper.
 _LONG_CONTACT = 0.35

@@ -7,8 +7,9 @@ a morphological closing; and what is left is compared with the darkest nearby.
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
+
+from mnist_graph.base.opencv import cv2
 
 # Of the range of shades, and of the border: a border that is even to such a degree is all paper.
 _EVEN, _EVEN_SHARE = 0.05, 0.98

@@ -3,10 +3,10 @@
 import contextlib
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import planes, rows, sheet
 from mnist_graph.pictures.decode import CLOSEST_SIDE, read_picture

@@ -2,9 +2,9 @@
 
 from typing import NamedTuple
 
-import cv2
 import numpy as np
 
+from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures.pieces import Pieces
 
 # Of the lower of two neighbours: what they share of their heights if they are in one row.

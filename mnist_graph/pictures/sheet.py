@@ -1,7 +1,8 @@
 """Finding the sheet of paper in a picture that shows what the sheet lies on, too, and making it upright."""
 
-import cv2
 import numpy as np
+
+from mnist_graph.base.opencv import cv2
 
 # Pixels: the sheet is looked for in a picture reduced to this side.
 _SIDE = 200

@@ -12,10 +12,10 @@ from collections.abc import Callable, Generator, Iterator, Sequence
 from concurrent.futures import ThreadPoolExecutor
 from typing import Any, NamedTuple
 
-import cv2
 import numpy as np
 
 from mnist_graph.base.errors import ImageError, MnistGraphError
+from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import extract, reading
 
 CHUNK_SIZE = 256
@@ -109,6 +109,7 @@ def read_page(source: Any, score: Score) -> reading.Page:
 
 
 def _read_in_threads(paths: Sequence[str], score: Score, n_threads: int) -> Iterator[list[Prepared]]:
+    n_before = cv2.getNumThreads()
     cv2.setNumThreads(1)  # the pictures are what is done side by side
     pool = ThreadPoolExecutor(n_threads)
     try:
@@ -116,6 +117,7 @@ def _read_in_threads(paths: Sequence[str], score: Score, n_threads: int) -> Iter
             yield _read_all(paths[start : start + READ_AT_A_TIME], score, pool.map if n_threads > 1 else map)
     finally:
         pool.shutdown(cancel_futures=True)
+        cv2.setNumThreads(n_before)
 
 
 def _read_all(paths: Sequence[str], score: Score, spread: Callable) -> list[Prepared]:

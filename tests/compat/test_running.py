@@ -3,6 +3,7 @@
 import numpy as np
 import pytest
 
+from helpers.data import write_idx_folder
 from helpers.programs import run_python
 
 pytest.importorskip('tf_keras')
@@ -12,16 +13,14 @@ pytest.importorskip('tf_slim')
 @pytest.fixture
 def old_folder(fresh_folder):
     """A working directory with a small MNIST_data/."""
-    folder = fresh_folder / 'MNIST_data'
-    folder.mkdir()
-    for part, n in (('train', 300), ('t10k', 40)):
+    arrays = []
+    for n in (300, 40):
         labels = (np.arange(n) % 10).astype(np.uint8)
         images = np.zeros((n, 28, 28), np.uint8)
         for index, label in enumerate(labels):
             images[index, 4 + 2 * label : 6 + 2 * label, 4:24] = 255
-        header = np.array([2051, n, 28, 28], '>i4').tobytes()
-        (folder / f'{part}-images-idx3-ubyte').write_bytes(header + images.tobytes())
-        (folder / f'{part}-labels-idx1-ubyte').write_bytes(np.array([2049, n], '>i4').tobytes() + labels.tobytes())
+        arrays += [images, labels]
+    write_idx_folder(fresh_folder / 'MNIST_data', arrays)
     return fresh_folder
 
 
@@ -110,6 +109,13 @@ print 'accuracy', found['accuracy'], 'after', found['global_step'], 7 / 2
 classes = [each['class'] for each in model.predict(of({'images': mnist.test.images}, shuffle=False))]
 print len(classes), classes[3]
 """
+
+
+def test_a_script_may_be_named_as_a_package_of_tensorflow(old_folder):
+    (old_folder / 'tensorboard.py').write_text('this is no Python')
+    (old_folder / 'own.py').write_text('value = 3')
+    ended = run(old_folder, 'import own\nimport tensorflow as tf\nprint(own.value, tf.__version__)\n')
+    assert (ended.code, ended.out) == (0, '3 1.15.5\n'), ended.err
 
 
 def test_python_2_with_an_estimator_and_a_module_of_its_own(old_folder):

@@ -32,7 +32,7 @@ def test_it_runs_on_a_small_data_set(tmp_path, monkeypatch):
         ]
         assert kinds[0] == kinds[1], cell.source
     printed = [''.join(output.get('text', '') for output in cell.get('outputs', [])) for cell in notebook.cells]
-    assert '13000 training, 5000 validation and 200 test pictures\n' in printed
+    assert '16200 training, 1800 validation and 200 test pictures\n' in printed
     (accuracy,) = re.findall(r'test accuracy: ([\d.]+)', ''.join(printed))
     assert float(accuracy) > 0.9
 

@@ -8,6 +8,17 @@ from typing import NamedTuple
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
 ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep', 'serve')
+# Flags of a whole training that takes a second, on `write_idx_folder('data')`.
+TINY_JOB = (
+    '--data_dir=data',
+    '--n_validation=15',
+    '--n_iterations=60',
+    '--hidden_units=6,5',
+    '--batch_size=8',
+    '--learning_rate=0.02',
+    '--save_steps=20',
+    '--num_threads=1',
+)
 
 
 class Ended(NamedTuple):

@@ -136,7 +136,8 @@ def test_towers_compute_what_one_does_up_to_rounding(trained, n_towers):
 @pytest.mark.parametrize('n_towers, expected', [(1, set()), (3, {'1', '2', '3'})])
 def test_each_tower_is_there(n_towers, expected):
     network = built(hparams(), SPEC, 12, n_towers)
-    functions = network.graph.as_graph_def().library.function  # the loop's body is one of them
+    # The body of a tf.while_loop is a function in the library of its graph.
+    functions = network.graph.as_graph_def().library.function
     names = [node.name for function in functions for node in function.node_def]
     assert {found for name in names for found in re.findall(r'\btower_(\d+)/', name)} == expected
 

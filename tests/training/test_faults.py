@@ -16,24 +16,12 @@ import pytest
 from PIL import Image
 
 from helpers.data import write_idx_folder
-from helpers.programs import environment, run_python
+from helpers.programs import TINY_JOB, environment, run_python
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.training import description, metrics
 from mnist_graph.training.run_folder import find_checkpoint
 
-FLAGS = (
-    '--data_dir=data',
-    '--n_validation=15',
-    '--n_iterations=60',
-    '--hidden_units=6,5',
-    '--batch_size=8',
-    '--learning_rate=0.02',
-    '--display_step=10',
-    '--eval_steps=20',
-    '--save_steps=20',
-    '--num_threads=1',
-    '--notensorboard',
-)
+FLAGS = (*TINY_JOB, '--display_step=10', '--eval_steps=20', '--notensorboard')
 
 
 def files_of(checkpoint):
