@@ -34,7 +34,6 @@ def make_app(service: Service, metrics: Metrics, corrections: Corrections | None
     api.include_router(reading_api.make_router(service))
     api.include_router(page_api.make_router(service, corrections))
     gate = Gate(api, metrics, names)
-    service.n_posts = lambda: gate.n_posts
 
     @api.get('/healthz', tags=['Operation'], summary='Whether the server lives')
     async def healthz():

@@ -90,6 +90,10 @@ class ServedModel:
         """The version that answers where none is asked for."""
         return max(self.versions(), default=self.found.checkpoints[0].step)
 
+    def loaded(self, number: int | None = None) -> Version | None:
+        """As `version`, but None where that would take a while."""
+        return self._loaded.get(self.newest() if number is None else number)
+
     def version(self, number: int | None = None) -> Version:
         """A version, loaded if need be; None is the newest that is whole.
 

@@ -1,7 +1,6 @@
 """What the server can do, whatever the form of the request: score, look inside, and read pictures."""
 
 import asyncio
-from collections.abc import Callable
 from typing import Any, NamedTuple
 
 import numpy as np
@@ -45,18 +44,19 @@ class Service:
       metrics: Is told how large batches are.
 
     Attributes:
-      n_posts: Function that says how many requests there are now; see `Batcher`.
+      n_predicting: Predictions that were asked for and are not answered yet. Those who read pictures are not waited
+        for: they take longer to come.
     """
 
     def __init__(self, catalogue: Catalogue, workers: Workers, metrics: Metrics):
         self.catalogue, self._workers = catalogue, workers
-        self.n_posts: Callable[[], int] = lambda: 0
-        self._batcher = Batcher(lambda: self.n_posts(), metrics.on_batch)
+        self.n_predicting = 0
+        self._batcher = Batcher(lambda: self.n_predicting, metrics.on_batch)
 
     async def version(self, name: str | None, number: int | None) -> tuple[ServedModel, Version]:
         """A model and one of its versions; None is the first and the newest. It may have to be loaded."""
         model = self.catalogue.model(name)
-        return model, await asyncio.get_running_loop().run_in_executor(None, model.version, number)
+        return model, await self._loaded(model, number)
 
     async def scores(self, version: Version, X: np.ndarray) -> np.ndarray:
         """float64 [n, classes] probabilities of float32 [n, features]."""
@@ -84,7 +84,7 @@ class Service:
         if model.finder is None:
             image = await self.picture(model, content)
             return self._found(model, await self.scores(version, image[None]), image[None])
-        finds = version if model.finder is model else await self._finder(model.finder)
+        finds = version if model.finder is model else await self._loaded(model.finder)
         page = await self._workers.read(Job(content, 'page', model.shape), lambda images: self._score(finds, images))
         images = page.images
         if model.finder is model:
@@ -95,8 +95,10 @@ class Service:
             scores = images
         return self._found(model, scores, images, page)
 
-    async def _finder(self, finder: ServedModel) -> Version:
-        return await asyncio.get_running_loop().run_in_executor(None, finder.version, None)
+    async def _loaded(self, model: ServedModel, number: int | None = None) -> Version:
+        if version := model.loaded(number):
+            return version
+        return await asyncio.get_running_loop().run_in_executor(None, model.version, number)
 
     def _score(self, version: Version, images: np.ndarray) -> np.ndarray:
         """Called in a worker's thread."""

@@ -82,6 +82,14 @@ def _metadata(model: ServedModel) -> dict[str, Any]:
 
 async def _predict(service: Service, name: str, number: int | None, request: Request):
     body = await answers.json_body(request)
+    service.n_predicting += 1
+    try:
+        return await _predictions(service, name, number, body)
+    finally:
+        service.n_predicting -= 1
+
+
+async def _predictions(service: Service, name: str, number: int | None, body: dict[str, Any]):
     model, version = await service.version(name, number)
     if (signature := body.get('signature_name') or _SIGNATURE) != _SIGNATURE:
         raise RequestError(400, f'Serving signature key "{str(signature)[:100]}" not found.')
