@@ -242,7 +242,7 @@ def sigterm(arguments):
         'predict': ('/v1/models/pretrained:predict', instance, 'application/json'),
     }
     for what, request in requests.items():
-        for round_ in range(arguments.rounds):
+        for _ in range(arguments.rounds):
             with ours() as server:
 
                 async def until_the_end():

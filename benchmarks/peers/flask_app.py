@@ -12,9 +12,9 @@ import numpy as np
 from flask import Flask, request
 
 sys.path.insert(0, __file__.rsplit('/', 3)[0])
-from mnist_graph.base import tensorflow  # noqa: E402
-from mnist_graph.models import pretrained, saved_model  # noqa: E402
-from mnist_graph.pictures import stream  # noqa: E402
+from mnist_graph.base import tensorflow
+from mnist_graph.models import pretrained, saved_model
+from mnist_graph.pictures import stream
 
 tensorflow.import_tensorflow()
 network, sess = saved_model.load(pretrained.FOLDER, n_threads=2).members[0]

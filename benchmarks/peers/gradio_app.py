@@ -10,9 +10,9 @@ import sys
 import gradio
 
 sys.path.insert(0, __file__.rsplit('/', 3)[0])
-from mnist_graph.base import tensorflow  # noqa: E402
-from mnist_graph.models import pretrained, saved_model  # noqa: E402
-from mnist_graph.pictures import stream  # noqa: E402
+from mnist_graph.base import tensorflow
+from mnist_graph.models import pretrained, saved_model
+from mnist_graph.pictures import stream
 
 tensorflow.import_tensorflow()
 network, sess = saved_model.load(pretrained.FOLDER, n_threads=2).members[0]
