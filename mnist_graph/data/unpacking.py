@@ -65,3 +65,27 @@ def gunzip(path: str, packed: bytes, max_bytes: int) -> bytes:
         raise DataError(f'{path}: is truncated: the gzip stream ends early; delete it and fetch it again.') from None
     except (OSError, zlib.error) as error:
         raise DataError(f'{path}: is damaged ({error}); delete it and fetch it again.') from None
+
+
+def read_maybe_gzipped(path: str) -> bytes:
+    """The content of a file, unpacked if it is gzipped; its first bytes tell, not its name.
+
+    Raises:
+      DataError: It cannot be read, is damaged, or would fill the memory.
+    """
+    try:
+        with open(path, 'rb') as file:
+            content = file.read()
+    except OSError as error:
+        raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
+    if not is_gzipped(content):
+        return content
+    n_bytes = int.from_bytes(content[-4:], 'little')  # gzip's trailer holds the size
+    check_size(path, len(content), n_bytes)
+    unpacked = gunzip(path, content, n_bytes + 1)
+    if len(unpacked) > n_bytes:  # of several gzip members, the trailer is the last one's
+        unpacked = gunzip(path, content, max(len(content), MAX_UNPACKED_BYTES) + 1)
+        check_size(path, len(content), len(unpacked))
+    elif len(unpacked) < n_bytes:
+        raise DataError(f'{path}: is damaged: it does not have the {n_bytes:,} bytes that its last four announce.')
+    return unpacked

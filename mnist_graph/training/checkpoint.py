@@ -152,6 +152,15 @@ def find(folder: str, refuse_unreadable: bool = False) -> tuple[Checkpoint | Non
     return None, problems
 
 
+def whole(folder: str, step: int) -> Checkpoint:
+    """The checkpoint of a step.
+
+    Raises:
+      CheckpointError: There is none, or it is damaged.
+    """
+    return manifest.verified(os.path.join(folder, f'{_BASENAME}-{step}'), step)
+
+
 def restore(sess, saver, checkpoint: Checkpoint, variables) -> None:
     """Gives the session's variables the checkpoint's values.
 

@@ -14,7 +14,7 @@ from PIL import Image
 from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from mnist_graph.base.errors import DataError, ImageError
 from mnist_graph.data import load, unpacking
-from mnist_graph.data.readers import idx_files, read_folder
+from mnist_graph.data.readers import idx_files, read_file, read_folder
 from mnist_graph.drawn.pen import draw_block
 
 NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
@@ -51,10 +51,21 @@ def test_emnist_pictures_are_turned_upright(tmp_path):
 
 
 def test_two_data_sets_in_one_folder(tmp_path):
+    """As EMNIST's archive has six."""
     write_idx_folder(tmp_path)
-    (tmp_path / f'emnist-digits-{IDX_NAMES[0]}').write_bytes(idx_bytes(tiny_arrays()[0]))
-    with pytest.raises(DataError, match='several data sets'):
+    arrays = tiny_arrays(seed=2)
+    for name, array in zip(IDX_NAMES[:3], arrays):
+        (tmp_path / f'a-{name}').write_bytes(idx_bytes(array))
+    assert_holds(read_folder(str(tmp_path)), tiny_arrays())  # the other is not whole
+    with pytest.raises(
+        DataError, match=f'a-{IDX_NAMES[1]}: the rest of its data set is not beside it; --data_dir must'
+    ):
+        read_file(str(tmp_path / f'a-{IDX_NAMES[1]}'))
+    (tmp_path / f'a-{IDX_NAMES[3]}').write_bytes(idx_bytes(arrays[3]))
+    with pytest.raises(DataError, match=f'several data sets, a-{IDX_NAMES[0]}, {IDX_NAMES[0]}; choose one with --data'):
         read_folder(str(tmp_path))
+    for name in IDX_NAMES:
+        assert_holds(read_file(str(tmp_path / f'a-{name}')), arrays)
 
 
 def test_incomplete_folders_hold_nothing(tmp_path):
