@@ -15,6 +15,7 @@ import json
 import os
 import pathlib
 import signal
+import socket
 import statistics
 import subprocess
 import sys
@@ -29,12 +30,13 @@ from PIL import Image
 
 from mnist_graph import drawn
 
-PORT = 8191
+# Of the server that is measured now; each has one of its own, which may not be free again at once.
+PORT = 0
 
 
 def picture():
-    """(PNG file, JSON of an instance) of a drawn 4."""
-    digit = drawn.draw_digit(4, 5) if hasattr(drawn, 'draw_digit') else drawn.draw_digits(10, 5)[0][0]
+    """(PNG file, JSON of an instance) of a drawn digit."""
+    digit = drawn.draw_digits(10, 5)[0][0]
     large = Image.fromarray(255 - digit).resize((280, 280), Image.Resampling.BICUBIC)
     with tempfile.NamedTemporaryFile(suffix='.png') as file:
         large.save(file.name)
@@ -46,7 +48,12 @@ class Server:
     """A server in a process of its own, until the `with` ends; `pid` and all its children are one server."""
 
     def __init__(self, name, command, probe):
+        global PORT
+        with socket.socket() as free:
+            free.bind(('127.0.0.1', 0))
+            PORT = free.getsockname()[1]
         self.name, self._probe = name, probe
+        command = [part.replace('PORT', str(PORT)) for part in command]
         environment = {**os.environ, 'PYTHONPATH': measure.ROOT, 'GRADIO_ANALYTICS_ENABLED': 'False'}
         self.process = subprocess.Popen(
             command, cwd=measure.ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -98,12 +105,12 @@ class Server:
 
 def ours():
     return Server(
-        'serve', [sys.executable, '-m', 'mnist_graph.serve', '--model_dir=pretrained', f'--port={PORT}'], '/readyz'
+        'serve', [sys.executable, '-m', 'mnist_graph.serve', '--model_dir=pretrained', '--port=PORT'], '/readyz'
     )
 
 
 def peer(name, python):
-    return Server(name, [python, f'benchmarks/peers/{name}_app.py', str(PORT)], '/nothing')
+    return Server(name, [python, f'benchmarks/peers/{name}_app.py', 'PORT'], '/nothing')
 
 
 async def send(reader, writer, path, body, kind):

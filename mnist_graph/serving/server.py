@@ -35,7 +35,7 @@ class Settings(NamedTuple):
 
     Attributes:
       host, port: Address; port 0 takes any that is free.
-      n_threads: Cores to use.
+      n_threads: Cores to use: as many processes decode pictures, but at least two.
     """
 
     host: str
@@ -110,8 +110,10 @@ def _load(models: dict[str, Any], workers: Workers, metrics: Metrics, settings: 
     tensorflow.import_tensorflow()
     from mnist_graph.training import cores
 
-    cores.share_cores(settings.n_threads)
-    return Service(catalogue.Catalogue(models, settings.n_threads), workers, metrics)
+    # One thread for the network: for a few pictures a second one costs as much again as it saves, and the cores have the
+    # workers and the requests to see to.
+    cores.share_cores(1)
+    return Service(catalogue.Catalogue(models, 1), workers, metrics)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
