@@ -32,6 +32,7 @@ NOT_RUN = {
     'ruff': 'tests/test_package.py runs it',
     'mypy': 'tests/test_package.py runs it',
     'lint-imports': 'tests/test_package.py runs it',
+    'curl': 'asks a server; tests/serving does',
     'optuna-dashboard': 'serves until it is stopped, and is no dependency',
 }
 TEN_DIGITS = ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
@@ -116,6 +117,9 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
             *(['--n_trials=2', '--timeout=0'] if '--resume' in given else []),
             *(['--timeout=0'] if 'recipe' in given else []),
         ]
+    elif name == 'serve':
+        monkeypatch.setattr('mnist_graph.serving.server.run', lambda *_: None)  # serves until it is stopped
+        arguments += ['--port=0']
     elif name == 'show':
         arguments += ['--n=20', '--n_validation=10']
     if name in ('main', 'show', 'sweep') and not re.search('--data_dir|--dataset|--resume|--report', given):

@@ -13,7 +13,7 @@ from PIL import Image
 
 from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder, write_table
 from mnist_graph.base.errors import DataError, MnistGraphError
-from mnist_graph.data import load
+from mnist_graph.data import load, unpacking
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
 HEADER = 'label,' + ','.join(f'pixel{i}' for i in range(64))
@@ -232,10 +232,11 @@ def test_hostile_pickles_are_refused_and_cost_little_memory(folder, monkeypatch,
     assert not hasattr(mnist_graph.base.errors, 'was_unpickled') and os.listdir() == [path.name]
 
 
-def test_a_gzip_bomb_in_place_of_a_pickle(folder):
+def test_a_gzip_bomb_in_place_of_a_pickle(folder, monkeypatch):
+    monkeypatch.setattr(unpacking, 'MAX_UNPACKED_BYTES', 10**7)
     (folder / 'mnist.pkl.gz').write_bytes(gzip.compress(bytes(10**8)))
     tracemalloc.start()
-    with pytest.raises(DataError, match='that is not a data set'):
+    with pytest.raises(DataError, match='unpacks to 100,000,000 bytes, more than the 10,000,000'):
         load('auto', str(folder))
     assert tracemalloc.get_traced_memory()[1] < 2 << 20
     tracemalloc.stop()

@@ -47,7 +47,7 @@ def load_arrays(path: str) -> dict[str, np.ndarray]:
                 for member in archive.infolist():
                     _check_member(path, archive, member)
                 total = sum(member.file_size for member in archive.infolist())
-                unpacking.check_size(path, os.path.getsize(path), total)
+                unpacking.check_size(path, os.path.getsize(path), total, deflated=False)
             with np.load(path, allow_pickle=False) as archive:
                 return {key: np.asarray(archive[key]) for key in archive.files}
     except DataError:
@@ -62,10 +62,11 @@ def _check_member(path: str, archive: zipfile.ZipFile, member: zipfile.ZipInfo) 
     """Refuses a member that would fill the memory, before any of it is unpacked.
 
     Raises:
-      DataError: It packs too well to be data, or its header announces more than follows.
+      DataError: It unpacks to too much, or its header announces more than follows.
     """
     packed = min(member.compress_size, os.path.getsize(path))
-    unpacking.check_size(f'{path}: {member.filename}', packed, member.file_size)
+    deflated = member.compress_type in (zipfile.ZIP_STORED, zipfile.ZIP_DEFLATED)
+    unpacking.check_size(f'{path}: {member.filename}', packed, member.file_size, deflated)
     if member.filename.endswith('.npy'):
         with archive.open(member) as file:
             version = np.lib.format.read_magic(file)
