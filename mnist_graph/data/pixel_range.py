@@ -26,7 +26,7 @@ def to_bytes(train: np.ndarray, test: np.ndarray, where: str) -> tuple[np.ndarra
     Raises:
       DataError: There are values that are no pixels: infinite, negative or too large.
     """
-    low, high = float(min(train.min(), test.min())), float(max(train.max(), test.max()))
+    low, high = float(np.min([train.min(), test.min()])), float(np.max([train.max(), test.max()]))  # NaN if one is
     low, top = limits(low, high, train.dtype.kind == 'f' or test.dtype.kind == 'f', where)
     if (low, top) == (0, 255):
         return _rounded(train), _rounded(test), ''

@@ -1,6 +1,7 @@
 """MNIST as people have it: tables, pickles, archives and folders of other layouts, good and hostile."""
 
 import gzip
+import os
 import pickle
 import pickletools
 import struct
@@ -187,6 +188,11 @@ def nested_lists():
 
 
 HOSTILE_PICKLES = {
+    'a command': lambda: pickle.dumps(_Allocating(os.system, 'touch was_run')),
+    'a command of protocol 0': lambda: b"cos\nsystem\n(S'touch was_run'\ntR.",
+    'a command among arrays': lambda: pickle.dumps(
+        {'x_train': TRAIN, 'y_train': _Allocating(os.system, 'touch was_run')}
+    ),
     'code': lambda: pickle.dumps((_Evil(), _Evil())),
     'code in a pair': lambda: pickle.dumps(((TRAIN, _Evil()), (TEST, TEST_LABELS))),
     'bytes of a claimed size': lambda: pickle.dumps(_Allocating(bytes, 10**11)),
@@ -208,12 +214,13 @@ HOSTILE_PICKLES = {
 
 @pytest.mark.parametrize('gzipped', [False, True])
 @pytest.mark.parametrize('name', HOSTILE_PICKLES)
-def test_hostile_pickles_are_refused_and_cost_little_memory(folder, name, gzipped):
+def test_hostile_pickles_are_refused_and_cost_little_memory(folder, monkeypatch, name, gzipped):
     import mnist_graph.base.errors
 
     content = HOSTILE_PICKLES[name]()
     path = folder / ('mnist.pkl.gz' if gzipped else 'mnist.pkl')
     path.write_bytes(gzip.compress(content) if gzipped else content)
+    monkeypatch.chdir(folder)
     tracemalloc.start()
     try:
         with pytest.raises(DataError, match=path.name) as caught:
@@ -222,7 +229,7 @@ def test_hostile_pickles_are_refused_and_cost_little_memory(folder, name, gzippe
     finally:
         tracemalloc.stop()
     assert '\n' not in str(caught.value)
-    assert not hasattr(mnist_graph.base.errors, 'was_unpickled')
+    assert not hasattr(mnist_graph.base.errors, 'was_unpickled') and os.listdir() == [path.name]
 
 
 def test_a_gzip_bomb_in_place_of_a_pickle(folder, monkeypatch):

@@ -4,6 +4,7 @@ import numpy as np
 import pytest
 
 from helpers.data import tiny_arrays, write_idx_folder
+from mnist_graph.base.errors import DataError
 from mnist_graph.data import load
 from mnist_graph.data.pixel_range import to_bytes
 
@@ -62,3 +63,11 @@ def test_training_and_test_pictures_are_scaled_alike():
 def test_black_pictures_stay_black():
     train, _, notice = to_bytes(np.zeros((2, 2, 2), np.uint8), np.zeros((2, 2, 2), np.uint8), 'here')
     assert not train.any() and notice == ''
+
+
+def test_a_pixel_that_is_no_number_is_found_in_either_half():
+    whole, broken = np.full((2, 4, 4), 0.5), np.full((2, 4, 4), 0.5)
+    broken[1, 1, 1] = np.nan
+    for train, test in (whole, broken), (broken, whole):
+        with pytest.raises(DataError, match='x: holds pixels that are no finite numbers'):
+            to_bytes(train, test, 'x')
