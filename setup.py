@@ -14,8 +14,18 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+MAT = ['scipy>=1.13,<2']
+PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
+SERVE = [
+    'fastapi>=0.115,<1',
+    'uvicorn>=0.30,<1',
+    'httptools>=0.6,<1',
+    'uvloop>=0.20,<1; sys_platform != "win32"',
+    'python-multipart>=0.0.18,<1',
+    'prometheus-client>=0.20,<1',
+]
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -30,6 +40,11 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
+    *MAT,
+    *PARQUET,
+    *SERVE,
+    'httpx2>=2,<3',
+    'selenium>=4.20,<5',
 ]
 
 setup(
@@ -43,7 +58,10 @@ setup(
         'Intended Audience :: Developers',
         'Intended Audience :: Education',
         'Intended Audience :: Science/Research',
+        # Where it is meant to run; docs/troubleshooting.md says what was tried where.
         'Operating System :: POSIX :: Linux',
+        'Operating System :: MacOS :: MacOS X',
+        'Operating System :: Microsoft :: Windows',
         'Programming Language :: Python :: 3 :: Only',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
@@ -58,7 +76,10 @@ setup(
     # The recipes stay in flags/; an installation has them as mnist_graph/recipes (see cli/recipes.py).
     packages=[*find_packages(include=['mnist_graph', 'mnist_graph.*']), 'mnist_graph.recipes'],
     package_dir={'mnist_graph.recipes': 'flags'},
-    package_data={'mnist_graph': ['py.typed'], 'mnist_graph.recipes': ['*.flags']},
+    package_data={
+        'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*', 'serving/static/*'],
+        'mnist_graph.recipes': ['*.flags'],
+    },
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
     extras_require={
@@ -67,6 +88,9 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
+        'mat': MAT,
+        'parquet': PARQUET,
+        'serve': SERVE,
         'test': TEST,
     },
     entry_points={
@@ -77,6 +101,7 @@ setup(
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',
             'mnist-graph-sweep = mnist_graph.sweep:console_main',
+            'mnist-graph-serve = mnist_graph.serve:console_main',
             'mnist-graph-run-tf1 = mnist_graph.run_tf1:console_main',
         ]
     },

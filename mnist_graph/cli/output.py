@@ -5,18 +5,22 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from mnist_graph.cli import process
 
-FORMATS = ('text', 'json', 'csv')
+FORMATS = ('text', 'json', 'csv', 'kaggle')
 _WORTH_A_BAR = 256  # pictures
+# Fraction of the ink: less that was left out is dots and specks.
+_WORTH_MENTIONING = 0.1
 
 
 class Writer:
     """Turns readings into text, piece by piece, so that thousands of pictures need no memory.
 
     The pieces are `begin()`, then `lines(...)` any number of times, then `end()`.
-    JSON is one array of objects; CSV begins with the names of its columns. A
+    JSON is one array of objects; CSV begins with the names of its columns, and so
+    does a submission to Kaggle, whose first column counts the pictures from 1. A
     reading is a `readings.Reading`, not imported here: a command that has none
     to write should not wait for numpy.
     """
@@ -24,10 +28,13 @@ class Writer:
     def __init__(self, form: str):
         self._form = form
         self._is_first = True
+        self._n = 0
 
     def begin(self) -> str:
         if self._form == 'csv':
             return _csv_row(['path', 'digit', 'probability', 'second_guess', 'second_probability'])
+        if self._form == 'kaggle':
+            return _csv_row(['ImageId', 'Label'])
         return '[' if self._form == 'json' else ''
 
     def lines(self, readings: Sequence) -> str:
@@ -39,8 +46,11 @@ class Writer:
         return ']\n' if self._is_first else '\n]\n'
 
     def _text(self, reading) -> str:
+        if reading.is_empty:
+            return f'{printable(reading.path)}: no digit\n'
         second = f'; second guess {reading.second} {reading.second_probability:.3f}' if reading.second else ''
-        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second})\n'
+        left_out = f'; {reading.left_out:.0%} of the ink left out' if reading.left_out >= _WORTH_MENTIONING else ''
+        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second}{left_out})\n'
 
     def _csv(self, reading) -> str:
         return _csv_row(
@@ -53,8 +63,12 @@ class Writer:
             ]
         )
 
+    def _kaggle(self, reading) -> str:
+        self._n += 1
+        return _csv_row([str(self._n), reading.text])
+
     def _json(self, reading) -> str:
-        values = {
+        values: dict[str, Any] = {
             'path': reading.path,
             'digit': reading.text,
             'probability': round(reading.probability, 6),
@@ -65,6 +79,8 @@ class Writer:
                 for row in reading.probabilities
             ],
         }
+        if reading.rows or reading.is_empty:
+            values |= {'rows': list(reading.rows), 'left_out': round(reading.left_out, 6)}
         separator, self._is_first = '\n' if self._is_first else ',\n', False
         return separator + json.dumps(values)
 
@@ -87,10 +103,11 @@ class ReadingsOutput:
 
     Attributes:
       n_errors: Errors reported so far.
+      n_empty: Pictures so far that hold no digit.
     """
 
     def __init__(self, form: str, n_pictures: int):
-        self.n_errors = 0
+        self.n_errors = self.n_empty = 0
         self._writer, self._bar = Writer(form), None
         if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
             from tqdm import tqdm
@@ -123,6 +140,7 @@ class ReadingsOutput:
         """The readings among the next `n_done` pictures."""
         if self._bar:
             self._bar.clear()
+        self.n_empty += sum(reading.is_empty for reading in readings)
         self._print(self._writer.lines(readings))
         if self._bar:
             self._bar.update(n_done)
