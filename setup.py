@@ -96,6 +96,7 @@ setup(
     entry_points={
         'console_scripts': [
             'mnist-graph = mnist_graph.main:console_main',
+            'mnist-graph-worker = mnist_graph.worker:console_main',
             'mnist-graph-predict = mnist_graph.predict:console_main',
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',

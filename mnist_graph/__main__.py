@@ -2,6 +2,7 @@
 
 PROGRAMS = {
     'main': 'trains the graph, tests it, and predicts a picture',
+    'worker': 'computes a part of a training that another machine leads',
     'predict': 'reads the digits in pictures',
     'evaluate': 'measures how good a trained model is',
     'show': 'looks at the data',

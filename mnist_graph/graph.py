@@ -5,6 +5,7 @@ What the tutorial does not have is in `network/`, and in the graph only if a hyp
 """
 
 import functools
+from collections.abc import Sequence
 
 from mnist_graph import tf  # tensorflow.compat.v1, imported quietly
 from mnist_graph.base.inputs import InputSpec
@@ -16,7 +17,7 @@ from mnist_graph.network.deskew import deskew_input
 from mnist_graph.network.distillation import distillation_loss, smooth_labels
 from mnist_graph.network.dropout import Masks, dropout_masks
 from mnist_graph.network.initializers import initial_biases, initial_weights
-from mnist_graph.network.loop import add_training_loop, gradients_in_towers
+from mnist_graph.network.loop import Placement, add_training_loop, gradients_in_towers
 from mnist_graph.network.model import Model
 from mnist_graph.network.network import Network, Teacher, check_trainable
 from mnist_graph.network.training_input import training_input
@@ -99,10 +100,10 @@ def mean_cross_entropy(output_layer: tf.Tensor, Y: tf.Tensor) -> tf.Tensor:
 
 
 def training_loss(
-    model: Model, step: tf.Tensor, teacher: Teacher | None, X: tf.Tensor, Y: tf.Tensor, masks: Masks
+    model: Model, step: tf.Tensor, teacher: Teacher | None, is_last: bool, X: tf.Tensor, Y: tf.Tensor, masks: Masks
 ) -> tf.Tensor:
-    """What training minimises, float32 []: the cross-entropy with Y, with smoothed labels, or with a teacher's answers."""
-    output_layer = inference(model, X, masks, step)
+    """What a tower minimises, float32 []: the cross-entropy with Y, with smoothed labels, or with a teacher's answers."""
+    output_layer = inference(model.for_tower(is_last), X, masks, step)
     if teacher:
         return distillation_loss(output_layer, teacher(X), model.hparams.distillation_temperature)
     return mean_cross_entropy(output_layer, smooth_labels(Y, model.hparams.label_smoothing))
@@ -119,14 +120,14 @@ def training_step(
     X: tf.Tensor,
     Y: tf.Tensor,
     step: tf.Tensor,
-    n_towers: int = 1,
+    towers: Sequence[str] = ('',),
 ) -> tuple[tf.Operation, tf.Tensor]:
     """One step with the mini-batch X, Y; returns train_step, an operation, and the training loss, float32 []."""
     with tf.name_scope('train'):
         X = training_input(model.hparams, model.spec, X, step, updater.n_steps)
         masks = dropout_masks(model.hparams, tf.shape(X)[0], keep_prob, step)
         loss = functools.partial(training_loss, model, step, teacher)
-        gradients, batch_loss = gradients_in_towers(loss, (X, Y, masks), updater.variables, n_towers)
+        gradients, batch_loss = gradients_in_towers(loss, (X, Y, masks), updater.variables, towers)
         return updater.apply_gradients(gradients, step), batch_loss
 
 
@@ -152,6 +153,7 @@ def build(
     training: bool = True,
     fed_step: bool = True,
     teacher: Teacher | None = None,
+    placement: Placement | None = None,
 ) -> Network:
     """Builds the whole graph.
 
@@ -163,12 +165,14 @@ def build(
       training: False leaves out everything that only training needs.
       fed_step: False leaves out `train_step`, which is for feeding by hand; `loop` does not need it.
       teacher: With distillation_temperature, the network to learn from.
+      placement: The devices of the towers and of everything else, to train on several machines.
 
     Raises:
       UsageError, ValueError: The pictures are too small, or an argument contradicts the hyperparameters.
     """
     graph = tf.Graph()
-    with graph.as_default():
+    placement = placement or Placement([''] * n_towers)
+    with graph.as_default(), tf.device(placement):
         X, Y, keep_prob = placeholders(spec)
         model = make_model(hparams, spec)
         global_step = tf.train.get_or_create_global_step()
@@ -181,19 +185,21 @@ def build(
     )
     if training:
         check_trainable(hparams, n_steps, n_towers, teacher)
-        network = add_training(network, n_steps or hparams.n_iterations, n_towers, fed_step, teacher)
-    with graph.as_default():
+        network = add_training(network, n_steps or hparams.n_iterations, placement, fed_step, teacher)
+    with graph.as_default(), tf.device(placement):
         return network._replace(initializer=tf.global_variables_initializer())
 
 
-def add_training(network: Network, n_steps: int, n_towers: int, fed_step: bool, teacher: Teacher | None) -> Network:
+def add_training(
+    network: Network, n_steps: int, placement: Placement, fed_step: bool, teacher: Teacher | None
+) -> Network:
     """The same network, to which everything is added that training needs; see `build` for the arguments."""
     model = network.model
-    with network.graph.as_default():
+    with network.graph.as_default(), tf.device(placement):
         step = tf.identity(network.global_step)
         updater = Updater(model, network.global_step, n_steps)
         one_step = functools.partial(training_step, model, updater, network.keep_prob, teacher)
         train_step, loss = one_step(network.X, network.Y, step) if fed_step else (None, None)
-        loop = add_training_loop(model, updater, functools.partial(one_step, n_towers=n_towers))
+        loop = add_training_loop(model, updater, functools.partial(one_step, towers=placement.towers))
         rate = updater.learning_rate(step)
     return network._replace(learning_rate=rate, train_step=train_step, training_loss=loss, loop=loop)

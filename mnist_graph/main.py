@@ -8,10 +8,11 @@ says what the graph looks like, and `train.py` how it is trained.
 
 import contextlib
 import dataclasses
+import functools
 
 from absl import flags
 
-from mnist_graph.cli import common_flags, loading, process, training_job
+from mnist_graph.cli import common_flags, loading, machines, process, training_job
 
 FLAGS = flags.FLAGS
 
@@ -34,6 +35,7 @@ def define_flags() -> None:
     flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
     common_flags.define('checkpoint', 'num_threads')
     flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
+    machines.define_flags()
 
 
 def main(arguments) -> int:
@@ -47,11 +49,13 @@ def main(arguments) -> int:
 
     picture = readings.picture_to_predict(dataset, FLAGS.image)
 
-    network, described = build_network(job, dataset)
-    from mnist_graph.training import cores
-
-    n_towers = described.trained_with[-1].n_towers
-    with job.open_folder(described) as folder, cores.open_session(network, job.n_threads, n_towers) as sess:
+    with contextlib.ExitStack() as stack:
+        cluster = stack.enter_context(job.open_cluster())
+        network, described = build_network(job, dataset, cluster)
+        folder = stack.enter_context(job.open_folder(described))
+        if cluster:
+            cluster.lost = functools.partial(machines.begin_again, folder.path)
+        sess = stack.enter_context(open_session(job, network, described, cluster))
         result, exit_code = train_network(job, dataset, network, sess, folder)
         if not result.finished:
             return exit_code
@@ -62,7 +66,16 @@ def main(arguments) -> int:
     return 0
 
 
-def build_network(job, dataset):
+def open_session(job, network, described, cluster):
+    """A session for the network, of the `runtime.Cluster` if there is one."""
+    from mnist_graph.training import cores
+
+    if cluster:
+        return cluster.open_session(network)
+    return cores.open_session(network, job.n_threads, described.trained_with[-1].n_towers)
+
+
+def build_network(job, dataset, cluster=None):
     """The `graph.Network` to train, and the `description.Description` of what it will be."""
     from mnist_graph.base import tensorflow
 
@@ -70,14 +83,18 @@ def build_network(job, dataset):
     from mnist_graph import graph
     from mnist_graph.training import cores, description
 
-    hparams, n_towers = job.hparams, cores.share_cores(job.n_threads, job.hparams)
+    hparams, n_towers = job.hparams, cores.share_cores(job.n_threads, job.hparams, job.n_towers)
     teacher = job.load_teacher(dataset)
     described = description.describe(
         hparams, dataset, job.dataset, job.data_dir, job.n_threads, tf.__version__, teacher, n_towers
     )
     n_steps = hparams.total_steps(len(dataset.train))
     learns_from = teacher.logits if teacher else None
-    return graph.build(hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from), described
+    placement = graph.Placement(*cluster.devices(n_towers, FLAGS.ps_tasks)) if cluster else None
+    network = graph.build(
+        hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from, placement=placement
+    )
+    return network, described
 
 
 def train_network(job, dataset, network, sess, folder):

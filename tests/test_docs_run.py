@@ -28,6 +28,7 @@ NOT_RUN = {
     '.venv/bin/python -m pytest': 'runs these tests',
     '.venv/Scripts/python -m pytest': 'runs these tests',
     'python -m pytest': 'runs these tests',
+    'python -m mnist_graph.worker': 'waits for trainings until it is stopped; tests/test_worker.py runs it',
     'python -m mnist_graph.run_tf1': 'runs the script of somebody else; tests/compat runs small ones',
     'ruff': 'tests/test_package.py runs it',
     'mypy': 'tests/test_package.py runs it',
@@ -96,7 +97,8 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
     RUN_BEFORE.add((name, given))
     arguments = arguments[: arguments.index('>')] if '>' in arguments else arguments
     module = entry_point.load(name)
-    if '--storage=' in given:  # needs a server, so only its flags are read
+    needs_workers = name == 'main' and 'workers=' in given
+    if '--storage=' in given or needs_workers:  # needs a server or other machines, so only its flags are read
         module.define_flags()
         from absl import flags
 

@@ -30,5 +30,13 @@ class CheckpointError(MnistGraphError):
     """A model folder or checkpoint that cannot be written, read or trusted."""
 
 
+class WorkerError(MnistGraphError):
+    """A worker of a training on several machines that is missing; `address` is its own."""
+
+    def __init__(self, message: str, address: str):
+        super().__init__(message)
+        self.address = address
+
+
 class DivergedError(MnistGraphError):
     """Training reached a loss that is not a finite number."""

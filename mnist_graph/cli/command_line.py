@@ -73,7 +73,11 @@ def _hint(name: str, own_flags: Sequence[str]) -> str:
         return f'Write --{word}={value.strip()}, with an equals sign and no space.'
     if name == 'keep_prob' and 'dropout' in own_flags:
         return 'Use --dropout, the fraction of units to drop: 1 - keep_prob.'
-    if name in ('num_threads', 'num_workers', 'n_jobs', 'jobs') and 'workers' in own_flags:
+    if (
+        name in ('num_threads', 'num_workers', 'n_jobs', 'jobs')
+        and 'num_threads' not in own_flags
+        and 'workers' in own_flags
+    ):
         return 'Use --workers, the number of processes that train.'
     known = _OTHER_NAMES.get(name)
     if known not in own_flags:

@@ -28,7 +28,7 @@ def group_of(name: str) -> str:
     """Which of GROUPS a flag belongs to."""
     if name in SPECS:
         return SPECS[name].group
-    return 'data' if name in _DATA_FLAGS else 'search' if name in _SEARCH_FLAGS else 'run'
+    return 'data' if name in _DATA_FLAGS else 'search' if name in _SEARCH_FLAGS and 'search' in FLAGS else 'run'
 
 
 class _HParamParser(flags.ArgumentParser):

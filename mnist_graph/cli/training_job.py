@@ -6,7 +6,7 @@ from typing import NamedTuple
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, process
+from mnist_graph.cli import common_flags, machines, process
 from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
@@ -32,7 +32,9 @@ class TrainingJob(NamedTuple):
       dataset, data_dir, pictures: As `data.load` takes them.
       model_dir: Folder of the run; None for a new one under runs/.
       teacher_model_dirs: As `saved_model.find` takes them; () without a teacher.
-      n_threads: Cores to use.
+      n_threads: Cores to use, on all machines together.
+      n_towers: Parts of each batch; 0 leaves that to `cores.share_cores`.
+      workers: As `machines.check_flags` returns them.
     """
 
     hparams: HParams
@@ -43,6 +45,12 @@ class TrainingJob(NamedTuple):
     model_dir: str | None
     teacher_model_dirs: tuple[str, ...]
     n_threads: int
+    n_towers: int
+    workers: list[str]
+
+    def open_cluster(self):
+        """The `runtime.Cluster` to train on, or None, as a context manager."""
+        return machines.opened(self.workers, self.n_threads, self.n_towers)
 
     def load_teacher(self, dataset):
         """The `teachers.Teacher` that the run learns from, or None."""
@@ -84,6 +92,7 @@ def _new() -> TrainingJob:
 
         model_dir = run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
     hparams = common_flags.hparams_from_flags()
+    workers, n_towers = machines.check_flags(hparams.batch_size, 0)
     return TrainingJob(
         hparams,
         hparams.n_validation if FLAGS['n_validation'].present else None,
@@ -92,7 +101,9 @@ def _new() -> TrainingJob:
         FLAGS.pictures,
         model_dir,
         _given_teachers(),
-        common_flags.n_threads(),
+        _n_threads(workers),
+        n_towers,
+        workers,
     )
 
 
@@ -104,6 +115,9 @@ def _resumed() -> TrainingJob:
     saved = description.read(folder)
     hparams = common_flags.hparams_from_flags(saved.hparams)
     description.check_resumable(saved.hparams, hparams, saved.n_train)
+    same_threads = not FLAGS['num_threads'].present
+    saved_towers = saved.trained_with[-1].n_towers if same_threads else None
+    workers, n_towers = machines.check_flags(hparams.batch_size, saved_towers or 0)
     return TrainingJob(
         hparams,
         hparams.n_validation,
@@ -112,8 +126,15 @@ def _resumed() -> TrainingJob:
         saved.pictures,
         folder,
         _given_teachers() or saved.teacher_model_dirs,
-        common_flags.n_threads() if FLAGS['num_threads'].present else saved.n_threads,
+        saved.n_threads if same_threads else _n_threads(workers),
+        n_towers,
+        workers,
     )
+
+
+def _n_threads(workers: list[str]) -> int:
+    """--num_threads, or as many as if each of these machines had the cores of this one."""
+    return FLAGS.num_threads or common_flags.n_threads() * max(1, len(workers))
 
 
 def _given_teachers() -> tuple[str, ...]:

@@ -6,7 +6,8 @@ added after that. The paper's scale for each unit is left out: after a ReLU the
 next layer's weights can do the same (after a sigmoid or tanh they cannot).
 Predictions use moving averages of the batches' means and variances, since how a
 picture is read must not depend on the pictures beside it. The variances that are
-averaged are unbiased estimates.
+averaged are unbiased estimates. Where a batch is split into towers, each tower
+uses the moments of its own rows, and the moving averages follow the last tower.
 """
 
 from typing import NamedTuple
@@ -24,6 +25,10 @@ class Moments(NamedTuple):
 
     mean: tf.Variable
     variance: tf.Variable
+
+
+class StillMoments(Moments):
+    """The same in a tower whose batches they do not follow."""
 
 
 def make_moments(weights: dict[str, tf.Variable]) -> dict[str, Moments]:
@@ -58,6 +63,7 @@ def batch_normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) 
     updates = [
         average.assign_sub(fraction * (average.read_value() - value), read_value=False)
         for average, value in zip(moments, (mean, variance))
+        if not isinstance(moments, StillMoments)
     ]
     with tf.control_dependencies(updates):
         # A reshape to the same shape would be optimized away here, and the updates with it.

@@ -13,6 +13,7 @@ small operations. Two things make the loop fast:
    does the last bit of the weights.
 """
 
+import math
 from collections.abc import Callable, Sequence
 from typing import Any, NamedTuple
 
@@ -21,6 +22,26 @@ import tensorflow.compat.v1 as tf
 from mnist_graph.base.inputs import PIXEL_SCALE
 from mnist_graph.network.model import Model
 from mnist_graph.network.updater import Updater
+
+
+class Placement:
+    """Where the parts of a graph are computed, by the names of TensorFlow's devices; by default wherever it likes.
+
+    Attributes:
+      towers: A device for each tower.
+    """
+
+    def __init__(self, towers: Sequence[str], variables: Sequence[str] = ('',)):
+        """Variables go to the device of `variables` that has the fewest bytes so far, everything else to the first."""
+        self.towers, self._variables, self._numbers = tuple(towers), tuple(variables), [0] * len(variables)
+
+    def __call__(self, operation: tf.Operation) -> str:
+        """The device of an operation, as `tf.device` takes it."""
+        if operation.device or operation.type != 'VarHandleOp':
+            return operation.device or self._variables[0]
+        place = self._numbers.index(min(self._numbers))
+        self._numbers[place] += math.prod(side.size for side in operation.get_attr('shape').dim)
+        return self._variables[place]
 
 
 class TrainingLoop(NamedTuple):
@@ -86,31 +107,32 @@ def add_training_loop(
 
 
 def gradients_in_towers(
-    loss: Callable[..., tf.Tensor], rows: Sequence[Any], variables: Sequence[tf.Variable], n_towers: int
+    loss: Callable[..., tf.Tensor], rows: Sequence[Any], variables: Sequence[tf.Variable], towers: Sequence[str]
 ) -> tuple[list[tf.Tensor], tf.Tensor]:
     """Gradients of a mean loss over a batch, computed part by part.
 
     Args:
-      loss: Function of the `rows` that returns their mean loss.
+      loss: Function of the `rows`, and of whether this is the last tower, that returns the mean loss of the rows.
       rows: The arguments of `loss`: tensors, or dictionaries of tensors, with
         the batch as their first dimension.
       variables: What to differentiate by.
-      n_towers: Number of parts; 1 leaves the batch whole.
+      towers: The device of each part, '' for any; a single one leaves the batch whole.
 
     Returns:
       The gradients, and the mean loss over the whole batch.
     """
+    n_towers = len(towers)
     if n_towers == 1:
-        batch_loss = loss(*rows)
+        batch_loss = loss(True, *rows)
         return tf.gradients(batch_loss, variables), batch_loss
     n_rows = tf.shape(rows[0])[0]
     losses, gradients = [], []
     for tower in range(n_towers):
         start, end = n_rows * tower // n_towers, n_rows * (tower + 1) // n_towers
-        with tf.name_scope(f'tower_{tower + 1}'):
+        with tf.name_scope(f'tower_{tower + 1}'), tf.device(towers[tower]):
             fraction = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
             tower_rows = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
             # A short batch may leave a tower without rows, whose mean loss is NaN; its fraction is 0.
-            losses.append(tf.math.multiply_no_nan(loss(*tower_rows), fraction))
+            losses.append(tf.math.multiply_no_nan(loss(tower == n_towers - 1, *tower_rows), fraction))
             gradients.append(tf.gradients(losses[-1], variables))
     return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)

@@ -7,7 +7,7 @@ import tensorflow.compat.v1 as tf
 from mnist_graph.base.inputs import InputSpec
 from mnist_graph.hparams import HParams
 from mnist_graph.network.averages import Averages, averaged
-from mnist_graph.network.batch_norm import Moments
+from mnist_graph.network.batch_norm import Moments, StillMoments
 
 
 class Model(NamedTuple):
@@ -34,6 +34,12 @@ class Model(NamedTuple):
     def variables(self) -> list[tf.Variable]:
         """What is trained: the weights, then the biases."""
         return [*self.weights.values(), *self.biases.values()]
+
+    def for_tower(self, is_last: bool) -> 'Model':
+        """The model as one tower trains it: the moments follow the last tower, the only one that always has rows."""
+        if is_last:
+            return self
+        return self._replace(moments={name: StillMoments(*each) for name, each in self.moments.items()})
 
     def tested(self) -> 'Model':
         """The model that predictions use: with the averages instead of the weights and biases, if there are any."""

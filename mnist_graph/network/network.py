@@ -82,8 +82,7 @@ def check_trainable(hparams: HParams, n_steps: int | None, n_towers: int, teache
     Raises:
       UsageError: The length of n_epochs depends on the data, and n_steps is not
         given; or there is a teacher without a temperature, or the reverse.
-      ValueError: A batch would be split in spite of batch_norm, whose
-        statistics need the whole batch.
+      ValueError: There are fewer towers than 1, or more than rows in a batch.
     """
     if hparams.n_epochs and n_steps is None:
         raise UsageError(
@@ -95,5 +94,5 @@ def check_trainable(hparams: HParams, n_steps: int | None, n_towers: int, teache
             f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a teacher, '
             f'and a teacher needs a temperature; give graph.build teacher=teachers.load(...).logits.'
         )
-    if hparams.batch_norm and n_towers > 1:
-        raise ValueError(f'n_towers is {n_towers}: batch_norm needs the whole batch; give 1')
+    if not 1 <= n_towers <= hparams.batch_size:
+        raise ValueError(f'n_towers is {n_towers}: give 1 to {hparams.batch_size}, the rows of a batch')

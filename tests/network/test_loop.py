@@ -196,11 +196,12 @@ def test_a_short_batch_in_towers_weighs_rows_equally(tf, n_rows):
         np.testing.assert_allclose(weights, results[0][1], rtol=1e-5, atol=1e-7)
 
 
-def test_batch_normalization_keeps_the_batch_whole():
+@pytest.mark.parametrize('n_towers', [0, 9])
+def test_each_tower_needs_a_row(n_towers):
     from mnist_graph import graph
 
-    with pytest.raises(ValueError, match='batch_norm needs the whole batch'):
-        graph.build(hparams(batch_norm=True), SPEC, 12, n_towers=2)
+    with pytest.raises(ValueError, match='give 1 to 8, the rows of a batch'):
+        graph.build(hparams(batch_size=8), SPEC, 12, n_towers=n_towers)
 
 
 @pytest.mark.parametrize('batch_norm', [False, True])

@@ -1,0 +1,216 @@
+"""Whole trainings with workers in processes of their own, on this machine."""
+
+import contextlib
+import hashlib
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+
+import pytest
+
+import mnist_graph
+from helpers.data import write_idx_folder
+from helpers.programs import environment, run_python
+
+# Batch normalization, dropout and averages, so that all that towers must agree on is there.
+JOB = (
+    *(
+        '--data_dir=data',
+        '--n_validation=15',
+        '--batch_size=8',
+        '--learning_rate=0.02',
+        '--num_threads=4',
+        '--n_towers=4',
+    ),
+    *('--model=cnn', '--filters=2,3,2', '--hidden_units=4', '--batch_norm', '--ema_decay=0.9', '--notensorboard'),
+    *('--n_iterations=400', '--save_steps=20', '--display_step=20'),
+)
+PATIENCE = 120.0  # seconds; a machine with much other work imports TensorFlow slowly
+
+
+@pytest.fixture(scope='module')
+def place(tmp_path_factory):
+    """A folder with data and, in `alone`, the job trained by one process with four towers."""
+    folder = tmp_path_factory.mktemp('workers')
+    write_idx_folder(folder / 'data')
+    ended = run_python('-m', 'mnist_graph.main', *JOB, '--model_dir=alone', folder=folder)
+    assert (ended.code, ended.err) == (0, '')
+    return folder
+
+
+def bits(folder):
+    """SHA-256 of all variables of the last checkpoint."""
+    import tensorflow.compat.v1 as tf
+
+    assert json.loads((folder / 'hparams.json').read_text())['trained_with'][0]['n_towers'] == 4
+    reader = tf.train.load_checkpoint(str(folder / 'checkpoints/model.ckpt-400'))
+    digest = hashlib.sha256()
+    for name in sorted(reader.get_variable_to_shape_map()):
+        digest.update(name.encode() + reader.get_tensor(name).tobytes())
+    return digest.hexdigest()
+
+
+class Program:
+    """A program that writes to a file; `expect` waits until a text is there so many times."""
+
+    def __init__(self, folder, name, *arguments):
+        self.log = folder / f'{name}.log'
+        with self.log.open('ab') as log:
+            self.process = subprocess.Popen(
+                [sys.executable, '-m', *arguments], cwd=folder, env=environment(folder), stdout=log, stderr=log
+            )
+
+    def expect(self, text, times=1):
+        deadline = time.monotonic() + PATIENCE
+        while self.log.read_text().count(text) < times:
+            assert time.monotonic() < deadline and self.process.poll() is None, self.log.read_text()
+            time.sleep(0.05)
+
+    def end(self):
+        assert self.process.wait(PATIENCE) == 0, self.log.read_text()
+
+
+@pytest.fixture
+def start(place):
+    """Call it as Program without the folder; what still runs is killed afterwards."""
+    started = []
+
+    def run(*arguments):
+        started.append(Program(place, *arguments))
+        return started[-1]
+
+    yield run
+    for each in started:
+        each.process.kill()
+        each.process.wait()
+
+
+def free_address():
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        return '{}:{}'.format(*server.getsockname())
+
+
+@pytest.mark.parametrize('n_workers', [2, 4])
+def test_the_bits_are_those_of_one_process(place, n_workers):
+    ended = run_python(
+        *('-m', 'mnist_graph.main', *JOB, f'--local_workers={n_workers}', f'--model_dir=local{n_workers}'), folder=place
+    )
+    assert (ended.code, ended.err) == (0, '')
+    assert bits(place / f'local{n_workers}') == bits(place / 'alone')
+
+
+def test_whatever_is_lost_changes_no_bit(place, start):
+    """The worker is killed and paused, then the chief is killed and resumed, then the worker is gone for good."""
+    chief_address, address = free_address(), free_address()
+    workers = f'--workers={chief_address},{address}'
+    worker_command = 'worker', 'mnist_graph.worker', f'--listen={address}'
+    worker = start(*worker_command)
+    worker.expect('Waiting')
+    chief = start('chief', 'mnist_graph.main', *JOB, '--model_dir=lost', '--worker_timeout=2', workers)
+    chief.expect('Iteration 20')
+    worker.process.kill()
+    chief.expect(f'Worker {address} has ended; going on')
+    worker.process.wait()
+    worker = start(*worker_command)
+
+    chief.expect('Going on from step')
+    chief.expect('Iteration', times=6)
+    worker.process.send_signal(signal.SIGSTOP)
+    chief.expect(f'Worker {address} has not answered for 2 seconds')
+    worker.process.send_signal(signal.SIGCONT)
+
+    chief.expect('Going on from step', times=2)
+    chief.expect('Iteration', times=10)
+    chief.process.kill()
+    worker.expect(f'Waiting for a training at {address}', times=4)
+    resumed = 'resumed', 'mnist_graph.main', '--resume', '--model_dir=lost', '--notensorboard', workers
+    chief = start(*resumed, '--continue_without', '--worker_timeout=1', '--display_step=20')
+    chief.expect('Iteration', times=2)
+    worker.process.kill()
+    chief.end()
+    assert f'{address}: going on without it.' in chief.log.read_text()
+    assert bits(place / 'lost') == bits(place / 'alone')
+
+
+@pytest.mark.parametrize(
+    'arguments, message',
+    [
+        (['--workers=127.0.0.1:1,localhost:1'], 'localhost:1: is there twice'),
+        (['--workers=127.0.0.1'], 'write HOST:PORT'),
+        (['--workers=127.0.0.1:2222', '--local_workers=2'], 'exclude each other'),
+        (['--local_workers=2', '--batch_size=1'], 'has too few rows for 2 towers'),
+        (['--n_towers=129'], 'has too few rows for 129 towers'),
+        (['--local_workers=4', '--n_towers=2'], 'at least as many --n_towers as workers'),
+        (['--local_workers=2', '--ps_tasks=3'], 'no more --ps_tasks'),
+        (['--workers=192.0.2.7:2222,10.0.0.1:2222'], 'cannot be used here'),
+        (['--workers=8.8.8.8:2222,10.0.0.1:2222'], '8.8.8.8: is a public address'),
+        (['--worker_timeout=0'], 'worker_timeout'),
+    ],
+)
+def test_main_refuses(entry_point, arguments, message):
+    ended = entry_point('--data_dir=none', *arguments)
+    assert ended.code == 2 and message in ended.err and len(ended.err.splitlines()) == 1
+    assert not os.path.exists('runs')
+
+
+def test_an_unreachable_worker_leaves_nothing_behind(entry_point, place):
+    address = free_address()
+    ended = entry_point(f'--data_dir={place / "data"}', *JOB[1:], f'--workers={free_address()},{address}')
+    assert ended.code == 1 and not os.path.exists('runs')
+    assert (
+        ended.err
+        == f'mnist_graph: {address}: cannot be reached (Connection refused); start mnist_graph.worker there.\n'
+    )
+
+
+def test_a_worker_refuses_a_port_in_use_and_a_public_address(entry_point):
+    with socket.create_server(('127.0.0.1', 0)) as server:
+        ended = entry_point('--listen={}:{}'.format(*server.getsockname()), name='worker')
+    assert ended.code == 2 and 'cannot be used here (Address already in use' in ended.err
+    ended = entry_point('--listen=8.8.8.8:2222', name='worker')
+    assert ended.code == 2 and '8.8.8.8: is a public address' in ended.err
+
+
+CONFIG = {'cluster': {'chief': ['127.0.0.1:1'], 'worker': ['127.0.0.1:2', '127.0.0.1:3']}}
+
+
+@pytest.mark.parametrize(
+    'config, addresses, own',
+    [
+        ('', [], '127.0.0.1:2222'),
+        ('{}', [], '127.0.0.1:2222'),
+        (
+            {**CONFIG, 'task': {'type': 'chief', 'index': 0}},
+            ['127.0.0.1:1', '127.0.0.1:2', '127.0.0.1:3'],
+            '127.0.0.1:1',
+        ),
+        ({**CONFIG, 'task': {'type': 'worker', 'index': 1}}, None, '127.0.0.1:3'),
+        ({'cluster': {'worker': ['127.0.0.1:2']}, 'task': {'index': 0}}, ['127.0.0.1:2'], '127.0.0.1:2'),
+    ],
+)
+def test_tf_config(entry_point, monkeypatch, config, addresses, own):
+    from mnist_graph.cli import machines
+
+    entry_point.load('main').define_flags()
+    machines.FLAGS(['main'])
+    monkeypatch.setenv('TF_CONFIG', config if isinstance(config, str) else json.dumps(config))
+    monkeypatch.setattr('mnist_graph.cluster.addresses.check', lambda *_: None)
+    assert machines.own_address() == own
+    with contextlib.ExitStack() as stack:
+        if addresses is None:
+            stack.enter_context(pytest.raises(mnist_graph.MnistGraphError, match='run python -m mnist_graph.worker'))
+        assert machines.check_flags(128, 0) == (addresses, len(addresses or []))
+
+
+@pytest.mark.parametrize(
+    'text', ['{', '[]', '{"cluster": {"ps": ["a:1"]}}', '{"cluster": 3}', '{"task": {"index": "x"}}']
+)
+def test_a_tf_config_that_is_not_understood_is_refused(entry_point, monkeypatch, text):
+    monkeypatch.setenv('TF_CONFIG', text)
+    for name in ('main', 'worker'):
+        ended = entry_point(name=name)
+        assert ended.code == 2 and ended.err.startswith(f'mnist_graph: TF_CONFIG={text}: is not understood')
