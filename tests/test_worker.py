@@ -47,7 +47,8 @@ def bits(folder):
     import tensorflow.compat.v1 as tf
 
     assert json.loads((folder / 'hparams.json').read_text())['trained_with'][0]['n_towers'] == 4
-    reader = tf.train.load_checkpoint(str(folder / 'checkpoints/model.ckpt-400'))
+    last = max((folder / 'checkpoints').glob('*.index'), key=lambda path: int(path.stem.rpartition('-')[2]))
+    reader = tf.train.load_checkpoint(str(last.with_suffix('')))
     digest = hashlib.sha256()
     for name in sorted(reader.get_variable_to_shape_map()):
         digest.update(name.encode() + reader.get_tensor(name).tobytes())

@@ -1,0 +1,112 @@
+"""A training whose workers are on hosts of their own: network namespaces, joined by a link of 1 Gbit/s."""
+
+import os
+import shutil
+import signal
+import subprocess
+import sys
+import time
+
+import pytest
+
+from helpers.data import write_idx_folder
+from helpers.programs import environment, run_python
+from test_worker import JOB, Program, bits
+
+pytestmark = pytest.mark.integration
+HOSTS = {'mg-chief': '10.99.7.1', 'mg-worker': '10.99.7.2'}
+CHIEF, WORKER = (f'{host}:2222' for host in HOSTS.values())
+
+
+def ip(*words):
+    subprocess.run(['ip', *words], check=True, capture_output=True, timeout=30)
+
+
+def remove_hosts():
+    for name in HOSTS:
+        subprocess.run(['ip', 'netns', 'del', name], capture_output=True, timeout=30)
+
+
+@pytest.fixture(scope='module')
+def hosts():
+    """Two hosts; skips where they cannot be made."""
+    if not (shutil.which('ip') and shutil.which('tc')):
+        pytest.skip('needs ip and tc (iproute2)')
+    try:
+        for name in HOSTS:
+            ip('netns', 'add', name)
+        first, second = HOSTS
+        ip('link', 'add', 'cable', 'netns', first, 'type', 'veth', 'peer', 'name', 'cable', 'netns', second)
+        for name, address in HOSTS.items():
+            ip('-n', name, 'address', 'add', f'{address}/24', 'dev', 'cable')
+            for device in ('lo', 'cable'):
+                ip('-n', name, 'link', 'set', device, 'up')
+            limit = 'tc qdisc add dev cable root tbf rate 1gbit burst 256kb latency 50ms'
+            ip('netns', 'exec', name, *limit.split())
+    except (subprocess.CalledProcessError, OSError) as error:
+        remove_hosts()
+        pytest.skip(f'namespaces cannot be made here: {getattr(error, "stderr", error)!r}')
+    yield
+    remove_hosts()
+
+
+class Host(Program):
+    """A program in a namespace; `ip netns exec` becomes the program, so that signals reach it."""
+
+    def __init__(self, folder, host, name, *arguments):
+        self.log = folder / f'{name}.log'
+        with self.log.open('ab') as log:
+            self.process = subprocess.Popen(
+                ['ip', 'netns', 'exec', host, sys.executable, '-m', *arguments],
+                cwd=folder,
+                env=environment(folder),
+                stdout=log,
+                stderr=log,
+            )
+
+
+def start_worker(folder):
+    worker = Host(folder, 'mg-worker', 'worker', 'mnist_graph.worker', f'--listen={WORKER}')
+    time.sleep(1)
+    return worker
+
+
+@pytest.mark.parametrize('n_rounds', [1, pytest.param(10, marks=pytest.mark.slow)])
+def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
+    """The worker is killed, unplugged and paused in turn."""
+    job = [*JOB, f'--n_iterations={400 * n_rounds}', '--worker_timeout=3', '--save_steps=10', '--display_step=10']
+    write_idx_folder(tmp_path / 'data')
+    alone = run_python('-m', 'mnist_graph.main', *job, '--model_dir=alone', folder=tmp_path, timeout=500)
+    assert (alone.code, alone.err) == (0, '')
+    worker = start_worker(tmp_path)
+    worker.expect('Waiting')
+    chief = Host(
+        *(tmp_path, 'mg-chief', 'chief', 'mnist_graph.main', *job, '--model_dir=lost', f'--workers={CHIEF},{WORKER}')
+    )
+    try:
+        for number in range(3 * n_rounds):
+            chief.expect('Iteration', times=6 * (number + 1))
+            if number % 3 == 0:
+                worker.process.kill()
+                worker.process.wait()
+            elif number % 3 == 1:
+                ip('-n', 'mg-worker', 'link', 'set', 'cable', 'down')
+            else:
+                worker.process.send_signal(signal.SIGSTOP)
+            chief.expect(f'Worker {WORKER} ', times=number + 1)
+            if number % 3 == 0:
+                worker = start_worker(tmp_path)
+            elif number % 3 == 1:
+                ip('-n', 'mg-worker', 'link', 'set', 'cable', 'up')
+            else:
+                worker.process.send_signal(signal.SIGCONT)
+            chief.expect('Going on from step', times=number + 1)
+        chief.end()
+    finally:
+        for each in (chief, worker):
+            each.process.kill()
+            each.process.wait()
+    assert bits(tmp_path / 'lost') == bits(tmp_path / 'alone')
+    for name in HOSTS:
+        left = subprocess.run(['ip', 'netns', 'pids', name], capture_output=True, text=True, timeout=30)
+        assert left.stdout == '', os.linesep + left.stdout
