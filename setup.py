@@ -16,6 +16,8 @@ POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
+LITERT = ['ai-edge-litert>=2.1,<3']
+ONNX = ['tf2onnx>=1.17,<2', 'onnxruntime>=1.20,<2']
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -30,6 +32,8 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
+    *LITERT,
+    *ONNX,
 ]
 
 setup(
@@ -67,6 +71,8 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
+        'litert': LITERT,
+        'onnx': ONNX,
         'test': TEST,
     },
     entry_points={
@@ -75,6 +81,7 @@ setup(
             'mnist-graph-predict = mnist_graph.predict:console_main',
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',
+            'mnist-graph-export = mnist_graph.export:console_main',
             'mnist-graph-sweep = mnist_graph.sweep:console_main',
             'mnist-graph-run-tf1 = mnist_graph.run_tf1:console_main',
         ]

@@ -32,3 +32,7 @@ class CheckpointError(MnistGraphError):
 
 class DivergedError(MnistGraphError):
     """Training reached a loss that is not a finite number."""
+
+
+class ExportError(MnistGraphError):
+    """A model that could not be written in another format, or that reads otherwise there."""
