@@ -14,6 +14,8 @@ from mnist_graph.base.inputs import InputSpec
 _FAINT, _FULL = 0.25, 0.7
 # Fraction of full ink from which a pixel counts for the box around the digit.
 _BOX = 0.3
+# Pixels of the result: the black border around the ink while it is scaled.
+_BORDER = 2.0
 # Contrast, in the range of pixels from 0 to 1, below which a picture is blank; it keeps divisions finite.
 _LEAST_CONTRAST = 1e-3
 
@@ -79,7 +81,11 @@ def digit(grey: tf.Tensor) -> tf.Tensor:
         centre = scale * tf.reduce_sum(tf.reduce_sum(cut, axis=1 - axis) * positions) / mass
         # A heavy end may push the other beyond the picture; the whole digit stays inside.
         starts.append(tf.clip_by_value(CENTRE_POSITION - centre, 0.0, IMAGE_SIDE - length))
-    placed = _scaled(cut[..., tf.newaxis], [IMAGE_SIDE, IMAGE_SIDE], [scale, scale], starts)[..., 0]
+    # Without a black border the outermost pixels would be whole ones, and the digit not where it should be.
+    border = tf.cast(tf.math.ceil(_BORDER / scale), tf.int32)
+    framed = tf.pad(cut, tf.fill([2, 2], border))[..., tf.newaxis]
+    starts = [start - tf.cast(border, tf.float32) * scale for start in starts]
+    placed = _scaled(framed, [IMAGE_SIDE, IMAGE_SIDE], [scale, scale], starts)[..., 0]
     return placed / tf.maximum(tf.reduce_max(placed), _LEAST_CONTRAST)
 
 

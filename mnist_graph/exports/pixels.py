@@ -1,5 +1,6 @@
 """How pictures are fed to an exported graph: type, range and shape of their pixels."""
 
+import math
 from typing import NamedTuple
 
 import numpy as np
@@ -33,5 +34,5 @@ class Pixels(NamedTuple):
 
     def of(self, images: np.ndarray) -> np.ndarray:
         """What to feed for uint8 [n, height, width, channels] pictures."""
-        images = images if self.shape == 'image' else images.reshape(len(images), -1)
+        images = images if self.shape == 'image' else images.reshape(len(images), math.prod(images.shape[1:]))
         return images if self.dtype == 'uint8' else images.astype(np.float32) * PIXEL_SCALE
