@@ -14,6 +14,8 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+MAT = ['scipy>=1.13,<2']
+PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
 LITERT = ['ai-edge-litert>=2.1,<3']
@@ -34,6 +36,8 @@ TEST = [
     *TF1,
     *LITERT,
     *ONNX,
+    *MAT,
+    *PARQUET,
 ]
 
 setup(
@@ -62,7 +66,10 @@ setup(
     # The recipes stay in flags/; an installation has them as mnist_graph/recipes (see cli/recipes.py).
     packages=[*find_packages(include=['mnist_graph', 'mnist_graph.*']), 'mnist_graph.recipes'],
     package_dir={'mnist_graph.recipes': 'flags'},
-    package_data={'mnist_graph': ['py.typed'], 'mnist_graph.recipes': ['*.flags']},
+    package_data={
+        'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*'],
+        'mnist_graph.recipes': ['*.flags'],
+    },
     python_requires='>=3.11,<3.14',
     install_requires=REQUIREMENTS,
     extras_require={
@@ -73,6 +80,8 @@ setup(
         'tf1': TF1,
         'litert': LITERT,
         'onnx': ONNX,
+        'mat': MAT,
+        'parquet': PARQUET,
         'test': TEST,
     },
     entry_points={

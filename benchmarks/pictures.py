@@ -29,7 +29,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures import extract
+from mnist_graph.pictures import extract, stream
 
 CANVAS_SIDE = 200
 DIGIT_SIDES = (30, 180)
@@ -153,10 +153,13 @@ def _as_file(picture):
 def read_text(classifier, picture):
     """(text, probability) of a picture's digits; text is 'none' where none are found."""
     try:
-        probabilities = classifier(extract.picture_to_digits(picture))
+        rows = stream.read_page(picture, classifier).rows
     except ImageError:
         return drawn_kinds.NONE, 1.0
-    return ''.join(map(str, probabilities.argmax(axis=1))), float(probabilities.max(axis=1).prod())
+    if not rows:
+        return drawn_kinds.NONE, 1.0
+    text = '/'.join(''.join(str(digit.scores[:10].argmax()) for digit in row) for row in rows)
+    return text, float(np.prod([digit.scores[:10].max() for row in rows for digit in row]))
 
 
 def kind_table(classifier, kinds, seeds):

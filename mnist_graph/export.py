@@ -51,7 +51,7 @@ def main(arguments) -> int:
         raise UsageError(f'There is no format to write; give --format={"|".join(FORMATS)}.')
     request = request_from_flags()
     request.check()
-    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint, or_pretrained=True)
     dataset = loading.load_measured_data(found, among_classes=True)
     with loading.load_model(found, FLAGS.tta) as model:
         from mnist_graph.exports import exporting

@@ -27,16 +27,19 @@ def define_flags() -> None:
         'digits',
         'auto',
         ('one', 'many', 'auto'),
-        'How many digits a picture holds; auto reads several where that is plain.',
+        'How many digits a picture holds; auto and many read all rows, one the digit that stands out.',
     )
     common_flags.define('tta')
     common_flags.define_enum('format', 'text', FORMATS, 'How the readings are written to standard output.')
+    flags.DEFINE_float(
+        'min_probability', 0.0, 'Digits that are less likely are written as ?.', lower_bound=0.0, upper_bound=1.0
+    )
     common_flags.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
     common_flags.define('num_threads')
 
 
 def main(arguments) -> int:
-    """Reads the pictures that the command line names; returns 1 if any could not be read."""
+    """Reads the pictures that the command line names; returns 1 if any could not be read or holds no digit."""
     if len(arguments) < 2:
         raise UsageError('No picture to read; name some, as in python -m mnist_graph.predict test_img.png')
     if FLAGS.save_view:
@@ -59,7 +62,7 @@ def main(arguments) -> int:
         with output:
             return 1
     read_all(paths, output)
-    return 1 if output.n_errors else 0
+    return 1 if output.n_errors or output.n_empty else 0
 
 
 def read_all(paths, output) -> None:
@@ -72,25 +75,24 @@ def read_all(paths, output) -> None:
     from mnist_graph.models import saved_model
     from mnist_graph.pictures import stream
 
-    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
-    pictures = stream.stream(paths, wanted_pictures(found.descriptions[0]), common_flags.n_threads())
-    model = None
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint, or_pretrained=True)
+    models = loading.ReadingModels(found, FLAGS.tta)
+    wanted = wanted_pictures(found.descriptions[0], models)
+    pictures = stream.stream(paths, wanted, models.score if models.find_digits else None, common_flags.n_threads())
     viewed: list[tuple[Any, Any]] = []
     hints = DigitsHint()
-    with contextlib.ExitStack() as stack, contextlib.closing(pictures), output:
+    with models, contextlib.closing(pictures), output:
         for chunk in pictures:
             output.report([picture.error for picture in chunk if picture.error])
             good = [picture for picture in chunk if not picture.error]
-            read = []
-            if good:  # the model is loaded when there is a picture for it
-                model = model or stack.enter_context(loading.load_model(found, FLAGS.tta))
-                read = readings_of(model, good)
+            read = readings_of(models, good) if good else []
             output.write(read, len(chunk))
             hints.look_at(read)
             if FLAGS.save_view:
                 from mnist_graph.plots import figures
 
-                viewed += list(zip(good, read))[: figures.MOST_VIEWS - len(viewed)]
+                with_digits = [pair for pair in zip(good, read) if not pair[1].is_empty]
+                viewed += with_digits[: figures.MOST_VIEWS - len(viewed)]
     if hints.message():
         output.note(hints.message())
     if viewed:
@@ -123,29 +125,38 @@ class DigitsHint:
         return f'{self._first}{others}: two digits were found. If it is one, use --digits=one{look}.'
 
 
-def wanted_pictures(described):
+def wanted_pictures(described, models):
     """What the model takes.
 
     Raises:
-      UsageError: --digits=many, and the model reads no digits.
+      UsageError: --digits=many, and the model reads no digits, or other classes than the digits.
     """
     from mnist_graph.pictures.stream import Wanted
 
     if FLAGS.digits == 'many' and not described.reads_digits:
         raise UsageError('--digits=many: this model reads whole pictures, not 28x28 digits; leave it out.')
+    if FLAGS.digits == 'many' and not models.find_digits:
+        raise UsageError('--digits=many: this model has other classes than the digits 0 to 9; leave it out.')
     return Wanted(described.reads_digits, FLAGS.digits, *described.input_spec[:3])
 
 
-def readings_of(model, pictures) -> list:
+def readings_of(models, pictures) -> list:
     """A Reading of each Prepared picture."""
     import numpy as np
 
     from mnist_graph.models.readings import reading_of
 
-    probabilities = model.probabilities(np.concatenate([picture.images for picture in pictures]))
+    probabilities = models.probabilities(pictures)
     ends = np.cumsum([len(picture.images) for picture in pictures])
     return [
-        reading_of(picture.path, part, model.description.class_names)
+        reading_of(
+            picture.path,
+            part,
+            models.class_names,
+            [len(row) for row in picture.page.rows] if picture.page else (),
+            picture.page.left_out if picture.page else 0.0,
+            FLAGS.min_probability,
+        )
         for picture, part in zip(pictures, np.split(probabilities, ends[:-1]))
     ]
 

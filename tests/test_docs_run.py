@@ -175,6 +175,8 @@ SHORTER = {
 @pytest.mark.parametrize('page', [page for page in PAGES if markdown.blocks(text_of(page), 'python')])
 def test_every_program_runs(page, request, capsys, workplace):
     for program in markdown.blocks(text_of(page), 'python'):
+        if page == 'docs/export.md' and 'digits' in program:
+            continue  # read exported files, in a process without this package: tests/exports runs them
         if 'data.load(' in program:
             request.getfixturevalue('ten_digits')
         for long, short in SHORTER.items():

@@ -74,7 +74,7 @@ def test_the_library_knows_no_flags_and_prints_nothing(name):
 
 @pytest.mark.parametrize('name', sorted(MODULES))
 def test_only_what_is_required_is_imported(name):
-    allowed = {'tensorflow', 'numpy', 'PIL', 'absl', 'tqdm', 'platformdirs', 'filelock', 'mnist_graph'}
+    allowed = {'tensorflow', 'numpy', 'PIL', 'cv2', 'absl', 'tqdm', 'platformdirs', 'filelock', 'mnist_graph'}
     optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard', 'tf_slim', 'fissix'}
     import sys
 
@@ -158,7 +158,7 @@ def test_setup_installs_what_is_tested():
     requirements = [
         line for line in (REPOSITORY / 'requirements.txt').read_text().splitlines() if line[:1] not in ('#', '')
     ]
-    assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 7
+    assert all(re.fullmatch(r'[a-z-]+>=[\d.]+,<\d+', line) for line in requirements) and len(requirements) == 8
 
 
 @pytest.mark.parametrize(

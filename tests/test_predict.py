@@ -134,10 +134,11 @@ def test_bad_files_have_a_line_each_and_the_others_are_read(predict):
         file.write(open('2.png', 'rb').read()[:200])
     Image.new('L', (50, 50), 255).save('blank.png')
     os.mkdir('nothing')
-    bad = ['empty.png', 'text\n.png', 'cut.png', 'blank.png', 'nothing', 'missing.png']
-    ended = predict(*bad[:3], '2.png', *bad[3:])
+    bad = ['empty.png', 'text\n.png', 'cut.png', 'nothing', 'missing.png']
+    ended = predict(*bad[:3], '2.png', 'blank.png', *bad[3:])
     assert ended.code == 1
-    assert ended.out.startswith('2.png: 2 ') and ended.out.count('\n') == 1
+    assert ended.out.startswith('2.png: 2 ') and ended.out.endswith('\nblank.png: no digit\n')
+    assert ended.out.count('\n') == 2
     lines = [line for line in ended.err.splitlines() if not line.startswith('Model: ')]
     assert len(lines) == len(bad)
     for name in bad:
@@ -172,9 +173,32 @@ def test_two_digits_that_may_be_one_get_a_hint(predict):
         assert 'two digits' not in predict(*quiet).err
 
 
+def test_rows_and_what_is_no_digit_in_json(entry_point):
+    page = Image.new('L', (420, 300), 255)
+    page.paste(row_of(2, 0, 1), (0, 0))
+    page.paste(row_of(1, 2), (0, 150))
+    page.save('page.png')
+    Image.new('L', (50, 50), 255).save('blank.png')
+    ended = entry_point('page.png', 'blank.png', '--format=json', '--model_dir=pretrained', name='predict')
+    assert ended.code == 1
+    found, blank = json.loads(ended.out)
+    assert (found['digit'], found['rows']) == ('201/12', ['201', '12'])
+    assert (blank['digit'], blank['rows'], blank['probabilities']) == ('', [], [])
+
+
+def test_digits_below_the_least_probability_are_question_marks():
+    probabilities = np.array([[0.9, 0.1], [0.3, 0.7]])
+    assert readings.reading_of('a.png', probabilities, ('0', '1'), [1, 1], min_probability=0.8).text == '0/?'
+
+
 def test_the_newest_run_is_the_default(entry_point):
     save_digits(1)
-    assert 'train one with' in entry_point('1.png', name='predict').err
+    shipped = entry_point('1.png', name='predict')
+    assert shipped.code == 0 and shipped.out.startswith('1.png: 1 ')
+    assert shipped.err == (
+        'There is no trained model here yet, so this uses the reader that ships with the package.\n'
+        'Model: pretrained, step 0, trained on handwriting\n'
+    )
     shutil.copytree(digits_model().model, 'runs/first')
     os.symlink('first', 'runs/latest')
     assert entry_point('1.png', name='predict').out.startswith('1.png: 1 ')

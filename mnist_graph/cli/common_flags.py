@@ -133,21 +133,22 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'auto',
         DATASETS,
         'Data set: mnist (downloaded if it is not there yet, also into --data_dir), drawn (digits that the package draws '
-        'itself), or auto, which is what is in --data_dir or, without --data_dir, mnist, or drawn if MNIST cannot be '
-        'downloaded.',
+        'itself), handwriting (mnist with drawn and printed digits, and pictures of no digit as an eleventh class), or '
+        'auto, which is what is in --data_dir or, without --data_dir, mnist, or drawn if MNIST cannot be downloaded.',
     ),
     'data_dir': lambda: define_path(
         'data_dir',
         'Folder with your data, which is only read: the four MNIST files, mnist.npz, mnist.pkl.gz, train.csv, '
-        'train/CLASS/*.png with test/CLASS/*.png, and the like. To download MNIST into it, add --dataset=mnist. By default '
+        'train/CLASS/*.png with test/CLASS/*.png, and the like. If it has several data sets, name a file of one. To download MNIST into it, add --dataset=mnist. By default '
         'the cache folder, into which MNIST is downloaded.',
     ),
     'trained_dataset': lambda: define_enum(
         'dataset',
         'auto',
         DATASETS,
-        'Data set to measure on: mnist, drawn (digits that the package draws itself), or auto, which is what is in '
-        '--data_dir. By default the data set that the model was trained on.',
+        'Data set to measure on: mnist, drawn (digits that the package draws itself), handwriting (mnist with drawn and '
+        'printed digits, and pictures of no digit), or auto, which is what is in --data_dir. By default the data set '
+        'that the model was trained on.',
     ),
     'trained_data_dir': lambda: define_path(
         'data_dir', 'Folder of the data set to measure on. By default the one that the model was trained on.'

@@ -1,5 +1,6 @@
 """How the commands load data sets and trained models, and what they say about them on standard error."""
 
+import contextlib
 import os
 import sys
 
@@ -56,7 +57,7 @@ def load_measured_data(found, among_classes: bool = False):
         dataset_flag = FLAGS.dataset
     else:
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
-        if folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
+        if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
             raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
     dataset = load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
     if among_classes:
@@ -76,15 +77,75 @@ def load_model(found, n_views: int):
     Returns:
       A `saved_model.SavedModel` that uses as many cores as --num_threads says.
     """
-    from mnist_graph.base import tensorflow
-    from mnist_graph.models import saved_model
-    from mnist_graph.training import cores
-
     if found.notice:
         process.note(found.notice)
     for problem in found.problems:
         process.note(f'{problem}; using the checkpoint before it.')
     process.note(found.summary())
+    return _rebuild(found, n_views)
+
+
+def _rebuild(found, n_views: int):
+    from mnist_graph.base import tensorflow
+    from mnist_graph.models import saved_model
+    from mnist_graph.training import cores
+
     tensorflow.import_tensorflow()
     cores.share_cores(common_flags.n_threads())
     return saved_model.rebuild(found, common_flags.n_threads(), n_views)
+
+
+class ReadingModels(contextlib.ExitStack):
+    """The model that reads, and the one that finds digits in pictures, each loaded when there is a picture for it.
+
+    A model that was trained on digits alone cannot tell what is none; the
+    reader that ships with the package then finds the digits that it reads.
+
+    Attributes:
+      class_names: Of the model that reads.
+      find_digits: Whether several digits can be looked for: the model reads
+        digits, and there is one that can find them.
+    """
+
+    def __init__(self, found, n_views: int):
+        from mnist_graph.models import pretrained, saved_model
+
+        super().__init__()
+        described = found.descriptions[0]
+        self.class_names = described.class_names
+        self._found, self._n_views = found, n_views
+        self._loaded: dict = {}
+        self._finder_found = None
+        if found.finds_digits:
+            self._finder_found = found
+        elif pretrained.is_there() and set(described.class_names) <= set('0123456789'):
+            self._finder_found = saved_model.find(pretrained.FOLDER)
+        self.find_digits = described.reads_digits and self._finder_found is not None
+
+    def _reader(self):
+        """The model that was asked for."""
+        if 'reader' not in self._loaded:
+            self._loaded['reader'] = self.enter_context(load_model(self._found, self._n_views))
+        return self._loaded['reader']
+
+    def _finder(self):
+        """The model that finds digits, which may be the same."""
+        if self._found.finds_digits:
+            return self._reader()
+        if 'finder' not in self._loaded:
+            self._loaded['finder'] = self.enter_context(_rebuild(self._finder_found, 1))
+        return self._loaded['finder']
+
+    def score(self, images):
+        """float64 [n, classes], of float32 [n, 28, 28] images, for `stream.stream`."""
+        return self._finder().probabilities(images[..., None])
+
+    def probabilities(self, pictures):
+        """float64 [digits, classes] of all digits in the Prepared pictures."""
+        import numpy as np
+
+        reader = self._reader()
+        if self._found.finds_digits and all(picture.page is not None for picture in pictures):
+            scores = [digit.scores for picture in pictures for row in picture.page.rows for digit in row]
+            return np.reshape(scores, (-1, len(self.class_names)))
+        return reader.probabilities(np.concatenate([picture.images for picture in pictures]))

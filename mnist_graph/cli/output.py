@@ -5,11 +5,14 @@ import io
 import json
 import sys
 from collections.abc import Sequence
+from typing import Any
 
 from mnist_graph.cli import process
 
 FORMATS = ('text', 'json', 'csv')
 _WORTH_A_BAR = 256  # pictures
+# Fraction of the ink: less that was left out is dots and specks.
+_WORTH_MENTIONING = 0.1
 
 
 class Writer:
@@ -39,8 +42,11 @@ class Writer:
         return ']\n' if self._is_first else '\n]\n'
 
     def _text(self, reading) -> str:
+        if reading.is_empty:
+            return f'{printable(reading.path)}: no digit\n'
         second = f'; second guess {reading.second} {reading.second_probability:.3f}' if reading.second else ''
-        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second})\n'
+        left_out = f'; {reading.left_out:.0%} of the ink left out' if reading.left_out >= _WORTH_MENTIONING else ''
+        return f'{printable(reading.path)}: {reading.text} (probability {reading.probability:.3f}{second}{left_out})\n'
 
     def _csv(self, reading) -> str:
         return _csv_row(
@@ -54,7 +60,7 @@ class Writer:
         )
 
     def _json(self, reading) -> str:
-        values = {
+        values: dict[str, Any] = {
             'path': reading.path,
             'digit': reading.text,
             'probability': round(reading.probability, 6),
@@ -65,6 +71,8 @@ class Writer:
                 for row in reading.probabilities
             ],
         }
+        if reading.rows or reading.is_empty:
+            values |= {'rows': list(reading.rows), 'left_out': round(reading.left_out, 6)}
         separator, self._is_first = '\n' if self._is_first else ',\n', False
         return separator + json.dumps(values)
 
@@ -87,10 +95,11 @@ class ReadingsOutput:
 
     Attributes:
       n_errors: Errors reported so far.
+      n_empty: Pictures so far that hold no digit.
     """
 
     def __init__(self, form: str, n_pictures: int):
-        self.n_errors = 0
+        self.n_errors = self.n_empty = 0
         self._writer, self._bar = Writer(form), None
         if n_pictures > _WORTH_A_BAR and sys.stderr.isatty():
             from tqdm import tqdm
@@ -123,6 +132,7 @@ class ReadingsOutput:
         """The readings among the next `n_done` pictures."""
         if self._bar:
             self._bar.clear()
+        self.n_empty += sum(reading.is_empty for reading in readings)
         self._print(self._writer.lines(readings))
         if self._bar:
             self._bar.update(n_done)

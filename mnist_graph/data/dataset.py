@@ -23,8 +23,8 @@ _LOOKED_AT, _FAINTEST_INK, _MOST_AT_EDGE = 5000, 64, 0.25
 
 
 def look_like_digits(spec: InputSpec, class_names: tuple[str, ...]) -> bool:
-    """Whether a data set may be of MNIST's kind: 28x28 grey pictures of classes that have numbers for names."""
-    return spec[:3] == (28, 28, 1) and all(name.isdecimal() for name in class_names)
+    """Whether a data set may be of MNIST's kind: 28x28 grey pictures of classes with numbers, or 'none', for names."""
+    return spec[:3] == (28, 28, 1) and all(name.isdecimal() or name == 'none' for name in class_names)
 
 
 @dataclasses.dataclass(frozen=True, eq=False)
@@ -51,7 +51,7 @@ class Dataset(NamedTuple):
     """A data set, split and ready for training.
 
     Attributes:
-      name: 'mnist', 'drawn', or the name of the folder it came from.
+      name: 'mnist', 'drawn', 'handwriting', or the name of the folder it came from.
       train, validation, test: The three splits; validation may be empty.
       class_names: What each label stands for: ('0', ..., '9') for digits.
       fingerprint: See `fingerprint`.
@@ -91,7 +91,7 @@ class Dataset(NamedTuple):
 
     def flag_for_again(self, asked: str) -> str:
         """The --dataset that gives this data set again, and no other, after `asked` gave it now."""
-        return self.name if self.name in ('mnist', 'drawn') else asked
+        return self.name if self.name in ('mnist', 'drawn', 'handwriting') else asked
 
     def with_classes(self, class_names: tuple[str, ...]) -> 'Dataset':
         """The same pictures, with the labels of a longer list of classes; itself if that lacks one of its own."""

@@ -33,11 +33,12 @@ def load(
 
     Args:
       dataset: 'mnist' (from `data_dir`, and downloaded into it if it is not
-        there), 'drawn' (the built-in digits), or 'auto': the data set in
+        there), 'drawn' (the built-in digits), 'handwriting' (MNIST, found
+        likewise, with what `handwriting.add_to` adds), or 'auto': the data set in
         `data_dir`; without a `data_dir`, MNIST, or the built-in digits if it
         cannot be downloaded, which a notice then says.
-      data_dir: A folder in one of the formats of `readers`; None is
-        `files.cache_folder()`.
+      data_dir: A folder in one of the formats of `readers`, or a file of one of
+        the data sets in it, if there are several; None is `files.cache_folder()`.
       n_validation: How many pictures to hold out, the first of the training
         set. None holds out 5000, or a tenth if that is fewer: MNIST becomes
         55,000 / 5,000 / 10,000.
@@ -56,14 +57,18 @@ def load(
     """
     if dataset not in DATASETS:
         raise UsageError(f'dataset={dataset}: must be one of {", ".join(DATASETS)}.')
+    is_of_mnist = dataset in ('mnist', 'handwriting')
     options = ReadOptions(pictures, skip_bad_pictures)
     if dataset == 'drawn':
         raw = _drawn(show_progress)
     elif data_dir and files.expand_user(data_dir) != files.cache_folder():
-        raw = _read_named(data_dir, dataset == 'mnist', options, show_progress)
+        raw = _read_named(data_dir, is_of_mnist, options, show_progress)
     else:
-        raw = _read_cache(dataset == 'mnist', options, show_progress)
+        raw = _read_cache(is_of_mnist, options, show_progress)
     found = fingerprint(raw)
+    if dataset == 'handwriting':
+        raw = _with_other_hands(raw, found)
+        found = fingerprint(raw)
     name = 'mnist' if found == MNIST_FINGERPRINT else raw.name
     if dataset == 'mnist' and name != 'mnist':
         raise DataError(f'{raw.where}: holds other data than the MNIST database; use --dataset=auto to train on it.')
@@ -71,13 +76,12 @@ def load(
 
 
 def _read_named(data_dir: str, may_download: bool, options: ReadOptions, show_progress: bool) -> RawData:
-    """The data set in a folder that the user named. Nothing is put into it unless that was asked for."""
+    """The data set in a folder, or of a file, that the user named. Nothing is put into it unless that was asked for."""
     if re.match('[A-Za-z][A-Za-z0-9+.-]+:/', data_dir):
-        raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder of this machine.')
+        raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder or a file of this machine.')
     folder = files.expand_user(data_dir)
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
-    raw = readers.read_folder(folder, options)
+    is_file = os.path.exists(folder) and not os.path.isdir(folder)
+    raw = readers.read_file(folder, options) if is_file else readers.read_folder(folder, options)
     if raw is None:
         _check_may_be_filled(folder)
         if not may_download:
@@ -170,6 +174,17 @@ def _drawn(show_progress: bool) -> RawData:
         progress = lambda steps: tqdm(steps, desc='Drawing digits', leave=False)
     arrays = drawn.load_or_draw(files.cache_folder(), progress=progress)
     return RawData('drawn', *arrays, tuple('0123456789'), 'the built-in drawn digits')
+
+
+def _with_other_hands(mnist: RawData, found_fingerprint: str) -> RawData:
+    """The data set 'handwriting'."""
+    from mnist_graph.data import handwriting  # which draws with OpenCV
+
+    if found_fingerprint != MNIST_FINGERPRINT:
+        raise DataError(
+            f'{mnist.where}: holds other data than the MNIST database, to which --dataset=handwriting adds.'
+        )
+    return handwriting.add_to(mnist)
 
 
 def _split(raw: RawData, name: str, found_fingerprint: str, n_validation: int | None) -> Dataset:

@@ -10,6 +10,8 @@ from mnist_graph.base.errors import ImageError
 from mnist_graph.pictures import extract
 
 _DEFAULT_PICTURE = 'test_img.png'
+# The class of what is no digit.
+NONE = 'none'
 
 
 class Reading(NamedTuple):
@@ -23,6 +25,8 @@ class Reading(NamedTuple):
       second_probability: Of that one.
       probabilities: float64 [digits, classes].
       class_names: What each label stands for.
+      rows: The readings of the rows, top to bottom, that `text` joins with '/'; () where rows were not looked for.
+      left_out: Share of the ink, in [0, 1], that was seen and is in no digit.
     """
 
     path: str
@@ -32,35 +36,62 @@ class Reading(NamedTuple):
     second_probability: float
     probabilities: np.ndarray
     class_names: Sequence[str]
+    rows: tuple[str, ...] = ()
+    left_out: float = 0.0
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether there is no digit in the picture."""
+        return not len(self.probabilities)
 
 
-def reading_of(path: str, probabilities: np.ndarray, class_names: Sequence[str]) -> Reading:
-    """The Reading of a picture from the probabilities of its digits, float64 [digits, classes]."""
-    order = np.argsort(-probabilities, axis=1, kind='stable')
+def reading_of(
+    path: str,
+    probabilities: np.ndarray,
+    class_names: Sequence[str],
+    row_lengths: Sequence[int] = (),
+    left_out: float = 0.0,
+    min_probability: float = 0.0,
+) -> Reading:
+    """The Reading of a picture.
+
+    Args:
+      path: The picture file.
+      probabilities: float64 [digits, classes]; of no digits, if there are none.
+      class_names: What each label stands for; one called 'none' is not read.
+      row_lengths: Digits in each row; () where rows were not looked for.
+      left_out: As of Reading.
+      min_probability: Digits less likely are read as '?'.
+    """
+    n_read = len(class_names) - (class_names[-1] == NONE and len(class_names) > 2)
+    if not len(probabilities):
+        return Reading(path, '', 0.0, '', 0.0, probabilities, class_names, (), left_out)
+    order = np.argsort(-probabilities[:, :n_read], axis=1, kind='stable')
     best = order[:, 0]
-    rows = np.arange(len(probabilities))
-    probability = float(probabilities[rows, best].prod())
-    if probabilities.shape[1] < 2:
-        return Reading(path, _join(best, class_names), probability, '', 0.0, probabilities, class_names)
-    # The digits are read apart, so the next likeliest reading differs in the one digit that is least sure.
-    ratios = probabilities[rows, order[:, 1]] / probabilities[rows, best]
-    least_sure = int(ratios.argmax())
-    second = best.copy()
-    second[least_sure] = order[least_sure, 1]
+    digits = np.arange(len(probabilities))
+    likeliest = probabilities[digits, best]
+    probability = float(likeliest.prod())
+
+    def text(labels: np.ndarray, unsure: np.ndarray) -> tuple[str, ...]:
+        names = ['?' if each else class_names[label] for label, each in zip(labels, unsure)]
+        between = '' if all(len(name) == 1 for name in names) else ' '
+        ends = np.cumsum(row_lengths or [len(names)]).tolist()
+        return tuple(between.join(names[start:stop]) for start, stop in zip([0, *ends], ends))
+
+    rows = text(best, likeliest < min_probability)
+    second, second_probability = '', 0.0
+    if n_read > 1:
+        # The digits are read apart, so the next likeliest reading differs in the one digit that is least sure.
+        ratios = probabilities[digits, order[:, 1]] / likeliest
+        least_sure = int(ratios.argmax())
+        changed = best.copy()
+        changed[least_sure] = order[least_sure, 1]
+        second = '/'.join(text(changed, np.zeros(len(best), bool)))
+        second_probability = probability * float(ratios[least_sure])
+    rows_if_any = rows if row_lengths else ()
     return Reading(
-        path,
-        _join(best, class_names),
-        probability,
-        _join(second, class_names),
-        probability * float(ratios[least_sure]),
-        probabilities,
-        class_names,
+        path, '/'.join(rows), probability, second, second_probability, probabilities, class_names, rows_if_any, left_out
     )
-
-
-def _join(labels: np.ndarray, class_names: Sequence[str]) -> str:
-    names = [class_names[label] for label in labels]
-    return ('' if all(len(name) == 1 for name in names) else ' ').join(names)
 
 
 def picture_to_predict(dataset: data.Dataset, path: str | None = None) -> np.ndarray | None:

@@ -9,9 +9,13 @@ import numpy as np
 
 from mnist_graph.base.errors import CheckpointError, DataError
 from mnist_graph.data import Dataset
+from mnist_graph.models import pretrained
 from mnist_graph.training import description, evaluation, metrics, run_folder, runs
 from mnist_graph.training.checkpoint import Checkpoint, restore
 from mnist_graph.training.description import Description
+
+# The classes of a model that can look for digits; see `data.handwriting`.
+DIGITS_AND_NONE = (*'0123456789', 'none')
 
 
 class Found(NamedTuple):
@@ -22,7 +26,7 @@ class Found(NamedTuple):
       descriptions: What each folder's `hparams.json` says.
       checkpoints: The checkpoint of each.
       problems: A line for each damaged checkpoint that was passed over.
-      notice: A line about newer runs that were passed over, or ''.
+      notice: A line about newer runs that were passed over, or about the shipped reader standing in for a run; or ''.
     """
 
     folders: list[str]
@@ -31,13 +35,19 @@ class Found(NamedTuple):
     problems: list[str]
     notice: str = ''
 
+    @property
+    def finds_digits(self) -> bool:
+        """Whether these models tell digits from what is none, and so can look for them in pictures."""
+        return self.descriptions[0].class_names == DIGITS_AND_NONE
+
     def summary(self) -> str:
         """Which model this is, in one line: folder, step, data set and validation accuracy of each."""
-        parts = []
+        parts: list[str] = []
         for folder, described, found in zip(self.folders, self.descriptions, self.checkpoints):
             accuracy = _validation_accuracy(folder, found)
             parts.append(
-                f'{folder}, step {found.step}, trained on {described.dataset}' + f', {accuracy}' * bool(accuracy)
+                f'{_shown(folder)}, step {found.step}, trained on {described.dataset}'
+                + f', {accuracy}' * bool(accuracy)
             )
         return f'Model{"s" * (len(parts) > 1)}: {"; ".join(parts)}'
 
@@ -70,6 +80,11 @@ class Found(NamedTuple):
         ]
 
 
+def _shown(folder: str) -> str:
+    """A model's folder as --model_dir takes it."""
+    return pretrained.NAME if folder == pretrained.FOLDER else folder
+
+
 def _listed(names: Sequence[str]) -> str:
     return ', '.join(names[:10]) + ', ...' * (len(names) > 10)
 
@@ -87,13 +102,20 @@ def _validation_accuracy(folder: str, found: Checkpoint) -> str:
     return f'best validation accuracy {best:.4f}' if best >= 0 else ''
 
 
-def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', flag: str = '--model_dir') -> Found:
+def find(
+    model_dirs: str | os.PathLike | Sequence[str] | None,
+    which: str = 'last',
+    flag: str = '--model_dir',
+    or_pretrained: bool = False,
+) -> Found:
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
-      model_dirs: A folder of a run, a comma-separated list of some, or several of these; None is the newest run.
+      model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the reader
+        that ships with the package; None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
       flag: The flag that gave the folders, for error messages.
+      or_pretrained: Whether None is the shipped reader where there is no run.
 
     Raises:
       CheckpointError: A folder holds no whole model, or they read different
@@ -103,6 +125,9 @@ def find(model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'las
         model_dirs = [os.fspath(model_dirs)]
     folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
     notice = ''
+    if not folders and or_pretrained and pretrained.is_there() and runs.is_empty():
+        folders, which = [pretrained.FOLDER], 'last'
+        notice = 'There is no trained model here yet, so this uses the reader that ships with the package.'
     if not folders:
         newest = runs.newest()
         folders, notice = [newest.folder], newest.notice
@@ -131,7 +156,11 @@ def _reads(described: Description) -> tuple:
 def _split_list(entry: str) -> list[str]:
     """'a,b' is two folders, unless there is a folder of that very name."""
     folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
-    return [runs.resolve(folder) for folder in folders if folder]
+    return [pretrained.FOLDER if _is_pretrained(folder) else runs.resolve(folder) for folder in folders if folder]
+
+
+def _is_pretrained(folder: str) -> bool:
+    return folder in (pretrained.NAME, pretrained.FOLDER) and not os.path.isdir(pretrained.NAME)
 
 
 class SavedModel(NamedTuple):

@@ -38,8 +38,8 @@ _DEFLATE_RATIO = 1032
 # Bytes of a PNG file of one pixel.
 _SMALLEST_PNG = 67
 
-# Pixels: digits are looked for in a picture of this longest side; see `extract` for small ones.
-WORKING_SIDE = 96
+# Pixels: the longest side of a picture in the first look at it, and in the closest one.
+WORKING_SIDE, CLOSEST_SIDE = 256, 1280
 
 
 def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:

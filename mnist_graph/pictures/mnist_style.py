@@ -14,8 +14,7 @@ import numpy as np
 
 from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures.components import bounding_box, ones
-from mnist_graph.pictures.ink import BLANK
+from mnist_graph.base.opencv import cv2
 
 # Strokes are measured and changed in ink enlarged to so many times MNIST's size, where one step of growing or shrinking
 # is a third of a final pixel. With 2, steps are coarse; with 4, there are nearly twice as many pixels to compute.
@@ -32,6 +31,15 @@ _BOX_COVERAGE, _SHARP_BOX_COVERAGE = 0.3, 0.5
 # Enlarging blurs edges, which the later reduction does once more: coverage c becomes 1.5 c - 0.25, so that 1/6 becomes
 # nothing, half stays nearly half, and 5/6 becomes full.
 _EDGE_SLOPE, _EDGE_OFFSET = 1.5, -0.25
+# Ink this many times as large as enlarged ink should be is reduced to twice that size first, which is much faster.
+_MUCH_LARGER = 2
+# A picture that MNIST's makers may have made.
+# Least value of the brightest pixel: the makers' scaling leaves it at 255 or nearly so.
+_BRIGHTEST = 0.98
+# Pixels from the centre of mass to the picture's centre: half a pixel of rounding, and the grey levels'.
+_OFF_CENTRE = 0.55
+# Pixels of the ink's longest side; in three of 20,000 pictures it is the first.
+_INK_SIDES = (INK_SIDE - 1, INK_SIDE)
 # Least divisor, where there may be no ink at all.
 _TINY = 1e-6
 
@@ -80,11 +88,23 @@ def _counted(count: int) -> np.ndarray:
     return np.arange(count, dtype=np.float32)
 
 
+@functools.lru_cache(maxsize=256)
+def _ones(count: int) -> np.ndarray:
+    """float32 [count]: ones, for a matrix product to add by; that is much faster than `sum`."""
+    return np.ones(count, np.float32)
+
+
+def bounding_box(mask: np.ndarray) -> tuple[int, int, int, int] | None:
+    """(top, bottom, left, right), half open, of a bool array, or None if it is all False."""
+    left, top, width, height = cv2.boundingRect(mask.astype(np.uint8))
+    return (top, top + height, left, left + width) if width else None
+
+
 def _ink_box(ink: np.ndarray, threshold: float) -> tuple[int, int, int, int]:
     """(top, bottom, left, right), half open, of the ink above a threshold."""
     box = bounding_box(ink >= threshold)
     if box is None:
-        raise ImageError(BLANK)
+        raise ImageError('there is no ink in it.')
     return box
 
 
@@ -96,6 +116,9 @@ def _enlarge(ink: np.ndarray) -> np.ndarray:
     """
     top, bottom, left, right = _ink_box(ink, _BOX_COVERAGE * max(float(ink.max()), _TINY))
     scale = max(bottom - top, right - left) / (INK_SIDE * WIDTH_SCALE)
+    if scale > _MUCH_LARGER:
+        smaller = [max(1, round(side * _MUCH_LARGER / scale)) for side in ink.shape[::-1]]
+        return _enlarge(cv2.resize(ink, smaller, interpolation=cv2.INTER_AREA))
     # One pixel around the box comes along, as the edge fades over it.
     ink = ink[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
     height, width = (round((side + 2) / scale) + 4 * WIDTH_SCALE for side in (bottom - top, right - left))
@@ -138,9 +161,36 @@ def _averages(
 def centre_of_mass(image: np.ndarray) -> tuple[float, float]:
     """(y, x) of float32 [height, width], as positions: pixels from the upper left corner."""
     height, width = image.shape
-    rows, columns = image @ ones(width), ones(height) @ image
-    total = float(rows @ ones(height))
+    rows, columns = image @ _ones(width), _ones(height) @ image
+    total = float(rows @ _ones(height))
     return float(rows @ _counted(height)) / total + 0.5, float(columns @ _counted(width)) / total + 0.5
+
+
+def mnist_digit(picture: np.ndarray) -> np.ndarray | None:
+    """Returns a picture that MNIST's makers could have made, or None.
+
+    That is a grey one of 28x28, bright on black or (then inverted) dark on
+    white, whose ink fits 20 pixels with its longest side and whose centre of
+    mass is the centre, as in all of MNIST's pictures.
+
+    Args:
+      picture: float32 [height, width, channels] in [0, 1].
+
+    Returns:
+      float32 [28, 28], or None.
+    """
+    if picture.shape != (IMAGE_SIDE, IMAGE_SIDE, 1):
+        return None
+    image = picture[:, :, 0]
+    if image[0, 0] > 0.5:
+        image = 1 - image
+    box = bounding_box(image > 0)
+    if box is None or image.max() < _BRIGHTEST:
+        return None
+    if max(abs(position - CENTRE_POSITION) for position in centre_of_mass(image)) > _OFF_CENTRE:
+        return None
+    top, bottom, left, right = box
+    return image if max(bottom - top, right - left) in _INK_SIDES else None
 
 
 def mean_stroke_width(ink: np.ndarray) -> float:

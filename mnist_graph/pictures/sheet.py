@@ -1,147 +1,177 @@
-"""Which part of a picture is the page: without the line around a screenshot, and without the desk around a sheet."""
-
-from typing import NamedTuple
+"""Finding the sheet of paper in a picture that shows what the sheet lies on, too, and making it upright."""
 
 import numpy as np
 
-from mnist_graph.pictures.components import find_components
-from mnist_graph.pictures.smoothing import fraction
+from mnist_graph.base.opencv import cv2
 
-# The line along a picture's edges.
-# It is one part in so many of the side at most, and so many pixels; what is wider is a desk or a stroke.
-_FRAME_ONE_IN, _FRAME_WIDEST = 25, 8
-# Pixels: a shorter side has no frame, as a line of two pixels there is as wide as a stroke.
-_FRAMED_SIDE = 50
-# Greatest difference of colour along the line, as JPEG's artefacts make it; and least difference of what is unlike it.
-_FRAME_EVEN, _FRAME_UNLIKE = 0.15, 0.2
-
-# The sheet. All are fractions but the first.
-# Pixels: a picture with a shorter side shows no desk beside a sheet; a thick digit in it could pass for one.
-_LEAST_SIDE = 40
-# Least part of the picture that sheet and all other ink cover; less is writing.
-_LEAST_INK = 0.1
-# Least part of its own box that the sheet covers, and of the picture's shorter side that its own is: less is a stroke
-# that winds or a thick pen. A sheet turned by 45 degrees covers half its box, less what is written on it.
-_LEAST_SOLID, _LEAST_SHEET = 0.5, 0.3
-# Least part of the sheet's shorter side that the writing on it has; less are specks.
-_LEAST_WRITING = 0.12
-# Least part of the sheet's box that the upright rectangle inside covers. In a thick 0, whose corners are bare, it
-# covers less; in a sheet turned by 8 degrees, more.
-_LEAST_RECTANGLE = 0.62
-# Most of a side of that rectangle that may be bare: JPEG's artefacts, and no corner of the desk.
-_BARE_SIDE = 0.01
-# One part in so many of the sheet's shorter side is left out all around, as the sheet's edge is soft.
-_MARGIN_ONE_IN = 40
-# Most that writing may cover of the rectangle and of its edge: more is a hole in a figure, such as that of a thick 0.
-_MOST_WRITING, _MOST_WRITING_AT_EDGE = 0.4, 0.03
+# Pixels: the sheet is looked for in a picture reduced to this side.
+_SIDE = 200
+# Of the picture: what is smaller is no sheet, and what is larger needs no looking for.
+_LEAST_SHARE, _MOST_SHARE = 0.12, 0.97
+# A sheet's area over that of its convex hull, its holes (the writing) filled.
+_LEAST_SOLIDITY = 0.93
+# Of the picture's side: vertices nearer than this to the border are where it cuts the sheet.
+_BORDER = 0.015
+# Of the sheet's hull: the area of a quadrilateral that may stand for it.
+_LIKE_QUADRILATERAL = 0.93
+# Pixels: how far within and without an edge its step is measured. Grey levels: the least step. Share of the contrast
+# between sheet and ground that the step must have; lamplight fades over a longer way.
+_STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
+# Of the sheet's side: its edge is soft, and often in shadow.
+_MARGIN = 0.02
 
 
-class Rectangle(NamedTuple):
-    """An upright part of a picture."""
-
-    rows: slice
-    columns: slice
-
-
-def inside_frame(picture: np.ndarray) -> Rectangle:
-    """The part of float32 [height, width, c] without a thin line along its edges.
-
-    Screenshots and scans have such lines: an even colour from corner to corner,
-    unlike that of the rows or columns just inside.
-    """
-    return Rectangle(_inside_lines(picture), _inside_lines(picture.swapaxes(0, 1)))
-
-
-def _inside_lines(lines: np.ndarray) -> slice:
-    """The lines of float32 [lines, length, c] that are no frame."""
-    count = len(lines)
-    widest = min(_FRAME_WIDEST, count // _FRAME_ONE_IN) if count >= _FRAMED_SIDE else 0
-    return slice(_frame_width(lines, widest), count - _frame_width(lines[::-1], widest))
-
-
-def _frame_width(lines: np.ndarray, widest: int) -> int:
-    """How many of the first of float32 [lines, length, c] are a frame."""
-    if not widest:
-        return 0
-    outer, depth = lines[0, 0], 2 * widest + 2
-    # Some way in, most of every line is unlike the frame; a box drawn on paper has paper on both its sides.
-    if not _is_mostly_unlike(lines[depth - 1, ::4], outer) or np.abs(lines[0] - outer).max() > _FRAME_EVEN:
-        return 0
-    unlike = np.array([_is_mostly_unlike(line, outer) for line in lines[:depth, ::4]])
-    width = int(unlike.argmax())
-    return width + 1 if 0 < width <= widest and unlike[width:].all() else 0
-
-
-def _is_mostly_unlike(line: np.ndarray, colour: np.ndarray) -> bool:
-    """Whether most pixels of float32 [length, c] are unlike a colour [c]."""
-    return fraction((np.abs(line - colour) > _FRAME_UNLIKE).any(axis=1)) > 0.5
-
-
-def find_sheet(mask: np.ndarray) -> Rectangle | None:
-    """Finds a sheet of paper that was taken for ink.
-
-    That happens to a note on a desk, or a canvas in a screenshot: the desk has
-    most of the picture's border, so that it is taken for the paper. The sheet
-    is a solid area with a hole of some size, which is the writing, and holds a
-    large upright rectangle whose border is sheet all around.
+def find_sheet(picture: np.ndarray) -> np.ndarray | None:
+    """The corners of a sheet of paper that does not fill the picture.
 
     Args:
-      mask: bool [height, width], the ink.
+      picture: float32 [height, width, 1 or 3] in [0, 1].
 
     Returns:
-      That rectangle, or None.
+      float32 [n, 2], n >= 4: the convex outline (x, y) in shares of the
+      picture's width and height; or None where there is no such sheet.
     """
-    if min(mask.shape) < _LEAST_SIDE or np.count_nonzero(mask) < _LEAST_INK * mask.size:
+    height, width = picture.shape[:2]
+    scale = min(1, _SIDE / max(height, width))
+    if min(height, width) * scale < 24:
         return None
-    parts = find_components(mask)
-    largest = int(parts.area.argmax())
-    height, width = int(parts.height[largest]), int(parts.width[largest])
-    is_solid = parts.area[largest] >= _LEAST_SOLID * height * width
-    if not is_solid or min(height, width) < _LEAST_SHEET * min(mask.shape):
+    small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
+    small = np.atleast_3d(small)
+    best, best_area = None, 0.0
+    for plane in _planes(small):
+        plane = cv2.medianBlur(plane, 5)
+        _, bright = cv2.threshold(plane, 0, 255, cv2.THRESH_BINARY | cv2.THRESH_OTSU)
+        for mask in (bright, 255 - bright):
+            outline = _outline(mask, plane)
+            if outline is not None and (area := cv2.contourArea(outline)) > best_area:
+                best, best_area = outline, area
+    if best is None:
         return None
-    top, left = int(parts.top[largest]), int(parts.left[largest])
-    sheet = parts.mask(np.arange(parts.area.size) == largest)[top : top + height, left : left + width]
-    filled = _without_holes(sheet)
-    rectangle = _rectangle_inside(filled) if filled is not None else None
-    if rectangle is None:
-        return None
-    rows, columns = rectangle
-    inside = sheet[rows, columns]
-    edge = np.concatenate([inside[0], inside[-1], inside[:, 0], inside[:, -1]])
-    if 1 - fraction(inside) > _MOST_WRITING or 1 - fraction(edge) > _MOST_WRITING_AT_EDGE:
-        return None
-    return Rectangle(slice(top + rows.start, top + rows.stop), slice(left + columns.start, left + columns.stop))
+    return best.reshape(-1, 2).astype(np.float32) / np.array([small.shape[1] - 1, small.shape[0] - 1], np.float32)
 
 
-def _without_holes(sheet: np.ndarray) -> np.ndarray | None:
-    """A bool [height, width] with its holes filled, or None if none of them is of some size."""
-    holes = find_components(np.pad(~sheet, 1, constant_values=True))
-    is_inside = np.arange(holes.area.size) != holes.run_label[0]  # the first run is the margin's, around the sheet
-    longest = np.maximum(holes.height, holes.width)
-    if not (is_inside & (longest >= _LEAST_WRITING * min(sheet.shape))).any():
+def _planes(small: np.ndarray) -> list[np.ndarray]:
+    """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
+    colours = (
+        small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
+    )
+    border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
+    distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
+    return [
+        (np.clip(plane / max(float(plane.max()), 1e-6), 0, 1) * 255).astype(np.uint8)
+        for plane in (colours[:, :, 0], distance)
+    ]
+
+
+def _outline(mask: np.ndarray, plane: np.ndarray) -> np.ndarray | None:
+    """The convex hull of the largest part of a mask, if it looks like a sheet with something written on it."""
+    mask = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((5, 5), np.uint8))
+    contours, _ = cv2.findContours(mask, cv2.RETR_EXTERNAL, cv2.CHAIN_APPROX_NONE)
+    if not contours:
         return None
-    return sheet | holes.mask(is_inside)[1:-1, 1:-1]
+    contour = max(contours, key=cv2.contourArea)
+    hull = cv2.convexHull(contour)
+    area = cv2.contourArea(hull)
+    if not _LEAST_SHARE * mask.size < area < _MOST_SHARE * mask.size:
+        return None
+    if cv2.contourArea(contour) < _LEAST_SOLIDITY * area:
+        return None
+    outline = cv2.approxPolyDP(hull, 0.02 * cv2.arcLength(hull, True), True)
+    if not 4 <= len(outline) <= 6 or cv2.contourArea(outline) < _LIKE_QUADRILATERAL * area:
+        return None
+    inside = np.zeros_like(mask)
+    cv2.fillConvexPoly(inside, outline, 255)
+    inside = cv2.erode(inside, np.ones((9, 9)))
+    values, around = plane[inside > 0], plane[inside == 0]
+    if values.size < 100 or not around.size:
+        return None
+    contrast = float(np.median(values)) - float(np.median(around))
+    written = np.abs(values.astype(np.float32) - np.median(values)) > max(12, 0.25 * abs(contrast))
+    return outline if 0.001 < written.mean() < 0.5 and _is_sharp(outline, plane, contrast) else None
 
 
-def _rectangle_inside(filled: np.ndarray) -> Rectangle | None:
-    """An upright rectangle in bool [height, width] with sides that are True, or None if it is small.
+def _is_sharp(outline: np.ndarray, plane: np.ndarray, contrast: float) -> bool:
+    """Whether the plane steps at the outline's edges within the picture, as at a sheet's edge and unlike lamplight."""
+    height, width = plane.shape
+    points = outline.reshape(-1, 2).astype(np.float32)
+    centre = points.mean(axis=0)
+    steps = []
+    for start, stop in zip(points, np.roll(points, -1, axis=0)):
+        along = start + np.linspace(0.1, 0.9, 24)[:, None] * (stop - start)
+        outward = np.array([stop[1] - start[1], start[0] - stop[0]]) / max(1e-6, float(np.linalg.norm(stop - start)))
+        outward *= np.sign(outward @ ((start + stop) / 2 - centre))
+        inner, outer = (np.round(along + distance * outward).astype(int) for distance in (-_STEP, _STEP))
+        seen = (outer >= 0).all(axis=1) & (outer[:, 0] < width) & (outer[:, 1] < height)
+        if seen.mean() > 0.5:
+            inner = np.clip(inner, 0, (width - 1, height - 1))
+            difference = plane[inner[seen, 1], inner[seen, 0]].astype(int) - plane[outer[seen, 1], outer[seen, 0]]
+            steps.append(float(np.median(difference)) * np.sign(contrast))
+    return bool(steps) and min(steps) > max(_LEAST_STEP, _SHARE_OF_STEP * abs(contrast))
 
-    It begins as the whole and loses the barest of its four sides, again and again.
+
+def cut_out(picture: np.ndarray, outline: np.ndarray) -> np.ndarray:
+    """The sheet alone and upright.
+
+    A quadrilateral is made a rectangle by the perspective transform. Where the
+    picture's border cuts the sheet, it is turned so that its longest edge that
+    is seen becomes level or upright, and what lies beside it is painted over.
+
+    Args:
+      picture: float32 [height, width, 1 or 3].
+      outline: As `find_sheet` gives it.
+
+    Returns:
+      float32 [height, width, 1 or 3].
     """
-    height, width = filled.shape
-    top, bottom, left, right = 0, height, 0, width
-    while True:
-        if (bottom - top) * (right - left) < _LEAST_RECTANGLE * height * width:
-            return None
-        bare = [
-            1 - fraction(filled[top, left:right]),
-            1 - fraction(filled[bottom - 1, left:right]),
-            1 - fraction(filled[top:bottom, left]),
-            1 - fraction(filled[top:bottom, right - 1]),
-        ]
-        barest = int(np.argmax(bare))
-        if bare[barest] <= _BARE_SIDE:
-            margin = max(1, min(height, width) // _MARGIN_ONE_IN)
-            return Rectangle(slice(top + margin, bottom - margin), slice(left + margin, right - margin))
-        top, bottom = top + (barest == 0), bottom - (barest == 1)
-        left, right = left + (barest == 2), right - (barest == 3)
+    height, width = picture.shape[:2]
+    points = outline * np.array([width - 1, height - 1], np.float32)
+    is_cut = ((outline < _BORDER) | (outline > 1 - _BORDER)).any(axis=1)
+    if len(points) == 4 and is_cut.sum() <= 1:
+        corners = _from_upper_left(points)
+        sides = np.linalg.norm(corners - np.roll(corners, -1, axis=0), axis=1)
+        wide, high = max(sides[0], sides[2]), max(sides[1], sides[3])
+        target = np.array([[0, 0], [wide, 0], [wide, high], [0, high]], np.float32)
+        upright = cv2.warpPerspective(
+            picture, cv2.getPerspectiveTransform(corners, target), (round(wide), round(high)), flags=cv2.INTER_AREA
+        )
+        inset_y, inset_x = (max(1, round(_MARGIN * side)) for side in (high, wide))
+        return np.atleast_3d(upright)[inset_y:-inset_y, inset_x:-inset_x]
+    paper = np.median(picture[_filled(points, picture.shape) > 0], axis=0)
+    shrunk = _filled(points, picture.shape)
+    size = max(3, round(_MARGIN * max(height, width)) | 1)
+    shrunk = cv2.erode(shrunk, np.ones((size, size)), borderType=cv2.BORDER_CONSTANT, borderValue=255)
+    picture = np.where(shrunk[..., None] > 0, picture, paper.astype(np.float32))
+    angle = _tilt(points, np.asarray(is_cut), outline)
+    turn = cv2.getRotationMatrix2D(((width - 1) / 2, (height - 1) / 2), angle, 1)
+    turned = cv2.warpAffine(picture, turn, (width, height), borderMode=cv2.BORDER_CONSTANT, borderValue=paper.tolist())
+    left, top, wide, high = cv2.boundingRect(cv2.transform(points[None], turn)[0])
+    left, top = max(0, left), max(0, top)
+    return np.atleast_3d(turned)[top : top + high, left : left + wide]
+
+
+def _filled(points: np.ndarray, shape) -> np.ndarray:
+    return cv2.fillConvexPoly(np.zeros(shape[:2], np.uint8), np.round(points).astype(np.int32), 255)
+
+
+def _from_upper_left(points: np.ndarray) -> np.ndarray:
+    """Four corners, clockwise from the upper left."""
+    centre = points.mean(axis=0)
+    order = np.argsort(np.arctan2(points[:, 1] - centre[1], points[:, 0] - centre[0]))
+    points = points[order]
+    return np.roll(points, -int(points.sum(axis=1).argmin()), axis=0).astype(np.float32)
+
+
+def _tilt(points: np.ndarray, is_cut: np.ndarray, outline: np.ndarray) -> float:
+    """Degrees, in [-45, 45], by which the longest edge within the picture is off the level or the upright."""
+    steps = np.roll(points, -1, axis=0) - points
+    ends = np.roll(outline, -1, axis=0)
+    on_border = np.zeros(len(points), bool)
+    for axis in (0, 1):
+        for side in (0, 1):
+            on_border |= (abs(outline[:, axis] - side) < _BORDER) & (abs(ends[:, axis] - side) < _BORDER)
+    lengths = np.where(on_border, 0, np.linalg.norm(steps, axis=1))
+    if lengths.max() == 0:
+        return 0.0
+    x, y = steps[int(lengths.argmax())]
+    angle = float(np.degrees(np.arctan2(y, x)))
+    return (angle + 45) % 90 - 45

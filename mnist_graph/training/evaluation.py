@@ -47,6 +47,8 @@ def logits(network, sess, images: np.ndarray, n_threads: int = 1, show=None) -> 
     if not len(images):
         return np.zeros((0, network.Y.shape[1]), np.float32)
     starts = range(0, len(images), BATCH_SIZE)
+    if len(starts) == 1 and show is None:  # a thread would take longer to start than a few pictures do
+        return run(0)
     with ThreadPoolExecutor(n_threads) as pool:
         batches = pool.map(run, starts)
         return np.concatenate(list(batches if show is None else show(batches, total=len(starts))))

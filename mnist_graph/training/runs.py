@@ -100,6 +100,11 @@ def resolve(model_dir: str | None) -> str:
     return files.relative(os.path.realpath(folder))
 
 
+def is_empty() -> bool:
+    """Whether no run was begun in runs/ yet."""
+    return not _newest_first()
+
+
 def newest() -> Newest:
     """The newest run in runs/ that has a checkpoint.
 

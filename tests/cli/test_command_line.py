@@ -274,6 +274,6 @@ def test_choices_exist_once(parsed):
 def test_help_has_choices_and_defaults(parsed):
     parsed()
     entry = ' '.join(help_text._entry('dataset', 100).split())
-    assert entry.endswith('One of auto, mnist, drawn. Default: auto.')
+    assert entry.endswith('One of auto, mnist, drawn, handwriting. Default: auto.')
     assert ' '.join(help_text._entry('hidden_units', 100).split()).endswith('Default: 512,256,128.')
     assert help_text._entry('augment', 100).startswith('  --[no]augment ')

@@ -4,8 +4,6 @@ import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
-from mnist_graph.pictures import extract
-
 # Strokes as points (x, y) in the unit box.
 STROKES = {
     '1': [[(0.3, 0.25), (0.55, 0), (0.55, 1)]],
@@ -53,22 +51,6 @@ def correlation(one, other):
         for down in (-1, 0, 1)
         for right in (-1, 0, 1)
     )
-
-
-def draw_row(digits, step, digit_width=40, margin=20):
-    """float32 [height, width] in [0, 1]: digits side by side, `step` pixels from the left of one to that of the next."""
-    size = (step * (len(digits) - 1) + digit_width + 2 * margin, 80 + 2 * margin)
-    boxes = [(margin + step * number, margin, digit_width, 80) for number in range(len(digits))]
-    return np.maximum.reduce([draw_share(digit, size, box) for digit, box in zip(digits, boxes)])
-
-
-def assert_reads(picture, digits, how='auto'):
-    """The picture's digits look like each of these drawn alone."""
-    found = extract.picture_to_digits(picture, how)
-    assert len(found) == len(digits)
-    for image, digit in zip(found, digits):
-        alone = extract.picture_to_digit(draw_picture(digit, box=(30, 20, 40, 80)))
-        assert correlation(image, alone) > 0.85, digit
 
 
 def assert_like_mnist(image, tolerance=0.02):

@@ -134,7 +134,7 @@ def test_png_that_claims_more_than_its_bytes_can_hold_is_refused(tmp_path, mode)
 def test_large_photo_is_reduced(tmp_path):
     path = tmp_path / 'photo.jpg'
     draw_picture(size=(2000, 1500), box=(700, 300, 600, 800), pen=80).save(path)
-    assert extract.read_picture(path).shape == (72, 96, 1)
+    assert extract.read_picture(path).shape == (192, 256, 1)
     assert extract.read_picture(path, longest_side=None).shape == (1500, 2000, 1)
     assert correlation(extract.picture_to_digit(path), REFERENCE) > 0.97
 

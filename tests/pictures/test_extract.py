@@ -4,10 +4,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.drawn_pictures import assert_like_mnist, correlation, draw_picture, draw_row
+from helpers.drawn_pictures import assert_like_mnist, correlation, draw_picture
 from mnist_graph.base.errors import ImageError
 from mnist_graph.drawn.pen import draw_block
 from mnist_graph.pictures import extract
+from mnist_graph.pictures.mnist_style import mnist_digit
 
 REFERENCE = extract.picture_to_digit(draw_picture())
 
@@ -40,11 +41,11 @@ def test_mnists_own_image_comes_back_as_it_is(tmp_path):
 
 def test_image_that_is_not_mnists_is_not_taken_for_it():
     own = draw_block(np.array([3]), np.random.default_rng(1))[0, :, :, None] / np.float32(255)
-    assert extract.mnist_digit(own) is not None
-    assert extract.mnist_digit(np.roll(own, 2, axis=0)) is None
-    assert extract.mnist_digit(own * np.float32(0.5)) is None
-    assert extract.mnist_digit(np.repeat(own, 3, axis=2)) is None
-    assert extract.mnist_digit(np.zeros((28, 28, 1), np.float32)) is None
+    assert mnist_digit(own) is not None
+    assert mnist_digit(np.roll(own, 2, axis=0)) is None
+    assert mnist_digit(own * np.float32(0.5)) is None
+    assert mnist_digit(np.repeat(own, 3, axis=2)) is None
+    assert mnist_digit(np.zeros((28, 28, 1), np.float32)) is None
 
 
 def test_blank_file_is_named(tmp_path):
@@ -70,23 +71,6 @@ def test_plain_resize_keeps_the_picture():
 
 def test_result_is_the_same_every_time():
     np.testing.assert_array_equal(extract.picture_to_digit(draw_picture()), REFERENCE)
-
-
-def test_unknown_way_of_splitting_is_a_value_error():
-    with pytest.raises(ValueError, match='several'):
-        extract.picture_to_digits(draw_picture(), 'several')
-
-
-def test_many_is_asked_of_pictures_of_28_pixels_too():
-    array = np.zeros((28, 28), np.uint8)
-    array[4:24, [8, 9, 18, 19]] = 255
-    assert len(extract.picture_to_digits(array, 'many')) == 2 and len(extract.picture_to_digits(array, 'one')) == 1
-
-
-def test_long_row_is_looked_at_closely():
-    found = extract.picture_to_digits(1 - draw_row('27' * 6, 85, digit_width=60, margin=30), 'auto')
-    assert len(found) == 12
-    assert correlation(found[0], REFERENCE) > 0.9
 
 
 @pytest.mark.parametrize('pen', [3, 5])

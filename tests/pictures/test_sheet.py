@@ -1,10 +1,12 @@
 """Finding the sheet of paper in a picture that shows what it lies on, too."""
 
+import cv2
 import numpy as np
 import pytest
 from PIL import Image, ImageDraw
 
 from helpers.drawn_pictures import correlation, draw_picture
+from helpers.reader import read
 from mnist_graph.pictures import extract
 from mnist_graph.pictures.sheet import find_sheet
 
@@ -25,20 +27,23 @@ def test_sheet_that_lies_askew():
     picture = Image.new('RGB', (260, 240), (70, 50, 40))
     sheet = draw_picture().convert('RGBA').rotate(8, Image.Resampling.BICUBIC, expand=True)
     picture.paste(sheet, (60, 50), sheet)
-    upright = extract.picture_to_digit(draw_picture().rotate(8, Image.Resampling.BICUBIC, fillcolor=(255, 255, 255)))
-    assert correlation(extract.picture_to_digit(picture), upright) > 0.95
+    assert correlation(extract.picture_to_digit(picture), REFERENCE) > 0.95
+    assert read(picture) == '2'
 
 
-def test_rectangle_of_a_sheet_is_inside_it():
-    ink = np.zeros((100, 120), np.float32)
-    ink[20:90, 30:110] = 1
-    ink[40:70, 60:75] = 0  # the writing
-    rows, columns = find_sheet(ink > 0.5)
-    assert 20 <= rows.start <= 22 and 88 <= rows.stop <= 90 and 30 <= columns.start <= 32 and 108 <= columns.stop <= 110
+def test_the_outline_of_a_sheet_that_is_turned():
+    picture = np.zeros((100, 120, 1), np.float32)
+    corners = np.array([(20, 30), (95, 10), (110, 80), (35, 95)])
+    cv2.fillConvexPoly(picture, corners, 1)
+    picture[45:65, 60:66] = 0  # the writing
+    outline = find_sheet(picture) * (119, 99)
+    assert len(outline) == 4
+    for corner in corners:
+        assert np.linalg.norm(outline - corner, axis=1).min() < 4
 
 
 @pytest.mark.parametrize('kind', ['blot', 'thick zero', 'small', 'empty'])
-def test_what_is_no_sheet_is_not_taken_for_one(kind):
+def test_what_is_no_sheet(kind):
     picture = Image.new('L', (100, 100))
     draw = ImageDraw.Draw(picture)
     if kind == 'blot':
@@ -49,4 +54,4 @@ def test_what_is_no_sheet_is_not_taken_for_one(kind):
     elif kind == 'small':
         draw.rectangle((40, 40, 60, 60), fill=255)
         draw.rectangle((48, 45, 52, 55), fill=0)
-    assert find_sheet(np.asarray(picture) > 127) is None
+    assert find_sheet(np.asarray(picture, np.float32)[..., np.newaxis] / 255) is None

@@ -15,7 +15,7 @@ from helpers.small_model import digits_model, picture
 from mnist_graph.pictures import stream
 from mnist_graph.pictures.stream import Wanted
 
-DIGITS = Wanted(True, 'auto', 28, 28, 1)
+DIGITS = Wanted(True, 'one', 28, 28, 1)
 # Reads one picture over and over with three workers, as predict does, and never takes the second chunk.
 PROGRAM = """
 import signal, sys, time
@@ -23,7 +23,7 @@ from mnist_graph.cli import process
 from mnist_graph.pictures import stream
 
 def main(arguments):
-    chunks = stream.stream(['1.png'] * 2000, stream.Wanted(True, 'auto', 28, 28, 1), 3)
+    chunks = stream.stream(['1.png'] * 2000, stream.Wanted(True, 'one', 28, 28, 1), n_workers=3)
     next(chunks)
     print('reading', flush=True)
     time.sleep(100)
@@ -44,7 +44,7 @@ def test_many_pictures_are_prepared_alike_by_one_process_and_by_two(tmp_path):
     paths = [paths[0], str(bad), paths[1], paths[0]] * 105
 
     def flat(n_workers):
-        return [prepared for chunk in stream.stream(paths, DIGITS, n_workers) for prepared in chunk]
+        return [prepared for chunk in stream.stream(paths, DIGITS, n_workers=n_workers) for prepared in chunk]
 
     alone, together = flat(1), flat(2)
     assert [prepared.path for prepared in together] == paths
@@ -67,7 +67,7 @@ def test_workers_start_where_signals_cannot_be_blocked(tmp_path, monkeypatch):
     monkeypatch.delattr(signal, 'pthread_sigmask')
     path = str(tmp_path / '1.png')
     picture(1).save(path)
-    assert sum(map(len, stream.stream([path] * 400, DIGITS, 2))) == 400
+    assert sum(map(len, stream.stream([path] * 400, DIGITS, n_workers=2))) == 400
 
 
 def descendants(process_id):
@@ -103,8 +103,9 @@ needs_proc = pytest.mark.skipif(not os.path.isdir('/proc/self'), reason='looks f
 
 def assert_nothing_is_left_after(number, process, n_workers):
     """Sends the signal to a living program with living workers."""
-    workers = wait_until(lambda: found if len(found := descendants(process.pid)) >= n_workers else None)
-    assert workers and process.poll() is None
+    assert wait_until(lambda: len(descendants(process.pid)) >= n_workers)
+    workers = descendants(process.pid)
+    assert process.poll() is None
     process.send_signal(number)
     process.communicate(timeout=60)
     assert process.returncode == (-number if number == signal.SIGKILL else 128 + number)
@@ -128,16 +129,17 @@ def test_no_signal_leaves_a_worker_behind(fresh_folder, number):
 
 
 @needs_proc
+@pytest.mark.parametrize('digits, n_workers', [('one', 2), ('auto', 0)])  # processes, and threads
 @pytest.mark.parametrize('number', [signal.SIGTERM, signal.SIGKILL])
-def test_predict_leaves_no_worker_behind(fresh_folder, number):
+def test_predict_leaves_no_worker_behind(fresh_folder, number, digits, n_workers):
     picture(1).save('1.png')
     process = subprocess.Popen(
         [sys.executable, '-m', 'mnist_graph.predict', f'--model_dir={digits_model().model}', '--num_threads=2']
-        + ['1.png'] * 20_000,
+        + [f'--digits={digits}', *['1.png'] * 20_000],
         env=environment(fresh_folder),
         stdout=subprocess.PIPE,
         stderr=subprocess.PIPE,
         text=True,
     )
     assert process.stdout.readline().startswith('1.png: 1 '), process.stderr.read()
-    assert_nothing_is_left_after(number, process, n_workers=2)
+    assert_nothing_is_left_after(number, process, n_workers)

@@ -1,0 +1,66 @@
+"""The reader that ships with the package: where it lies, and how a trained run is made into it."""
+
+import json
+import os
+
+import numpy as np
+
+from mnist_graph.training import checkpoint, description, evaluation
+
+NAME = 'pretrained'
+FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), NAME)
+
+
+def is_there() -> bool:
+    """Whether this copy of the package has the reader."""
+    return os.path.isfile(os.path.join(FOLDER, description.FILENAME))
+
+
+def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
+    """What logits must be divided by for their probabilities to be right as often as they say (Guo et al. 2017).
+
+    Args:
+      logits: float [n, classes], of pictures that were not trained on.
+      labels: int [n].
+
+    Returns:
+      The temperature, in [0.5, 5], of the least mean cross-entropy.
+    """
+    candidates = np.geomspace(0.5, 5, 200)
+    rows = np.arange(len(labels))
+    losses = [-np.log(np.maximum(evaluation.softmax(logits / each)[rows, labels], 1e-12)).mean() for each in candidates]
+    return float(candidates[int(np.argmin(losses))])
+
+
+def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) -> float:
+    """Writes a run with its tested values alone, and its last layer divided by the temperature.
+
+    Args:
+      model: A `saved_model.SavedModel` of one run.
+      images, labels: Validation pictures; see `temperature`.
+      folder: Where to; what is there is replaced.
+
+    Returns:
+      The temperature.
+    """
+    import tensorflow.compat.v1 as tf
+
+    (network, sess), described = model.members[0], model.description
+    found = temperature(evaluation.logits(network, sess, images, 1), labels)
+    with network.graph.as_default():
+        variables = tf.global_variables()
+        last = [list(group.values())[-1] for group in (network.weights, network.biases)]
+        for variable in map(network.tested, last):
+            sess.run(variable.initializer, {variable.initializer.inputs[1]: sess.run(variable) / found})
+        saver = tf.train.Saver(variables, max_to_keep=0)
+    os.makedirs(folder, exist_ok=True)
+    # How and where it was trained says nothing to who uses it.
+    description.write(folder, described._replace(data_dir=''))
+    checkpoint.save(sess, saver, os.path.join(folder, 'checkpoints'), 0, {'temperature': round(found, 4)}, keep=1)
+    return found
+
+
+def sha256() -> str:
+    """Of the weights, as the model card states it."""
+    with open(os.path.join(FOLDER, 'checkpoints', 'model.ckpt-0.json')) as file:
+        return next(entry['sha256'] for name, entry in json.load(file)['files'].items() if '.data-' in name)

@@ -1,0 +1,118 @@
+"""Digits that were read where none stands: 1 is what any stroke is read as, so more is asked of it."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.base.opencv import cv2
+
+# Of the row's height: a lower 1 is a speck or a stroke of something else.
+LEAST_ONE = 0.55
+
+# Of its row's typical height: a higher 1 is a rule or an edge. Of its length: a straight stroke is not as thick.
+_HIGHEST_ONE, _BAR = 1.45, 0.3
+# Degrees that a straight stroke leans, times the share of its neighbours' height by which it exceeds them: a slash
+# does both, where a 1 leans as its writer's other digits do, and is about as high.
+_SLASH = 4.0
+# Of the picture's side: a bar as long, that lies so near its edge, and is as thin, is a line along it.
+_LINE_LENGTH, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.12, 0.15
+# Rows so many times as high, or as low, as the longest row's must be read as surely as that in the mean.
+_OTHER_SIZE, _SURE_ROW = 1.7, 0.97
+# Of its neighbours' height: that of a 1 that may touch the picture's border.
+_LIKE_NEIGHBOURS = 0.85
+# Of the page's typical height: what is lower is a remnant of something else.
+_LEAST_HEIGHT_OF_TYPICAL = 0.3
+
+
+class Digit(NamedTuple):
+    """One digit that was read.
+
+    Attributes:
+      image: float32 [28, 28] in [0, 1], as MNIST would have it.
+      scores: float [classes]: what the network said.
+      box: (left, top, right, bottom) in the picture that was looked at.
+      area: Pixels of ink.
+    """
+
+    image: np.ndarray
+    scores: np.ndarray
+    box: tuple[int, int, int, int]
+    area: int
+
+
+def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Digit]]:
+    """Rows less what reads as a digit but stands where none does; see the constants.
+
+    1 is what any stroke is read as: more is asked of it.
+    """
+    digits = [digit for row in found for digit in row]
+    if not digits:
+        return []
+    typical = _typical_height(digits)
+    longest = max(found, key=len)
+    result = []
+    for row in found:
+        height = _typical_height(row) if any(label(digit) != 1 for digit in row) else typical
+        ratio = np.median([_high(digit) for digit in row]) / np.median([_high(digit) for digit in longest])
+        mean = np.mean([digit.scores[:10].max() for digit in row])
+        if len(longest) >= 2 * len(row) and not 1 / _OTHER_SIZE < ratio < _OTHER_SIZE and mean < _SURE_ROW:
+            continue
+        kept = []
+        for digit in row:
+            if len(digits) > 2 and _high(digit) < _LEAST_HEIGHT_OF_TYPICAL * typical:
+                continue
+            if label(digit) == 1 and (
+                _is_along_edge(digit, mask) or len(digits) > 1 and _is_no_one(digit, row, height, found, mask)
+            ):
+                continue
+            kept.append(digit)
+        if kept:
+            result.append(kept)
+    return result
+
+
+def _is_along_edge(digit: Digit, mask: np.ndarray) -> bool:
+    """Whether a bar lies along the left or right edge of the picture."""
+    left, _, right, _ = digit.box
+    high, wide = mask.shape
+    is_near = right < _LINE_PLACE * wide or left > (1 - _LINE_PLACE) * wide
+    return is_near and _high(digit) > _LINE_LENGTH * high and right - left < _LINE_WIDTH * wide
+
+
+def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], mask: np.ndarray) -> bool:
+    left, top, right, bottom = digit.box
+    high = bottom - top
+    if high < LEAST_ONE * height or high > _HIGHEST_ONE * height:
+        return True
+    if len(row) == 1 and max(map(len, found)) >= 3:
+        return True
+    at_edge = left <= 1 or top <= 1 or right >= mask.shape[1] - 1 or bottom >= mask.shape[0] - 1
+    if at_edge and not _LIKE_NEIGHBOURS < high / height < 1 / _LIKE_NEIGHBOURS:
+        return True
+    is_between = digit is not row[0] and digit is not row[-1]
+    return is_between and (high / height - 1) * _lean_of_bar(digit.image) > _SLASH
+
+
+def _lean_of_bar(image: np.ndarray) -> float:
+    """Degrees by which a straight stroke, float32 [28, 28], leans off the upright; 0 of what is no straight stroke."""
+    corners = cv2.boxPoints(cv2.minAreaRect(cv2.findNonZero((image > 0.5).astype(np.uint8))))
+    one, other = corners[1] - corners[0], corners[2] - corners[1]
+    short, long = sorted((one, other), key=np.linalg.norm)
+    if np.linalg.norm(short) > _BAR * np.linalg.norm(long):
+        return 0.0
+    return float(np.degrees(np.arctan2(abs(long[0]), abs(long[1]))))
+
+
+def _typical_height(digits: list[Digit]) -> float:
+    """The height that half of the ink is in digits of, 1s counting half."""
+    ordered = sorted(digits, key=_high)
+    ink = np.cumsum([digit.area / (1 + (label(digit) == 1)) for digit in ordered])
+    return float(_high(ordered[int(np.searchsorted(ink, ink[-1] / 2))]))
+
+
+def label(digit: Digit) -> int:
+    return int(digit.scores[:10].argmax())
+
+
+def _high(digit: Digit) -> int:
+    return digit.box[3] - digit.box[1]

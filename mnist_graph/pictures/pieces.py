@@ -1,0 +1,204 @@
+"""Connected pieces of ink, and which of them are ground, rules and frames rather than writing."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.base.opencv import cv2
+
+# Of the picture's side: ink in touch with so much of it comes in from outside, a shadow or what lies beside the paper.
+_LONG_CONTACT = 0.35
+# Of the picture's side: a straight line as long is a rule or the side of a frame; so is a shorter one that
+# runs into the picture's border.
+_LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
+# Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
+_STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
+
+
+# Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
+_THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
+# Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
+# of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
+_HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
+# Of its length: a bar, the side of a box, is not as thick.
+_BAR = 0.2
+# Of the typical height: a single curve as wide is a rule or an underline, and what is as high is no digit.
+_LONG_CURVE, _TOO_HIGH = 1.8, 2.6
+# Times its own thickness: ink of a single curve in a column.
+_SINGLE = 1.5
+
+
+class Pieces(NamedTuple):
+    """The 8-connected pieces of a mask, numbered from 1 in `labels`, and from 0 in all else.
+
+    Boxes are half open.
+
+    Attributes:
+      labels: int32 [height, width], 0 on paper.
+      area, left, top, right, bottom: int64 [pieces].
+    """
+
+    labels: np.ndarray
+    area: np.ndarray
+    left: np.ndarray
+    top: np.ndarray
+    right: np.ndarray
+    bottom: np.ndarray
+
+    @property
+    def height(self) -> np.ndarray:
+        return self.bottom - self.top
+
+    @property
+    def width(self) -> np.ndarray:
+        return self.right - self.left
+
+    def mask(self, keep: np.ndarray) -> np.ndarray:
+        """uint8 [height, width]: 1 on the pieces where `keep` (bool [pieces])."""
+        return np.concatenate([[False], keep]).astype(np.uint8)[self.labels]
+
+
+def find_pieces(mask: np.ndarray) -> Pieces:
+    """The pieces of a uint8 mask [height, width]."""
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
+    left, top, width, height, area = stats[1:].T.astype(np.int64)
+    return Pieces(labels, area, left, top, left + width, top + height)
+
+
+def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
+    """bool [pieces]: what runs along the picture's border: shadows, what lies beside the paper, frames."""
+    labels = pieces.labels
+    height, width = labels.shape
+    n = len(pieces.area) + 1
+    result = np.zeros(n - 1, bool)
+    for line, side in ((labels[0], width), (labels[-1], width), (labels[:, 0], height), (labels[:, -1], height)):
+        result |= np.bincount(line, minlength=n)[1:] > _LONG_CONTACT * side
+    corner = np.zeros(n - 1, bool)
+    for y, x in ((0, 0), (0, -1), (-1, 0), (-1, -1)):
+        if labels[y, x]:
+            corner[labels[y, x] - 1] = True
+    if may_span:  # as the one stroke in a picture that is cut to it does
+        return result
+    at = pieces.left == 0, pieces.right == width, pieces.top == 0, pieces.bottom == height
+    # A strip along a side, and a frame, reach from one side to the other.
+    return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
+
+
+def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
+    """Those of the pieces that are too high for a digit, or long flat curves: bent rules, underlines, creases.
+
+    Args:
+      pieces: All pieces.
+      numbers: int [n]: those in question.
+      typical: Pixels: the height of digits.
+    """
+    result = [n for n in numbers.tolist() if _encloses(pieces, n, numbers) or _is_underline(pieces, n, numbers)]
+    for n in numbers.tolist():
+        if pieces.height[n] > _TOO_HIGH * typical:
+            result.append(n)
+        elif pieces.width[n] > _LONG_CURVE * typical:
+            inside = np.s_[pieces.top[n] : pieces.bottom[n], pieces.left[n] : pieces.right[n]]
+            mask = (pieces.labels[inside] == n + 1).astype(np.uint8)
+            contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+            around = sum(cv2.arcLength(contour, True) for contour in contours)
+            thickness = max(1.0, 2 * pieces.area[n] / max(around, 1.0))
+            if pieces.area[n] < _SINGLE * thickness * pieces.width[n]:
+                result.append(n)
+    return result
+
+
+def _encloses(pieces: Pieces, n: int, others: np.ndarray) -> bool:
+    """Whether a hollow piece, as wide as high, goes around another of some size: a box or a ring, but no 0 with a dot."""
+    height, width = pieces.height[n], pieces.width[n]
+    if pieces.area[n] > _HOLLOW * height * width or width < _ROUND * height:
+        return False
+    inside = (pieces.left[others] > pieces.left[n]) & (pieces.right[others] < pieces.right[n])
+    inside &= (pieces.top[others] > pieces.top[n]) & (pieces.bottom[others] < pieces.bottom[n])
+    return bool((pieces.height[others[inside]] >= _ENCLOSED * height).any())
+
+
+def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
+    """Whether a flat piece lies under all others, and is as long as they are together."""
+    rest = others[others != n]
+    if not len(rest) or pieces.height[n] > _BAR * pieces.width[n] or pieces.top[n] < pieces.bottom[rest].max():
+        return False
+    left, right = pieces.left[rest].min(), pieces.right[rest].max()
+    slack = 0.1 * (right - left)
+    high = pieces.bottom[rest].max() - pieces.top[rest].min()
+    return bool(
+        pieces.left[n] <= left + slack and pieces.right[n] >= right - slack and pieces.width[n] > _UNDERLINE * high
+    )
+
+
+def find_rules(mask: np.ndarray) -> np.ndarray:
+    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke."""
+    level = _level_rules(mask)
+    upright = _level_rules(np.ascontiguousarray(mask.T)).T
+    return level | upright
+
+
+def _level_rules(mask: np.ndarray) -> np.ndarray:
+    height, width = mask.shape
+    stretch = max(9, round(_STRAIGHT_STRETCH * _LONG_RULE * width))
+    straight = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, stretch), np.uint8), borderValue=0)
+    if not straight.any():
+        return straight
+    # Stretches of one line, which drifts up and down, are joined across small gaps.
+    joined = cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8))
+    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
+    result = np.zeros_like(mask)
+    for label in range(1, len(stats)):
+        left, top, wide, high, _ = stats[label]
+        part = straight[top : top + high, left : left + wide] * (labels[top : top + high, left : left + wide] == label)
+        columns = np.flatnonzero(part.any(axis=0))
+        length = columns[-1] - columns[0] + 1
+        thickness = part.sum() / max(1, np.count_nonzero(part.any(axis=0)))
+        at_border = left + columns[0] <= 2 or left + columns[-1] >= width - 3
+        if thickness > max(2, _THICKEST_RULE * length):
+            continue
+        if length >= _LONG_RULE * width or at_border and length >= _LONG_RULE_AT_BORDER * width:
+            result[top : top + high, left : left + wide] |= part
+    return result
+
+
+def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """The mask less its rules, with the strokes that cross them whole.
+
+    Where there is ink both over and under a line, or on both sides of it, a stroke runs through.
+    """
+    grown = cv2.dilate(rules, np.ones((3, 3), np.uint8)) & mask
+    rest = mask & ~grown & 1
+    thickness = max(3, int(2 * np.sqrt(cv2.distanceTransform(rules, cv2.DIST_L2, 3).max() ** 2) + 5))
+    bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness, 1), np.uint8))
+    bridged |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, thickness), np.uint8))
+    return _without_bars(rest | bridged & grown, grown)
+
+
+def _without_bars(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
+    """The mask less the straight bars that both begin and end at a rule that was removed: the sides of boxes."""
+    pieces = find_pieces(mask)
+    near = cv2.dilate(rules, np.ones((7, 7), np.uint8))
+    ends = np.zeros((len(pieces.area), 2), bool)
+    for n in np.flatnonzero((pieces.width < _BAR * pieces.height) | (pieces.height < _BAR * pieces.width)):
+        left, top, right, bottom = pieces.left[n], pieces.top[n], pieces.right[n], pieces.bottom[n]
+        if right - left < bottom - top:
+            ends[n] = near[top, left:right].any(), near[bottom - 1, left:right].any()
+        else:
+            ends[n] = near[top:bottom, left].any(), near[top:bottom, right - 1].any()
+    return pieces.mask(np.asarray(~ends.all(axis=1))) if ends.any() else mask
+
+
+def thick_strokes(mask: np.ndarray) -> np.ndarray | None:
+    """The mask less strokes of a pen much thinner than its thickest, or None if there are none or only these."""
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    ridge = depth[depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)) - 0.5]
+    ridge = ridge[ridge > 0.9]
+    if not ridge.size:
+        return None
+    size = int(_THICK_STROKE * 2 * np.quantile(ridge, 0.9))
+    if size < 3:
+        return None
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    opened = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.ones((3, 3), np.uint8)) & mask
+    left = np.count_nonzero(opened) / np.count_nonzero(mask)
+    return opened if _LEAST_THICK < left < _MOST_THICK else None

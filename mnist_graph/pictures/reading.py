@@ -1,0 +1,279 @@
+"""Reading a page: what may be digits is proposed, a network scores it, and the best way to read it all is kept.
+
+Nothing here runs a network. `read` is a generator that yields what it wants to
+have scored, and is sent the scores, so that many pictures can share a batch.
+"""
+
+from collections import Counter
+from collections.abc import Generator
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.pictures import proposals, rows
+from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
+from mnist_graph.pictures.doubts import LEAST_ONE, Digit, label, without_doubtful
+from mnist_graph.pictures.mnist_style import mnist_digit
+
+# Natural logarithm: how much better than a digit `none` must be.
+_NONE_PENALTY = -2.5
+# Natural logarithms: how much better than a whole digit the parts on both sides of a cut must be, than two pieces the
+# digit that they make together, and a 1, which any piece is like, than the rest.
+_CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
+# Natural logarithm: an atom of which nothing is known but that its figure was read whole.
+_UNKNOWN = -20.0
+# A figure that is a digit with this probability is not looked at in parts.
+_SETTLED = 0.95
+# In place of a row and a run: all of a little ink as one digit.
+_ALL = (-1, (0, 0))
+# Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
+_POINT, _LOW = 0.22, 0.4
+# A digit is read, and a reading is clean, from this probability on.
+_SURE = 0.9
+# Of the ink: what a clean reading leaves out.
+_LITTLE_LEFT = 0.08
+# Of the ink: what may be left out where ink is looked for on the unlikelier side of the paper.
+_MUCH_LEFT = 0.3
+# What a 1 counts for, beside other digits, where ways to see a picture are compared.
+_WORTH_OF_ONE = 0.6
+# Of the ink that does not come in from outside.
+_MUCH_OUTSIDE = 0.15
+# Candidates scored for one picture: what is not clean by then will not become so, and nobody waits for seconds.
+_MOST_SCORED = 1500
+
+Scores = np.ndarray
+Asking = Generator[np.ndarray, Scores, 'Page']
+
+
+class Page(NamedTuple):
+    """What was read in a picture.
+
+    Attributes:
+      rows: Digits, left to right, of every row, top to bottom; empty if there is none.
+      left_out: Share of the ink, in [0, 1], that was seen and is in no digit.
+      size: (width, height) of the picture that the boxes are in.
+      explained: How much ink the sure digits hold; greater is better.
+    """
+
+    rows: list[list[Digit]]
+    left_out: float
+    size: tuple[int, int]
+    explained: float
+
+    @property
+    def images(self) -> np.ndarray:
+        """float32 [digits, 28, 28], row after row."""
+        images = [digit.image for row in self.rows for digit in row]
+        return np.stack(images) if images else np.zeros((0, 28, 28), np.float32)
+
+    @property
+    def is_sure(self) -> bool:
+        """Whether there are digits, and every one is sure."""
+        digits = [digit for row in self.rows for digit in row]
+        return bool(digits) and all(digit.scores[:10].max() > _SURE for digit in digits)
+
+    @property
+    def is_clean(self) -> bool:
+        """Whether every digit is sure, and next to no ink is left out."""
+        return self.is_sure and self.left_out < _LITTLE_LEFT
+
+
+def read(source) -> Asking:
+    """Reads a picture.
+
+    Args:
+      source: As `read_picture` takes it.
+
+    Yields:
+      float32 [n, 28, 28] images to be scored; expects float [n, classes] to be
+      sent, of which the first ten are the digits and an eleventh is `none`.
+
+    Returns:
+      The best Page.
+
+    Raises:
+      ImageError: The picture cannot be read.
+    """
+    picture = read_picture(source)
+    ready = mnist_digit(picture)
+    if ready is not None:
+        scores = (yield ready[None])[0]
+        return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
+    picture = proposals.enlarged(picture)
+    was_reduced = max(picture.shape[:2]) == WORKING_SIDE
+    best, height, n_scored = Page([], 0.0, picture.shape[1::-1], -np.inf), 0.0, 0
+    for is_closer in (False, True):
+        if is_closer:
+            picture, scale = proposals.closer(source, picture, was_reduced, height)
+            if scale == 1:
+                break
+            height *= scale
+        first_height = 0.0
+        for view in proposals.views(picture):
+            for proposal in proposals.proposals(view, height if is_closer else None):
+                first_height = first_height or proposal.height
+                if (
+                    not is_closer
+                    and proposal.height < proposals.LEAST_HEIGHT
+                    and proposals.can_be_closer(picture, was_reduced)
+                ):
+                    break
+                if not proposal.atoms:
+                    continue
+                if n_scored > _MOST_SCORED:
+                    return best
+                scored = yield from _score(proposal)
+                n_scored += len(scored)
+                page = _settle(proposal, scored, view.shape)
+                if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
+                    continue
+                if page.explained > best.explained:
+                    best = page
+                if page.is_clean:
+                    return page
+        height = first_height or height
+    return best
+
+
+def _score(proposal: proposals.Proposal):
+    """Asks for scores: of whole figures first, then of the parts and neighbours of those that are no sure digit.
+
+    Returns:
+      {(row, run): (image, scores)}; the row -1 is for all of a little ink as one digit.
+    """
+    runs = {(row, run): proposal.atoms[row][slice(*run)] for row, of_row in enumerate(proposal.runs) for run in of_row}
+    if proposal.all_atoms:
+        runs[_ALL] = proposal.all_atoms
+    sizes = Counter((row, atom.group) for row, atoms in enumerate(proposal.atoms) for atom in atoms)
+    groups = {
+        key: run
+        for key, run in runs.items()
+        if key != _ALL and run[0].group == run[-1].group and len(run) == sizes[key[0], run[0].group]
+    }
+    scored = yield from _ask(proposal, groups)
+    sure = {(key[0], groups[key][0].group) for key, (_, scores) in scored.items() if scores[:10].max() > _SETTLED}
+    if len(sure) == len(sizes) and len(sizes) > 1 and _ALL in runs or len(sure) < len(sizes):
+        rest = {
+            key: run
+            for key, run in runs.items()
+            if key not in groups and (key == _ALL or any((key[0], atom.group) not in sure for atom in run))
+        }
+        scored |= yield from _ask(proposal, rest)
+    return scored
+
+
+def _ask(proposal: proposals.Proposal, runs: dict):
+    """{key: (image, scores)} of runs of atoms, less those with too little ink."""
+    images = {key: image for key, run in runs.items() if (image := proposal.image(run)) is not None}
+    if not images:
+        return {}
+    scores = yield np.stack(list(images.values()))
+    return {key: (image, of) for (key, image), of in zip(images.items(), scores)}
+
+
+def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
+    """The best way to read what was proposed."""
+    found: list[list[Digit]] = []
+    looked_at = 0.0
+    for row, atoms in enumerate(proposal.atoms):
+        candidates: list[tuple[Digit, set[int]]] = []
+        dropped: set[int] = set()
+        of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
+        for (first, stop), is_digit in _best_path(atoms, of_row):
+            run = atoms[first:stop]
+            area = sum(atom.area for atom in run)
+            looked_at += area
+            if is_digit:
+                image, scores = scored[row, (first, stop)]
+                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}))
+            else:
+                dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
+        # A piece of a figure whose rest is no digit is none either, however like a 1 it is.
+        digits = [digit for digit, groups in candidates if not (groups & dropped and _is_doubtful(digit))]
+        if digits:
+            found.append(digits)
+    if _ALL in scored and found:
+        found = _one_or_several(found, proposal.all_atoms, *scored[_ALL])
+    explained = sum(_worth(digit) for row in found for digit in row)
+    found = without_doubtful(found, proposal.mask)
+    total = max(1, proposal.total)
+    read_area = sum(digit.area for row in found for digit in row)
+    page_area = shape[0] * shape[1]
+    # What came in from outside may have taken digits along.
+    looked_at += max(0, proposal.outside - _MUCH_OUTSIDE * total)
+    value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / page_area
+    return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
+
+
+def _is_doubtful(digit: Digit) -> bool:
+    return label(digit) == 1 or float(digit.scores[:10].max()) < _SURE
+
+
+def _worth(digit: Digit) -> float:
+    """What a digit counts for where ways to see a picture are compared: its ink, if it is sure."""
+    return digit.area * max(0.0, 2 * float(digit.scores[:10].max()) - 1) * (_WORTH_OF_ONE if label(digit) == 1 else 1)
+
+
+def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, scores) -> list[list[Digit]]:
+    """All of the ink as one digit, where that is likelier than the digits that were found."""
+    digits = [digit for row in found for digit in row]
+    ink = sum(digit.area for digit in digits)
+    by_parts = sum(digit.area * np.log(max(digit.scores[:10].max(), 1e-6)) for digit in digits) / ink
+    area = sum(atom.area for atom in atoms)
+    by_parts += _JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
+    are_settled = all(digit.scores[:10].max() > _SETTLED for digit in digits)
+    if are_settled or np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
+        return found
+    return [[Digit(image, scores, rows.box(atoms), area)]]
+
+
+def _best_path(atoms: list[rows.Atom], scores: dict) -> list[tuple[tuple[int, int], bool]]:
+    """The runs (and whether each is a digit) that together cover a row's atoms and score best.
+
+    A run's score is the logarithm of its probability times its ink, so that the path of few runs is not preferred.
+
+    Args:
+      atoms: Of one row.
+      scores: {(first, stop): scores} of the runs that were scored.
+    """
+    n = len(atoms)
+    height = max(atom.bottom - atom.top for atom in atoms)
+    best = np.full(n + 1, -np.inf)
+    best[0] = 0
+    came: list = [None] * (n + 1)
+    for first, stop in sorted([*scores, *((k, k + 1) for k in range(n) if (k, k + 1) not in scores)]):
+        if best[first] == -np.inf:
+            continue
+        run, of = atoms[first:stop], scores.get((first, stop))
+        area = sum(atom.area for atom in run)
+        for value, is_digit in _values(run, of, height, n):
+            if first > 0 and is_digit:
+                value += _CUT_PENALTY * (atoms[first - 1].group == run[0].group)
+            if best[first] + area * value > best[stop]:
+                best[stop], came[stop] = best[first] + area * value, ((first, stop), is_digit)
+    path, at = [], n
+    while at:
+        path.append(came[at])
+        at = came[at][0][0]
+    return path[::-1]
+
+
+def _values(run: list[rows.Atom], of: Scores | None, height: int, n: int) -> list[tuple[float, bool]]:
+    """What a run is worth, in natural logarithms, as a digit and as none.
+
+    Args:
+      run: The atoms; there are n in the row, which is `height` pixels high.
+      of: Its scores, or None if it was not scored.
+    """
+    if of is None:
+        return [(_UNKNOWN, False)]
+    left, top, right, bottom = rows.box(run)
+    high, wide = bottom - top, right - left
+    sure, none, is_one = float(of[:10].max()), float(of[10:].sum()), int(of[:10].argmax()) == 1
+    if high < _LOW * height and is_one or max(high, wide) < _POINT * height or wide > 2 * high:
+        sure = 0.0
+    elif is_one and high < LEAST_ONE * height:
+        sure *= 0.2
+    penalty = _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
+    penalty += _ONE_PENALTY * (n > 1 and is_one)
+    return [(np.log(max(sure, 1e-6)) + penalty, True), (np.log(max(none, 1e-3)) + _NONE_PENALTY, False)]
