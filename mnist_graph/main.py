@@ -52,7 +52,7 @@ def main(arguments) -> int:
 
     n_towers = described.trained_with[-1].n_towers
     with job.open_folder(described) as folder, cores.open_session(network, job.n_threads, n_towers) as sess:
-        result, exit_code = train_network(job, dataset, network, sess, folder)
+        result, exit_code = train_network(job, dataset, described, network, sess, folder)
         if not result.finished:
             return exit_code
         test_network(job, dataset, network, sess, folder, result)
@@ -77,10 +77,11 @@ def build_network(job, dataset):
     )
     n_steps = hparams.total_steps(len(dataset.train))
     learns_from = teacher.logits if teacher else None
+    described = described._replace(input_spec=job.input_spec(described))
     return graph.build(hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from), described
 
 
-def train_network(job, dataset, network, sess, folder):
+def train_network(job, dataset, described, network, sess, folder):
     """Trains from the start, or from where the run in the folder stopped.
 
     Returns:
@@ -92,6 +93,7 @@ def train_network(job, dataset, network, sess, folder):
 
     n_steps = job.hparams.total_steps(len(dataset.train))
     progress, problems = folder.attach(network, sess)
+    job.start_from(network, sess, described, folder, progress)
     for problem in problems:
         process.note(f'{problem}; going on from step {progress.step}.')
     print(training_job.opening(job.hparams, dataset, network, n_steps))
