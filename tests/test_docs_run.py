@@ -51,6 +51,11 @@ def workplace(fresh_folder, monkeypatch):
     (fresh_folder / 'folder').mkdir()
     picture(2).save(fresh_folder / 'photo.jpg')
     picture(1).save(fresh_folder / 'folder/1_03.png')
+    for part in ('train', 'test'):
+        for digit in range(3):
+            (fresh_folder / 'mine' / part / str(digit)).mkdir(parents=True)
+            for n in range(5):
+                picture(digit, side=80 + 4 * n).save(fresh_folder / 'mine' / part / str(digit) / f'{n}.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)
     loaded = data.load(data_dir=str(few), n_validation=0)
     monkeypatch.setattr(

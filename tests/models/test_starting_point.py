@@ -9,14 +9,7 @@ from helpers.data import write_idx_folder
 from mnist_graph.training import description
 from mnist_graph.training.run_folder import find_checkpoint
 
-NETWORK = (
-    '--model=cnn',
-    '--filters=2,3,2',
-    '--hidden_units=5',
-    '--batch_norm',
-    '--standardize',
-    '--ema_decay=0.9',
-)
+NETWORK = ('--model=cnn', '--filters=2,3,2', '--hidden_units=5', '--batch_norm', '--standardize', '--ema_decay=0.9')
 COMMON = (
     '--dropout=0',
     '--batch_size=20',
@@ -32,7 +25,9 @@ TUNED = (*COMMON, '--init_checkpoint=source', '--ema_decay=0.9')
 
 def values(tf, folder, step=None):
     """{name: array} of a run's checkpoint, by default the last."""
-    prefix = f'{folder}/checkpoints/model.ckpt-{step}' if step is not None else find_checkpoint(folder, 'last')[0].prefix
+    prefix = (
+        f'{folder}/checkpoints/model.ckpt-{step}' if step is not None else find_checkpoint(folder, 'last')[0].prefix
+    )
     reader = tf.train.load_checkpoint(prefix)
     return {name: reader.get_tensor(name) for name in reader.get_variable_to_shape_map()}
 
@@ -49,7 +44,7 @@ def test_everything_but_the_optimizer_is_taken_over(source, tf):
     """Averages and moments, too; and the standardization, whatever the new data look like."""
     write_idx_folder('other', n_train=40, seed=2)
     ended = source(*TUNED, '--data_dir=other', '--n_iterations=3', '--keep_checkpoints=9', '--model_dir=tuned')
-    assert ended.code == 0 and f'step 60: all layers are taken over.\n' in ended.err
+    assert ended.code == 0 and 'step 60: all layers are taken over.\n' in ended.err
     old, first = values(tf, 'source'), values(tf, 'tuned', 0)
     for name, array in first.items():
         if name.startswith(('weights/', 'biases/')) and 'Adam' not in name:
@@ -80,8 +75,8 @@ def test_only_the_last_layer_is_trained(source, tf):
     assert ended.code == 0
     first, last = values(tf, 'tuned', 0), values(tf, 'tuned')
     changed = {name for name in first if (first[name] != last[name]).any()}
-    kept = {name for name in changed if 'out' not in name} - {'global_step', 'beta1_power', 'beta2_power'}
-    assert kept == set() and {'weights/out', 'biases/out', 'averages/weights_out', 'global_step'} <= changed
+    others = {name for name in changed if 'out' not in name and not name.endswith('_power')}
+    assert others == {'global_step'} and {'weights/out', 'biases/out', 'averages/weights_out', 'global_step'} <= changed
     assert not [name for name in last if 'Adam' in name and 'out' not in name]
 
 
@@ -150,11 +145,12 @@ def test_a_sweep_may_search_over_it(source):
         *(flag for flag in COMMON if 'step' not in flag),
         '--data_dir=data',
         '--n_iterations=3',
+        '--learning_rate=1e-9',
         '--search=init_checkpoint=source,none',
         '--sweep_dir=swept',
         '--workers=1',
         name='sweep',
     )
     assert ended.code == 0, ended.err
-    assert 'init_checkpoint=source' in ended.err and 'Best of 2 of 2 points' in ended.out
+    assert 'init_checkpoint=source' in ended.out and 'Best of 2 of 2 points' in ended.out
     assert '--init_checkpoint=source' in open('swept/best.flags').read()
