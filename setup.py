@@ -26,6 +26,8 @@ SERVE = [
     'python-multipart>=0.0.18,<1',
     'prometheus-client>=0.20,<1',
 ]
+LITERT = ['ai-edge-litert>=2.1,<3']
+ONNX = ['tf2onnx>=1.17,<2', 'onnxruntime>=1.20,<2']
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -40,6 +42,8 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
+    *LITERT,
+    *ONNX,
     *MAT,
     *PARQUET,
     *SERVE,
@@ -88,6 +92,8 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
+        'litert': LITERT,
+        'onnx': ONNX,
         'mat': MAT,
         'parquet': PARQUET,
         'serve': SERVE,
@@ -100,6 +106,7 @@ setup(
             'mnist-graph-predict = mnist_graph.predict:console_main',
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',
+            'mnist-graph-export = mnist_graph.export:console_main',
             'mnist-graph-sweep = mnist_graph.sweep:console_main',
             'mnist-graph-serve = mnist_graph.serve:console_main',
             'mnist-graph-run-tf1 = mnist_graph.run_tf1:console_main',

@@ -6,6 +6,7 @@ PROGRAMS = {
     'predict': 'reads the digits in pictures',
     'evaluate': 'measures how good a trained model is',
     'show': 'looks at the data',
+    'export': 'writes a trained model for other programs',
     'sweep': 'searches hyperparameters',
     'serve': 'serves a page to draw on, and reads pictures for programs',
     'run_tf1': 'runs a script that was written for TensorFlow 1',

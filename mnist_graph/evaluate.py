@@ -11,7 +11,7 @@ import sys
 
 from absl import flags
 
-from mnist_graph.base.errors import DataError, UsageError
+from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import common_flags, loading, process
 
 FLAGS = flags.FLAGS
@@ -59,28 +59,14 @@ def main(arguments) -> int:
 def load_data(found):
     """The data set and its asked-for split.
 
-    Without flags that is what the (first) model was trained on. A data set
-    given by flags is split as the models' were, so that validation pictures are
-    none that any of them was trained on.
+    A data set given by flags is split as the models' were, so that validation
+    pictures are none that any of them was trained on.
 
     Raises:
       DataError: The data set is gone, or its pictures or classes are not those of the model.
       UsageError: The split is empty.
     """
-    from mnist_graph import data
-
-    described = found.descriptions[0]
-    if FLAGS['dataset'].present or FLAGS.data_dir:
-        same_data = FLAGS.dataset in (described.dataset_flag, described.dataset)
-        folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
-        dataset_flag = FLAGS.dataset
-    else:
-        dataset_flag, folder = described.dataset_flag, described.data_dir or None
-        if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
-            raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    dataset = loading.load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
-    for difference in found.check_reads(dataset):
-        process.note(difference)
+    dataset = loading.load_measured_data(found)
     if FLAGS.split == 'test':
         return dataset, dataset.test
     n_validation, folder = min(

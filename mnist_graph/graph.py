@@ -76,6 +76,7 @@ def inference(model: Model, X: tf.Tensor, masks: Masks, step: tf.Tensor | None =
     layer = deskew_input(spec, X, training=step is not None) if hparams.deskew else X
     if hparams.standardize:
         layer = (layer - spec.pixel_mean) / spec.pixel_std
+    step = batch_norm.step_of(hparams, step)
     if hparams.model == 'cnn':
         layer = cnn.convolutions(spec, layer, activation, weights, biases, moments, step)
     for number in range(1, len(hparams.hidden_units) + 1):

@@ -131,6 +131,20 @@ class HParams:
         2**31 - 1,
     )
 
+    init_checkpoint: str = _field(
+        TRAINING,
+        '',
+        'text',
+        'Trained model to start from, instead of random weights: pretrained (the reader that comes with the package), or '
+        'the folder of a run. What it says of the network need not be given again.',
+    )
+    trainable: str = _enum(
+        TRAINING,
+        'all',
+        'Layers that are trained; the others stay as --init_checkpoint has them',
+        {'all': 'every one', 'last': 'only the last'},
+    )
+
     n_validation: int = _int(
         DATA,
         5000,
@@ -315,13 +329,16 @@ class HParams:
 
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
-ABOVE_ZERO = object()
-# Hyperparameters that have an effect only beside another: {name: (that other, the value it needs or ABOVE_ZERO)}.
+ABOVE_ZERO, GIVEN = object(), object()
+# What the weights of a trained model can be used with alone.
+ARCHITECTURE = ('model', 'hidden_units', 'activation', 'filters', 'kernel_sizes', 'batch_norm', 'standardize', 'deskew')
+# Hyperparameters that have an effect only beside another: {name: (that other, the value it needs, ABOVE_ZERO or GIVEN)}.
 NEEDS: dict[str, tuple[str, Any]] = {
     'momentum': ('optimizer', 'momentum'),
     'filters': ('model', 'cnn'),
     'kernel_sizes': ('model', 'cnn'),
     'dropout_layers': ('dropout', ABOVE_ZERO),
+    'trainable': ('init_checkpoint', GIVEN),
     **{name: ('augment', True) for name in SPECS if name.startswith('augment_')},
 }
 
@@ -331,6 +348,8 @@ def missing_flag(name: str, hparams: HParams) -> str:
     other, value = NEEDS[name]
     if value is ABOVE_ZERO:
         return '' if getattr(hparams, other) > 0 else f'a --{other} above 0'
+    if value is GIVEN:
+        return '' if getattr(hparams, other) else f'--{other}'
     return '' if getattr(hparams, other) == value else flag_text(other, value)
 
 

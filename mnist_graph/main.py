@@ -56,7 +56,7 @@ def main(arguments) -> int:
         if cluster:
             cluster.lost = functools.partial(machines.begin_again, folder.path)
         sess = stack.enter_context(open_session(job, network, described, cluster))
-        result, exit_code = train_network(job, dataset, network, sess, folder)
+        result, exit_code = train_network(job, dataset, described, network, sess, folder)
         if not result.finished:
             return exit_code
         test_network(job, dataset, network, sess, folder, result)
@@ -90,6 +90,7 @@ def build_network(job, dataset, cluster=None):
     )
     n_steps = hparams.total_steps(len(dataset.train))
     learns_from = teacher.logits if teacher else None
+    described = described._replace(input_spec=job.input_spec(described))
     placement = graph.Placement(*cluster.devices(n_towers, FLAGS.ps_tasks)) if cluster else None
     network = graph.build(
         hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from, placement=placement
@@ -97,7 +98,7 @@ def build_network(job, dataset, cluster=None):
     return network, described
 
 
-def train_network(job, dataset, network, sess, folder):
+def train_network(job, dataset, described, network, sess, folder):
     """Trains from the start, or from where the run in the folder stopped.
 
     Returns:
@@ -109,6 +110,7 @@ def train_network(job, dataset, network, sess, folder):
 
     n_steps = job.hparams.total_steps(len(dataset.train))
     progress, problems = folder.attach(network, sess)
+    job.start_from(network, sess, described, folder, progress)
     for problem in problems:
         process.note(f'{problem}; going on from step {progress.step}.')
     print(training_job.opening(job.hparams, dataset, network, n_steps))

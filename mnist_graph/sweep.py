@@ -113,6 +113,7 @@ def sweep_from_flags():
     Raises:
       UsageError: The flags make no sense, whatever the storage holds.
     """
+    from mnist_graph.models import starting_point
     from mnist_graph.sweeps import plan, search_space
 
     space = search_space.parse(FLAGS.search)
@@ -121,7 +122,8 @@ def sweep_from_flags():
     if FLAGS.resume and FLAGS.report:
         raise UsageError('--resume goes on with a sweep and --report only shows it; give one of them.')
     if not FLAGS.resume and not FLAGS.report:
-        made = plan.make(space, common_flags.hparams_from_flags(), FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
+        base = starting_point.resolved(common_flags.hparams_from_flags(), (*given, *space))
+        made = plan.make(space, base, FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
         return lambda saved: made
 
     def continued(saved):

@@ -54,6 +54,11 @@ def workplace(fresh_folder, monkeypatch):
     picture(2).save(fresh_folder / 'photo.jpg')
     write_table('test.csv', np.zeros((3, 784)))
     picture(1).save(fresh_folder / 'folder/1_03.png')
+    for part in ('train', 'test'):
+        for digit in range(3):
+            (fresh_folder / 'mine' / part / str(digit)).mkdir(parents=True)
+            for n in range(5):
+                picture(digit, side=80 + 4 * n).save(fresh_folder / 'mine' / part / str(digit) / f'{n}.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)
     loaded = data.load(data_dir=str(few), n_validation=0)
     monkeypatch.setattr(
@@ -183,6 +188,8 @@ SHORTER = {
 @pytest.mark.parametrize('page', [page for page in PAGES if markdown.blocks(text_of(page), 'python')])
 def test_every_program_runs(page, request, capsys, workplace):
     for program in markdown.blocks(text_of(page), 'python'):
+        if page == 'docs/export.md' and 'digits' in program:
+            continue  # read exported files, in a process without this package: tests/exports runs them
         if 'data.load(' in program:
             request.getfixturevalue('ten_digits')
         for long, short in SHORTER.items():

@@ -40,3 +40,7 @@ class WorkerError(MnistGraphError):
 
 class DivergedError(MnistGraphError):
     """Training reached a loss that is not a finite number."""
+
+
+class ExportError(MnistGraphError):
+    """A model that could not be written in another format, or that reads otherwise there."""

@@ -23,7 +23,7 @@ class Spec(NamedTuple):
     """What a value of one hyperparameter may be.
 
     Attributes:
-      kind: 'float', 'int', 'bool', 'enum' or 'ints' (a list of whole numbers).
+      kind: 'float', 'int', 'bool', 'enum', 'ints' (a list of whole numbers) or 'text'.
       help: Its meaning and unit, as `--help` prints it.
       lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
       choices: The values of an enum.
@@ -79,6 +79,8 @@ class Spec(NamedTuple):
                 value = int(text)
             elif self.kind == 'ints':
                 value = tuple(int(part) for part in text.split(',')) if text else ()
+            elif self.kind == 'text':
+                value = '' if text == 'none' else text
             elif self.kind == 'bool':
                 value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
             else:
@@ -104,6 +106,8 @@ class Spec(NamedTuple):
         good: Any = None
         if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
             good = value
+        elif self.kind == 'text' and isinstance(value, str) and '\n' not in value and '\0' not in value:
+            good = value
         elif self.kind == 'int' and _is_int(value) and self.allows(value):
             good = int(value)
         elif self.kind == 'float' and _is_real(value) and self.allows(value):
@@ -126,6 +130,7 @@ class Spec(NamedTuple):
             'float': 'must be a number',
             'int': 'must be a whole number',
             'bool': 'must be true or false',
+            'text': 'must be one line of text',
             'ints': f'must be {count}whole numbers separated by commas, each',
         }[self.kind]
         return f'{noun} {self.describe_bounds()}'.rstrip()

@@ -10,6 +10,7 @@ import faulthandler
 import functools
 import gc
 import glob
+import logging
 import os
 import re
 import sys
@@ -24,6 +25,7 @@ _KNOWN_LINES = (
     re.compile(rb'[IW]\d{4} .*port\.cc:\d+\] oneDNN custom operations are on'),
     re.compile(rb'[IW]\d{4} .*cpu_feature_guard\.cc:\d+\] '),
     re.compile(rb'To enable the following instructions: '),
+    re.compile(rb'INFO: Created TensorFlow Lite XNNPACK delegate for CPU\.'),  # LiteRT, at its first prediction
 )
 # TensorFlow holds a part of an older Keras, which looks for these to read files and sparse matrices of Keras, and
 # does without them where they are not installed. They take a tenth of the import's time.
@@ -40,13 +42,13 @@ def import_tensorflow():
     TF_ENABLE_ONEDNN_OPTS to 1. All objects there are then are frozen (`gc.freeze`).
     """
     if 'tensorflow' in sys.modules:
-        with _held_back_stderr():
+        with held_back_stderr():
             return _import_and_look_for_gpus()
     os.environ.setdefault('TF_CPP_MIN_LOG_LEVEL', '2')
     # oneDNN's matrix products are faster, and TensorFlow uses them by itself only
     # on the newest processors.
     os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-    with _held_back_stderr(), _no_garbage_collection(), _without_keras(), _without(*_NEEDED_BY_KERAS):
+    with held_back_stderr(), _no_garbage_collection(), _without_keras(), _without(*_NEEDED_BY_KERAS):
         return _import_and_look_for_gpus()
 
 
@@ -59,7 +61,7 @@ def _import_and_look_for_gpus():
 
 
 @contextlib.contextmanager
-def _held_back_stderr():
+def held_back_stderr():
     """Collects what is written to file descriptor 2, then replays all but the known lines.
 
     A crash inside still shows its traceback: faulthandler writes to the real
@@ -88,6 +90,20 @@ def _held_back_stderr():
                 if not _is_known(line):
                     os.write(2, line)
             os.close(real)
+
+
+@contextlib.contextmanager
+def only_errors_logged():
+    """While active, TensorFlow's Python code logs neither news nor warnings, such as those about deprecated functions."""
+    loggers = [logging.getLogger(name) for name in ('tensorflow', 'absl')]
+    levels = [logger.level for logger in loggers]
+    try:
+        for logger in loggers:
+            logger.setLevel(logging.ERROR)
+        yield
+    finally:
+        for logger, level in zip(loggers, levels):
+            logger.setLevel(level)
 
 
 def _flush_stderr() -> None:

@@ -7,7 +7,7 @@ from absl import flags
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import common_flags, machines, process
-from mnist_graph.hparams import NEEDS, HParams, flag_text, missing_flag
+from mnist_graph.hparams import NEEDS, SPECS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
 # Flags that the folder of a run does not record, so that they must be given again to go on with it.
@@ -63,6 +63,29 @@ class TrainingJob(NamedTuple):
             process.note(f'{problem}; the teacher is the checkpoint before it.')
         return teacher
 
+    def input_spec(self, described):
+        """What the network is fed: that of the data, but standardized as the model to start from was."""
+        if not self.hparams.init_checkpoint:
+            return described.input_spec
+        from mnist_graph.models import starting_point
+        from mnist_graph.training import description
+
+        if FLAGS.resume and self.model_dir:  # the model that it started from need not be there any more
+            saved = description.read(self.model_dir).input_spec
+            return described.input_spec._replace(pixel_mean=saved.pixel_mean, pixel_std=saved.pixel_std)
+        return starting_point.load(self.hparams, described.input_spec, described.class_names).spec
+
+    def start_from(self, network, sess, described, folder, progress) -> None:
+        """Gives a run that has done no step yet the values of the model to start from, and saves them."""
+        if not self.hparams.init_checkpoint or folder.has_checkpoint:
+            return
+        from mnist_graph.models import starting_point
+
+        start = starting_point.load(self.hparams, described.input_spec, described.class_names)
+        start.apply(network, sess)
+        folder.on_save(progress)  # so that resuming does not depend on that model
+        process.note(start.notice)
+
     def open_folder(self, described):
         """The run's folder, locked, with its description written into it."""
         from mnist_graph.training.run_folder import RunFolder
@@ -91,7 +114,7 @@ def _new() -> TrainingJob:
         from mnist_graph.training import run_folder
 
         model_dir = run_folder.check_new(FLAGS.model_dir)  # now rather than after TensorFlow's import
-    hparams = common_flags.hparams_from_flags()
+    hparams = _starting(common_flags.hparams_from_flags())
     workers, n_towers = machines.check_flags(hparams.batch_size, 0)
     return TrainingJob(
         hparams,
@@ -114,6 +137,8 @@ def _resumed() -> TrainingJob:
     folder = runs.resolve(FLAGS.model_dir)
     saved = description.read(folder)
     hparams = common_flags.hparams_from_flags(saved.hparams)
+    if FLAGS['init_checkpoint'].present:
+        hparams = _starting(hparams)
     description.check_resumable(saved.hparams, hparams, saved.n_train)
     same_threads = not FLAGS['num_threads'].present
     saved_towers = saved.trained_with[-1].n_towers if same_threads else None
@@ -135,6 +160,15 @@ def _resumed() -> TrainingJob:
 def _n_threads(workers: list[str]) -> int:
     """--num_threads, or as many as if each of these machines had the cores of this one."""
     return FLAGS.num_threads or common_flags.n_threads() * max(1, len(workers))
+
+
+def _starting(hparams: HParams) -> HParams:
+    """See `starting_point.resolved`."""
+    if not hparams.init_checkpoint:
+        return hparams
+    from mnist_graph.models import starting_point
+
+    return starting_point.resolved(hparams, tuple(name for name in SPECS if FLAGS[name].present))
 
 
 def _given_teachers() -> tuple[str, ...]:

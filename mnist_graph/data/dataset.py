@@ -93,6 +93,14 @@ class Dataset(NamedTuple):
         """The --dataset that gives this data set again, and no other, after `asked` gave it now."""
         return self.name if self.name in ('mnist', 'drawn', 'handwriting') else asked
 
+    def with_classes(self, class_names: tuple[str, ...]) -> 'Dataset':
+        """The same pictures, with the labels of a longer list of classes; itself if that lacks one of its own."""
+        if not set(self.class_names) <= set(class_names):
+            return self
+        labels = np.array([class_names.index(name) for name in self.class_names], np.int32)
+        splits = [Split(split.images, labels[split.labels]) for split in (self.train, self.validation, self.test)]
+        return self._replace(train=splits[0], validation=splits[1], test=splits[2], class_names=class_names)
+
     def input_spec(self, standardize: bool = False) -> InputSpec:
         """The shape of the pictures, and their mean and deviation if asked for."""
         mean, std = pixel_statistics(self.train.images) if standardize else (0.0, 1.0)

@@ -17,10 +17,8 @@ import tensorflow.compat.v1 as tf
 from mnist_graph import graph
 from mnist_graph.base.errors import UsageError
 from mnist_graph.data import Dataset
-from mnist_graph.models import saved_model
-from mnist_graph.network.batch_norm import Moments
+from mnist_graph.models import constants, saved_model
 from mnist_graph.network.model import Model
-from mnist_graph.training import checkpoint
 from mnist_graph.training.description import Description
 
 # Each tower of the student's graph, and its train_step, holds the teacher's values, and no graph may have 2 GiB.
@@ -69,19 +67,16 @@ def load(model_dirs: Sequence[str], dataset: Dataset) -> Teacher:
     members, digest = [], hashlib.sha256()
     for folder, described, saved in zip(found.folders, found.descriptions, found.checkpoints):
         _check_fits(folder, described, dataset)
-        network = graph.build(described.hparams, described.input_spec, training=False)
-        tested = network.model.tested()
-        variables = [tested.weights, tested.biases, {name: list(pair) for name, pair in tested.moments.items()}]
-        if sum(variable.shape.num_elements() for variable in tf.nest.flatten(variables)) > _MOST_VALUES:
+        variables = constants.variables_of(described)
+        if constants.n_values(variables) > _MOST_VALUES:
             raise UsageError(
                 f'{folder}: is too large to teach; give a --teacher_model_dir of at most {_MOST_VALUES:,} weights.'
             )
-        arrays = checkpoint.values(saved, tf.nest.flatten(variables))
-        for array in arrays:
+        member = constants.load(described, saved, variables)
+        moments = {name: list(pair) for name, pair in member.moments.items()}
+        for array in tf.nest.flatten([member.weights, member.biases, moments]):
             digest.update(array.tobytes())
-        weights, biases, moments = tf.nest.pack_sequence_as(variables, arrays)
-        pairs = {name: Moments(*pair) for name, pair in moments.items()}
-        members.append(Model(described.hparams, described.input_spec, weights, biases, pairs))
+        members.append(member)
     # Not by way of a link, as runs/latest is, which will point at the student.
     return Teacher(tuple(map(os.path.realpath, found.folders)), digest.hexdigest()[:16], members, found.problems)
 

@@ -35,7 +35,7 @@ def update_averages(
     """Operations that move each average toward its variable's present value.
 
     Args:
-      averages: As `make_averages` made them of `variables`; {} needs no operation.
+      averages: As `make_averages` made them of `variables` and perhaps others; {} needs no operation.
       decay: In [0, 1): the part of itself that an average keeps.
       step: int64 []: updates before this one.
     """
@@ -44,8 +44,10 @@ def update_averages(
     with tf.name_scope('averages'):
         fraction = ema_step_size(decay, step)
         return [
-            average.assign_sub(fraction * (average.read_value() - variable.read_value()), read_value=False)
-            for variable, average in zip(variables, averages.values())
+            averages[variable.op.name].assign_sub(
+                fraction * (averages[variable.op.name].read_value() - variable.read_value()), read_value=False
+            )
+            for variable in variables
         ]
 
 

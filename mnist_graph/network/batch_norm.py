@@ -14,10 +14,14 @@ from typing import NamedTuple
 
 import tensorflow.compat.v1 as tf
 
+from mnist_graph.hparams import HParams
 from mnist_graph.network.averages import ema_step_size
 
 DECAY = 0.99  # of the moving averages, which so cover about the last hundred steps
 EPSILON = 1e-3  # added to variances, as Keras does, so that a constant unit is not divided by 0
+
+# As many steps count as taken by averages of a trained model, so that they move slowly from the first step on.
+STEPS_TAKEN_OVER = 1000
 
 
 class Moments(NamedTuple):
@@ -42,6 +46,13 @@ def make_moments(weights: dict[str, tf.Variable]) -> dict[str, Moments]:
             for name, weight in weights.items()
             if name != 'out'
         }
+
+
+def step_of(hparams: HParams, step: tf.Tensor | None) -> tf.Tensor | None:
+    """The `step` of `batch_normalize`: None to predict, and where the layers before the last are not trained."""
+    if step is None or hparams.trainable == 'last':
+        return None
+    return step + STEPS_TAKEN_OVER if hparams.init_checkpoint else step
 
 
 def batch_normalize(layer: tf.Tensor, moments: Moments, step: tf.Tensor | None) -> tf.Tensor:

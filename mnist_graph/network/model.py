@@ -32,7 +32,9 @@ class Model(NamedTuple):
 
     @property
     def variables(self) -> list[tf.Variable]:
-        """What is trained: the weights, then the biases."""
+        """What is trained: the weights, then the biases; of the last layer alone with trainable='last'."""
+        if self.hparams.trainable == 'last':
+            return [self.weights['out'], self.biases['out']]
         return [*self.weights.values(), *self.biases.values()]
 
     def for_tower(self, is_last: bool) -> 'Model':

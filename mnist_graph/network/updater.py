@@ -65,6 +65,7 @@ class Updater:
             return [
                 weight.assign_sub(self._rate * self._hparams.weight_decay * weight.read_value())
                 for weight in self._weights.values()
+                if any(weight is variable for variable in self.variables)
             ]
 
 

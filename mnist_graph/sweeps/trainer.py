@@ -58,7 +58,12 @@ class Trainer:
 
         hparams = HParams.from_dict(job.hparams)
         dataset = self._datasets.get(hparams.n_validation)
-        spec = dataset.input_spec(hparams.standardize)
+        spec, start = dataset.input_spec(hparams.standardize), None
+        if hparams.init_checkpoint:
+            from mnist_graph.models import starting_point
+
+            start = starting_point.load(hparams, spec, dataset.class_names)
+            spec = start.spec
         if job.test and hparams == self._kept_hparams:
             outcome = dict(self._kept_outcome)
             network = graph.build(hparams, spec, training=False)
@@ -70,18 +75,20 @@ class Trainer:
             if outcome:
                 set_values(network, sess, self._kept_values)
             else:
-                outcome = self._train(job, network, sess, hparams, dataset, n_steps)
+                outcome = self._train(job, network, sess, hparams, dataset, n_steps, start)
             if job.test:
                 test = evaluation.evaluate(network, sess, dataset.test)
                 outcome.update(test_accuracy=test.accuracy, test_loss=test.loss, n_test=test.n)
         return outcome
 
-    def _train(self, job: Job, network, sess, hparams: HParams, dataset, n_steps: int) -> dict[str, Any]:
+    def _train(self, job: Job, network, sess, hparams: HParams, dataset, n_steps: int, start) -> dict[str, Any]:
         import tensorflow.compat.v1 as tf
 
         from mnist_graph import train
 
         sess.run(network.initializer)
+        if start:
+            start.apply(network, sess)
         watcher = _Watcher(self._line, job, network, hparams)
         began = time.perf_counter()
         try:

@@ -2,6 +2,7 @@
 
 `tf.train.Saver` writes the variables, and `manifest.py` writes beside them how
 to know that they are whole. Whatever has no manifest, or does not match it, is passed over.
+The file `checkpoint` is for other programs: `tf.train.latest_checkpoint` finds the newest by it.
 """
 
 import contextlib
@@ -18,6 +19,10 @@ from mnist_graph.training.manifest import Checkpoint, UnreadableError
 
 # A run's folder has two folders of checkpoints: the newest, and the one with the best validation accuracy.
 LAST, BEST = 'checkpoints', 'best'
+# What TensorFlow calls the file that names a folder's checkpoints.
+_STATE = 'checkpoint'
+# More than this many bytes are not read of it: it was not written here.
+_MOST_STATE_BYTES = 1_000_000
 _BASENAME = 'model.ckpt'
 _MANIFEST = re.compile(re.escape(_BASENAME) + r'-(\d+)\.json')
 _ANY_FILE = re.compile('(' + re.escape(_BASENAME) + r'-\d+)\..*')
@@ -48,12 +53,15 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
             os.makedirs(folder, exist_ok=True)
             files.sync(os.path.dirname(folder))
         if _is_whole(prefix, step, progress):
+            with contextlib.suppress(OSError):  # that was the last save's task, which was cut short
+                _write_state(folder, step, keep)
             return Checkpoint(prefix, step, progress)
         _remove(prefix)  # a damaged or half-written one of the same step
         with sess.graph.as_default():
             base = files.relative(os.path.join(folder, _BASENAME))
             saver.save(sess, base, global_step=step, write_meta_graph=False, write_state=False)
         manifest.write(prefix, step, progress)
+        _write_state(folder, step, keep)
     except (OSError, tf.errors.OpError, ValueError) as error:
         _remove(prefix)
         reason = error.strerror if isinstance(error, OSError) else _reason(error)
@@ -80,6 +88,27 @@ def _is_whole(prefix: str, step: int, progress: dict[str, Any]) -> bool:
         return False
 
 
+def _kept(folder: str, step: int, keep: int) -> list[str]:
+    """Names of the checkpoint of `step` and the `keep` - 1 before it, ascending."""
+    return [f'{_BASENAME}-{each}' for each in [each for each in steps(folder) if each <= step][-keep:]]
+
+
+def _write_state(folder: str, step: int, keep: int) -> None:
+    """Writes TensorFlow's `checkpoint`, a CheckpointState, before anything that it named is removed.
+
+    Raises:
+      OSError: It cannot be written.
+    """
+    names = _kept(folder, step, keep)
+    lines = [f'model_checkpoint_path: "{names[-1]}"', *(f'all_model_checkpoint_paths: "{name}"' for name in names)]
+    path, content = os.path.join(folder, _STATE), '\n'.join(lines) + '\n'
+    if os.path.exists(path):
+        with open(path, 'rb') as file:
+            if file.read(_MOST_STATE_BYTES) == content.encode():
+                return
+    files.write_atomically(path, content)
+
+
 def _remove_others(folder: str, step: int, keep: int) -> None:
     """Removes all but the checkpoint of `step` and the `keep` - 1 before it.
 
@@ -87,12 +116,13 @@ def _remove_others(folder: str, step: int, keep: int) -> None:
     them. So does what was left half-written when a process was killed.
     """
     try:
-        kept = {f'{_BASENAME}-{each}' for each in [each for each in steps(folder) if each <= step][-keep:]}
+        kept = set(_kept(folder, step, keep))
         found = {match[1] for name in _names(folder) if (match := _ANY_FILE.fullmatch(name))}
     except UnreadableError:
         return  # the new checkpoint is whole; the next save will remove what is too much
     for name in found - kept:
         _remove(os.path.join(folder, name))
+    files.remove_leftovers(folder)
 
 
 def _remove(prefix: str) -> None:

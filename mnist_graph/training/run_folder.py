@@ -182,6 +182,11 @@ class RunFolder(Monitor):
         self._metrics = metrics.MetricsFile(self._folder, progress.step)
         return progress, self._problems
 
+    @property
+    def has_checkpoint(self) -> bool:
+        """Whether `attach` gave the variables saved values."""
+        return self._found is not None
+
     def on_display(self, step, loss, accuracy, learning_rate):
         self._write({'step': step, 'loss': loss, 'accuracy': accuracy, 'learning_rate': learning_rate})
 

@@ -64,7 +64,7 @@ def test_towers(tf, n_threads, changes, n_towers):
 NOISE = """
 import os
 from mnist_graph.base import tensorflow
-with tensorflow._held_back_stderr():
+with tensorflow.held_back_stderr():
     os.write(2, b'WARNING: All log messages before absl::InitializeLog() is called are written to STDERR\\n')
     os.write(2, b'E0000 00:00:1764290000.000001    1234 cuda_platform.cc:52] failed call to cuInit: INTERNAL: '
                 b'CUDA error: Failed call to cuInit: UNKNOWN ERROR (303)\\n')

@@ -62,7 +62,8 @@ def saving(tf, tmp_path):
 
 
 def saved_steps(folder):
-    return sorted({int(name.split('-')[1].split('.')[0]) for name in os.listdir(folder)})
+    names = (name for name in os.listdir(folder) if name != 'checkpoint')
+    return sorted({int(name.split('-')[1].split('.')[0]) for name in names})
 
 
 def test_everything_comes_back_to_the_bit(saving):
@@ -83,6 +84,41 @@ def test_only_the_newest_are_kept(saving):
         saving.save(step, keep=2)
     assert saved_steps(saving.folder) == [10, 100]
     assert checkpoint.find(saving.folder)[0].step == 100
+
+
+def test_tensorflow_finds_the_newest(saving, tf):
+    """Wherever the folder is moved to, and whatever was removed."""
+    for step in (1, 5, 10):
+        saved = saving.save(step, keep=2)
+        assert tf.train.latest_checkpoint(saving.folder) == saved.prefix
+    moved = saving.folder + '_moved'
+    os.rename(saving.folder, moved)
+    assert tf.train.latest_checkpoint(moved) == os.path.join(moved, 'model.ckpt-10')
+    state = tf.train.get_checkpoint_state(moved)
+    assert [os.path.basename(path) for path in state.all_model_checkpoint_paths] == ['model.ckpt-5', 'model.ckpt-10']
+    reader = tf.train.load_checkpoint(tf.train.latest_checkpoint(moved))
+    np.testing.assert_array_equal(reader.get_tensor('weights/w1'), saving.values()['weights/w1'])
+
+
+def test_tensorflow_finds_the_one_before_where_the_state_cannot_be_written(saving, tf, monkeypatch):
+    first = saving.save(1, keep=1)
+
+    def full(path, content):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), path)
+
+    monkeypatch.setattr(checkpoint, '_write_state', lambda folder, step, keep: full(folder, ''))
+    with pytest.raises(CheckpointError, match='step 2 could not be written .No space left on device.'):
+        saving.save(2, keep=1)
+    assert saved_steps(saving.folder) == [1]
+    assert tf.train.latest_checkpoint(saving.folder) == first.prefix
+
+
+def test_going_back_is_seen_by_tensorflow(saving, tf):
+    """After damage a training goes on from an older checkpoint."""
+    for step in (10, 20):
+        saving.save(step)
+    older = saving.save(15).prefix
+    assert tf.train.latest_checkpoint(saving.folder) == older
 
 
 def test_nothing_there(tmp_path):
@@ -237,14 +273,19 @@ def test_saving_again_what_is_damaged_mends_it(saving):
 
 def test_leftovers_of_killed_saves_are_cleared_away(saving):
     os.makedirs(saving.folder)
-    for name in ('model.ckpt-3.index', 'model.ckpt-3.data-00000-of-00001.tempstate123', 'model.ckpt-4.json.ab1.part'):
+    for name in (
+        'model.ckpt-3.index',
+        'model.ckpt-3.data-00000-of-00001.tempstate123',
+        'model.ckpt-4.json.ab1.part',
+        'checkpoint.0123abcd.part',
+    ):
         with open(os.path.join(saving.folder, name), 'wb') as file:
             file.write(b'half')
     with open(os.path.join(saving.folder, 'notes.txt'), 'w') as file:
         file.write('mine')
     saving.save(5)
-    assert all(name.startswith('model.ckpt-5.') or name == 'notes.txt' for name in os.listdir(saving.folder))
-    assert 'notes.txt' in os.listdir(saving.folder)
+    others = {name for name in os.listdir(saving.folder) if not name.startswith('model.ckpt-5.')}
+    assert others == {'notes.txt', 'checkpoint'}
 
 
 @pytest.mark.parametrize(
