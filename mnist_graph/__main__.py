@@ -7,6 +7,7 @@ PROGRAMS = {
     'show': 'looks at the data',
     'export': 'writes a trained model for other programs',
     'sweep': 'searches hyperparameters',
+    'serve': 'serves a page to draw on, and reads pictures for programs',
     'run_tf1': 'runs a script that was written for TensorFlow 1',
 }
 

@@ -8,6 +8,7 @@ format allows that.
 """
 
 import contextlib
+import io
 import os
 import warnings
 from typing import Any
@@ -33,6 +34,8 @@ _COPY_BYTES = 4
 # picture, JPEG 2000's 32 bits for each channel. See `_decoder_bytes` for JPEG and TIFF.
 _DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'JPEG2000': 16}
 
+_EMPTY = 'the file is empty (0 bytes); save the picture again.'
+
 # No zlib stream unpacks to more than this many times its size (zlib's technical details page).
 _DEFLATE_RATIO = 1032
 # Bytes of a PNG file of one pixel.
@@ -43,10 +46,10 @@ WORKING_SIDE, CLOSEST_SIDE = 256, 1280
 
 
 def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:
-    """Reads a picture from a file, a PIL image or an array.
+    """Reads a picture from a file, the content of one, a PIL image or an array.
 
     Args:
-      source: a path, a `PIL.Image.Image`, or an array [height, width] or
+      source: a path, an `io.BytesIO` of a file's content, a `PIL.Image.Image`, or an array [height, width] or
         [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
         (of 8 and 16 bits: 0 to the type's largest value), booleans, or floats
         and longer integers ([0, 1], [0, 255] or [0, 65535], whichever holds the
@@ -63,10 +66,14 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     """
     if isinstance(source, np.ndarray):
         return reduce_picture(array_to_picture(source), longest_side)
-    is_image = isinstance(source, Image.Image)
-    name = (getattr(source, 'filename', '') or 'picture') if is_image else os.fspath(source)
+    is_path = not isinstance(source, (Image.Image, io.BytesIO))
+    name = os.fspath(source) if is_path else getattr(source, 'filename', '') or 'picture'
     try:
-        return _decode(source, name, longest_side) if is_image else _read_file(name, longest_side)
+        if isinstance(source, Image.Image):
+            return _decode(source, name, longest_side)
+        if isinstance(source, io.BytesIO):
+            return _read_open(io.BytesIO(source.getbuffer()), name, longest_side, len(source.getbuffer()))
+        return _read_file(name, longest_side)
     except ImageError:
         raise
     except Exception as error:  # damaged files make decoders raise anything
@@ -77,13 +84,23 @@ def _read_file(path: str, longest_side: int | None) -> np.ndarray:
     """Opens and decodes a file; see `read_picture`."""
     if is_special(path):
         raise ImageError(f'{path}: {NOT_A_FILE}')
+    # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
+    with open(path, 'rb') as file:
+        n_bytes = os.path.getsize(path) if os.path.isfile(path) else None
+        return _read_open(file, path, longest_side, n_bytes)
+
+
+def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None) -> np.ndarray:
+    """Decodes an open file of so many bytes (None: not known); see `read_picture`."""
     with warnings.catch_warnings():
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
-        # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-        with open(path, 'rb') as file, Image.open(file) as image:
-            _check_png_holds_its_pixels(image, path)
-            return _decode(image, path, longest_side, may_draft=True)
+        if n_bytes == 0:
+            raise ImageError(f'{name}: {_EMPTY}')
+        with Image.open(file) as image:
+            if n_bytes is not None:
+                _check_png_holds_its_pixels(image, name, n_bytes)
+            return _decode(image, name, longest_side, may_draft=True)
 
 
 def _reason(error: Exception, path: str) -> str:
@@ -91,8 +108,6 @@ def _reason(error: Exception, path: str) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return _too_many_pixels()
     if isinstance(error, Image.UnidentifiedImageError):
-        if os.path.isfile(path) and os.path.getsize(path) == 0:
-            return 'the file is empty (0 bytes); save the picture again.'
         return 'not a picture, or of a format that cannot be read; save it as PNG or JPEG.'
     if isinstance(error, FileNotFoundError):
         return 'no such file; check the path.'
@@ -110,16 +125,16 @@ def _too_many_pixels() -> str:
     return f'more than {MAX_PIXELS // 1_000_000} megapixels; make the picture smaller first.'
 
 
-def _check_png_holds_its_pixels(image: Image.Image, path: str) -> None:
+def _check_png_holds_its_pixels(image: Image.Image, name: str, n_bytes: int) -> None:
     """Refuses a PNG too short for the size it claims, before memory is taken for that size."""
     if image.format != 'PNG':
         return
     # Grey levels and palettes may take one bit, whatever mode they are decoded to.
     bits = {'I;16': 16, 'LA': 16, 'RGB': 24, 'RGBA': 32}.get(image.mode, 1)
     least = image.width * image.height * bits / (8 * _DEFLATE_RATIO)
-    if least > _SMALLEST_PNG and os.path.isfile(path) and os.path.getsize(path) < least:
+    if least > _SMALLEST_PNG and n_bytes < least:
         raise ImageError(
-            f'{path}: damaged or truncated picture ({os.path.getsize(path)} bytes cannot hold '
+            f'{name}: damaged or truncated picture ({n_bytes} bytes cannot hold '
             f'{image.width} x {image.height} pixels); save or copy it again.'
         )
 
