@@ -18,10 +18,8 @@ MAT = ['scipy>=1.13,<2']
 PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
-<<<<<<< HEAD
 LITERT = ['ai-edge-litert>=2.1,<3']
 ONNX = ['tf2onnx>=1.17,<2', 'onnxruntime>=1.20,<2']
-=======
 SERVE = [
     'fastapi>=0.115,<1',
     'uvicorn>=0.30,<1',
@@ -30,7 +28,6 @@ SERVE = [
     'python-multipart>=0.0.18,<1',
     'prometheus-client>=0.20,<1',
 ]
->>>>>>> main
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
