@@ -45,7 +45,8 @@ def test_every_hyperparameter_says_what_it_is(name):
         assert spec.upper is not None
     if spec.kind == 'enum':
         assert DEFAULTS[name] in spec.choices and len(spec.choices) > 1
-    assert parse(name, flag_text(name, DEFAULTS[name]).partition('=')[2] or 'false') == DEFAULTS[name]
+    text = flag_text(name, DEFAULTS[name]).partition('=')[2]
+    assert parse(name, text if spec.kind == 'text' else text or 'false') == DEFAULTS[name]
 
 
 @pytest.mark.parametrize('name', NUMBERS)

@@ -6,6 +6,9 @@ from typing import Any, NamedTuple
 
 from mnist_graph.base.errors import UsageError
 
+# As long as a path may be on Linux.
+_LONGEST_TEXT = 4096
+
 
 class BadValueError(UsageError):
     """A value that a hyperparameter cannot have.
@@ -106,7 +109,7 @@ class Spec(NamedTuple):
         good: Any = None
         if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
             good = value
-        elif self.kind == 'text' and isinstance(value, str) and '\n' not in value and '\0' not in value:
+        elif self.kind == 'text' and isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable():
             good = value
         elif self.kind == 'int' and _is_int(value) and self.allows(value):
             good = int(value)
@@ -130,7 +133,7 @@ class Spec(NamedTuple):
             'float': 'must be a number',
             'int': 'must be a whole number',
             'bool': 'must be true or false',
-            'text': 'must be one line of text',
+            'text': f'must be one line of at most {_LONGEST_TEXT} characters',
             'ints': f'must be {count}whole numbers separated by commas, each',
         }[self.kind]
         return f'{noun} {self.describe_bounds()}'.rstrip()

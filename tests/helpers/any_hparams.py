@@ -12,6 +12,8 @@ def _values(name):
     spec = SPECS[name]
     if spec.kind == 'enum':
         return st.sampled_from(spec.choices)
+    if spec.kind == 'text':
+        return st.sampled_from(['', 'pretrained', '/home/somebody/runs/a=b'])
     if spec.kind == 'bool':
         return st.booleans()
     if spec.kind == 'ints':
