@@ -158,9 +158,10 @@ def test_main_refuses(entry_point, arguments, message):
     assert not os.path.exists('runs')
 
 
-def test_an_unreachable_worker_leaves_nothing_behind(entry_point, place):
+@pytest.mark.parametrize('flags', [[], ['--continue_without']])
+def test_an_unreachable_worker_leaves_nothing_behind(entry_point, place, flags):
     address = free_address()
-    ended = entry_point(f'--data_dir={place / "data"}', *JOB[1:], f'--workers={free_address()},{address}')
+    ended = entry_point(f'--data_dir={place / "data"}', *JOB[1:], f'--workers={free_address()},{address}', *flags)
     assert ended.code == 1 and not os.path.exists('runs')
     assert (
         ended.err

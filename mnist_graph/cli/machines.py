@@ -3,6 +3,7 @@
 import contextlib
 import functools
 import json
+import math
 import os
 import socket
 import subprocess
@@ -134,11 +135,10 @@ def opened(workers: list[str], n_threads: int, n_towers: int):
         tensorflow.import_tensorflow()
         workers = [*workers, *(str(each.stdout and each.stdout.readline()).split()[-1] for each in started)]
         threads = max(1, n_threads // n_towers), max(1, n_threads // len(workers))
-        patience = (
-            0.0 if not FLAGS.wait_for_workers else FLAGS.worker_timeout if FLAGS.continue_without else float('inf')
-        )
+        drop = FLAGS.continue_without and FLAGS.wait_for_workers  # not at the beginning of a training
+        patience = FLAGS.worker_timeout if drop else math.inf if FLAGS.wait_for_workers else 0.0
         order = runtime.Order(workers, 0, threads, FLAGS.worker_timeout)
-        with runtime.Cluster(order, lost, patience, FLAGS.continue_without, process.note) as cluster:
+        with runtime.Cluster(order, lost, patience, drop, process.note) as cluster:
             yield cluster
     finally:
         for each in started:

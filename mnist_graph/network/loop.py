@@ -129,10 +129,11 @@ def gradients_in_towers(
     losses, gradients = [], []
     for tower in range(n_towers):
         start, end = n_rows * tower // n_towers, n_rows * (tower + 1) // n_towers
-        with tf.name_scope(f'tower_{tower + 1}'), tf.device(towers[tower]):
+        with tf.name_scope(f'tower_{tower + 1}'):
             fraction = tf.cast(end - start, tf.float32) / tf.cast(n_rows, tf.float32)
             tower_rows = tf.nest.map_structure(lambda tensor: tensor[start:end], rows)
-            # A short batch may leave a tower without rows, whose mean loss is NaN; its fraction is 0.
-            losses.append(tf.math.multiply_no_nan(loss(tower == n_towers - 1, *tower_rows), fraction))
-            gradients.append(tf.gradients(losses[-1], variables))
+            with tf.device(towers[tower]):  # only the tower's own rows are sent there
+                # A short batch may leave a tower without rows, whose mean loss is NaN; its fraction is 0.
+                losses.append(tf.math.multiply_no_nan(loss(tower == n_towers - 1, *tower_rows), fraction))
+                gradients.append(tf.gradients(losses[-1], variables))
     return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)

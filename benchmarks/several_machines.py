@@ -1,0 +1,122 @@
+"""How long a step takes with 1, 2 and 4 workers of one core each, and how many bytes cross the network in it.
+
+    python benchmarks/several_machines.py --data_dir=mnist
+
+It runs itself again in a network namespace of its own, so that the counter of the loopback device counts nothing else.
+With more workers than cores the wall time says little; the processor time of the busiest process is what it would be
+with a core for each, but for the wire.
+"""
+
+import argparse
+import json
+import os
+import pathlib
+import shutil
+import subprocess
+import sys
+import time
+
+import measure
+
+NETWORKS = {
+    'mlp': {'hidden_units': (512, 256, 128)},
+    'cnn': {'model': 'cnn', 'filters': (16, 32, 32), 'hidden_units': (128,)},
+}
+
+
+def lo_bytes():
+    (line,) = (line for line in pathlib.Path('/proc/self/net/dev').read_text().splitlines() if 'lo:' in line)
+    return int(line.split()[1])
+
+
+def processor_seconds(pid):
+    fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
+    return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
+
+
+def one(data_dir, network, batch_size, n_workers, seconds):
+    """Measures one case in this process; prints it as JSON."""
+    cores = sorted(os.sched_getaffinity(0))
+    os.sched_setaffinity(0, {cores[0]})
+    from mnist_graph import HParams, data, graph
+    from mnist_graph.base import tensorflow
+    from mnist_graph.cluster import runtime
+
+    command = [sys.executable, '-m', 'mnist_graph.worker', '--listen=127.0.0.1:0', '--once']
+    workers = [
+        subprocess.Popen(
+            ['taskset', '-c', str(cores[number % len(cores)]), *command], stdout=subprocess.PIPE, text=True
+        )
+        for number in range(1, n_workers)
+    ]
+    tensorflow.import_tensorflow()
+    addresses = ['127.0.0.1:2222', *(worker.stdout.readline().split()[-1] for worker in workers)]
+    dataset = data.load(data_dir=data_dir)
+    images, labels = dataset.train.images.reshape(len(dataset.train), -1), dataset.train.labels
+    order = runtime.Order(addresses, 0, (1, 1), 60.0)
+    with runtime.Cluster(order, print, 0, False, print) as cluster:
+        hparams = HParams(batch_size=batch_size, **NETWORKS[network])
+        placement = graph.Placement(*cluster.devices(n_workers, 1))
+        built = graph.build(hparams, dataset.input_spec(), 1000, n_workers, fed_step=False, placement=placement)
+        with cluster.open_session(built) as sess:
+            sess.run(built.initializer)
+
+            def run(n_steps):
+                rows = slice(0, n_steps * batch_size)
+                feeds = {built.loop.images: images[rows], built.loop.labels: labels[rows], built.keep_prob: 0.5}
+                sess.run(built.loop.steps_done, feeds)
+
+            n_steps = max(2, min(20, len(labels) // batch_size))
+            run(n_steps)
+            pids = [os.getpid(), *(worker.pid for worker in workers)]
+            best, busiest, n_bytes, began = float('inf'), float('inf'), 0, time.perf_counter()
+            while time.perf_counter() - began < seconds:
+                before, used, start = lo_bytes(), [processor_seconds(pid) for pid in pids], time.perf_counter()
+                for _ in range(3):
+                    run(n_steps)
+                best = min(best, (time.perf_counter() - start) / (3 * n_steps))
+                busy = max(processor_seconds(pid) - was for pid, was in zip(pids, used)) / (3 * n_steps)
+                busiest, n_bytes = min(busiest, busy), (lo_bytes() - before) / (3 * n_steps)
+    weights = 4 * sum(v.shape.num_elements() for v in built.model.variables)
+    needed = (n_workers - 1) * (2 * weights + 4 * 794 * (batch_size // n_workers))
+    print(json.dumps([best * 1e3, busiest * 1e3, n_bytes / 1e6, needed / 1e6]), flush=True)
+    for worker in workers:
+        worker.kill()
+    os._exit(0)
+
+
+def main():
+    parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
+    parser.add_argument('--data_dir', required=True, type=measure.data_folder)
+    parser.add_argument('--seconds', type=float, default=5)
+    parser.add_argument('--batch_sizes', default='128,512,2048,4096')
+    parser.add_argument('--workers', default='1,2,4')
+    parser.add_argument('--case', help=argparse.SUPPRESS)
+    arguments = parser.parse_args()
+    if arguments.case:
+        network, batch_size, n_workers = arguments.case.split(',')
+        one(arguments.data_dir, network, int(batch_size), int(n_workers), arguments.seconds)
+    if not shutil.which('unshare'):
+        sys.exit('This needs unshare (util-linux), for a network of its own.')
+    print(
+        '| network, batch | workers | ms a step | busiest ms of processor | MB a step | needed |\n|---|---:|---:|---:|---:|---:|'
+    )
+    for network in NETWORKS:
+        for batch_size in arguments.batch_sizes.split(','):
+            for n_workers in arguments.workers.split(','):
+                case = f'--case={network},{batch_size},{n_workers}'
+                inner = 'ip link set lo up && exec "$@"'
+                command = ['unshare', '--map-root-user', '--net', 'bash', '-c', inner, 'bash', sys.executable, __file__]
+                command += [f'--data_dir={arguments.data_dir}', f'--seconds={arguments.seconds}', case]
+                done = subprocess.run(command, capture_output=True, text=True, check=True)
+                values = json.loads(done.stdout.splitlines()[-1])
+                print(
+                    f'| {network}, {batch_size} | {n_workers} | '
+                    + ' | '.join(f'{value:.1f}' for value in values)
+                    + ' |',
+                    flush=True,
+                )
+
+
+if __name__ == '__main__':
+    main()
