@@ -8,6 +8,7 @@ from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mnist_graph.base import tensorflow
 from mnist_graph.base.errors import UsageError
@@ -28,6 +29,8 @@ _DRAIN_SECONDS = 0.3
 # Seconds that requests in flight are given then.
 _GRACE_SECONDS = 30
 _BACKLOG = 1024
+# Bytes of a request's headers, which are kept until the last has come; browsers send about 1 kB.
+_MOST_HEADER_BYTES = 65_536
 
 
 class Settings(NamedTuple):
@@ -125,12 +128,33 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, which here closes a connection whose headers have no end."""
+
+    _in_headers, _n_bytes = False, 0
+
+    def on_message_begin(self) -> None:
+        self._in_headers, self._n_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._n_bytes += len(data)
+        if self._in_headers and self._n_bytes > _MOST_HEADER_BYTES:
+            self.transport.close()
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which here ends in two steps and closes connections that never ask."""
 
     def __init__(self, gate: Gate, listener: socket.socket, on_ready: Callable[[], None]):
         config = uvicorn.Config(
             gate,
+            http=_Protocol,
             log_config=None,
             log_level='warning',
             access_log=False,

@@ -157,7 +157,7 @@ export function showUnit(panel, layer, position, unit, shape, before) {
     entry.className = amount < 0 ? 'minus' : '';
     const label = document.createElement('span');
     label.className = 'hint';
-    label.textContent = isPixel ? `row ${place[0]}, column ${place[1]}`
+    label.textContent = isPixel ? `pixel ${place[0]}, ${place[1]}`
       : unit.maps ? `${before} map ${input[0]}` : unitName(before, input).replace(/, row.*/, '');
     entry.append(label);
     list.append(entry);
