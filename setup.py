@@ -14,6 +14,8 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+MAT = ['scipy>=1.13,<2']
+PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
 SERVE = [
@@ -38,9 +40,14 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
+<<<<<<< HEAD
     *SERVE,
     'httpx2>=2,<3',
     'selenium>=4.20,<5',
+=======
+    *MAT,
+    *PARQUET,
+>>>>>>> merged
 ]
 
 setup(
@@ -81,7 +88,12 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
+<<<<<<< HEAD
         'serve': SERVE,
+=======
+        'mat': MAT,
+        'parquet': PARQUET,
+>>>>>>> merged
         'test': TEST,
     },
     entry_points={
