@@ -40,14 +40,11 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
-<<<<<<< HEAD
+    *MAT,
+    *PARQUET,
     *SERVE,
     'httpx2>=2,<3',
     'selenium>=4.20,<5',
-=======
-    *MAT,
-    *PARQUET,
->>>>>>> merged
 ]
 
 setup(
@@ -88,12 +85,9 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
-<<<<<<< HEAD
-        'serve': SERVE,
-=======
         'mat': MAT,
         'parquet': PARQUET,
->>>>>>> merged
+        'serve': SERVE,
         'test': TEST,
     },
     entry_points={
