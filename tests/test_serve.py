@@ -1,5 +1,6 @@
 """serve as a program: how it starts, is stopped, and fails."""
 
+import contextlib
 import http.client
 import json
 import os
@@ -7,6 +8,7 @@ import signal
 import socket
 import threading
 import time
+import types
 import urllib.request
 
 import pytest
@@ -110,14 +112,18 @@ def test_connections_that_never_ask_are_closed(monkeypatch):
         pass
 
     running = server._Server(app, listener, ready.set)
-    monkeypatch.setattr(running, 'capture_signals', lambda: __import__('contextlib').nullcontext())
-    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])))
+    running._gate = types.SimpleNamespace()
+    monkeypatch.setattr(running, 'capture_signals', contextlib.nullcontext)
+    thread = threading.Thread(target=lambda: asyncio.run(running.serve(sockets=[listener])), daemon=True)
     thread.start()
     assert ready.wait(60)
-    with socket.create_connection(listener.getsockname(), timeout=30) as slow:
-        slow.sendall(b'POST /read HTTP/1.1\r\nHost: loc')
-        assert slow.recv(100) == b''
-    running._gate = type('Gate', (), {})()
-    running.should_exit = True
-    thread.join(30)
+    try:
+        for beginning in (b'POST /read HTTP/1.1\r\nHost: loc', b'GET / HTTP/1.1\r\nHost: ' + b'x' * 200_000):
+            with socket.create_connection(listener.getsockname(), timeout=30) as slow:
+                slow.sendall(beginning)
+                with contextlib.suppress(ConnectionResetError):  # what it did not read is refused, too
+                    assert slow.recv(100) == b''
+    finally:
+        running.should_exit = True
+        thread.join(30)
     assert not thread.is_alive()

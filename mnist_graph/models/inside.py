@@ -10,6 +10,8 @@ import numpy as np
 _STEPS, _STEP_LENGTH, _BLUR = 24, 0.2, 0.6
 # So many inputs of a unit are named.
 _N_STRONGEST = 6
+# In the strongest one's amount: inputs that add no more are not named.
+_LEAST_OF_STRONGEST = 0.01
 
 
 class Layer(NamedTuple):
@@ -137,4 +139,9 @@ def _strongest(amounts: np.ndarray) -> list[tuple[tuple[int, ...], float]]:
     amounts = amounts.sum(axis=(0, 1)) if amounts.ndim == 3 and amounts.shape[2] > 1 else amounts
     order = np.argsort(-np.abs(amounts), axis=None)[:_N_STRONGEST]
     positions = zip(*np.unravel_index(order, amounts.shape))
-    return [(tuple(map(int, position)), float(amounts[position])) for position in positions if amounts[position]]
+    least = _LEAST_OF_STRONGEST * np.abs(amounts).max(initial=0)
+    return [
+        (tuple(map(int, position)), float(amounts[position]))
+        for position in positions
+        if abs(amounts[position]) > least
+    ]

@@ -4,10 +4,12 @@ import asyncio
 import contextlib
 import signal
 import socket
+import time
 from collections.abc import Callable, Iterator
 from typing import Any, NamedTuple
 
 import uvicorn
+from uvicorn.protocols.http.httptools_impl import HttpToolsProtocol
 
 from mnist_graph.base import tensorflow
 from mnist_graph.base.errors import UsageError
@@ -22,12 +24,14 @@ from mnist_graph.serving.workers import Workers
 _MOST_CONNECTIONS = 800
 # Seconds that a connection may stay without a request, or with the beginning of one.
 _IDLE_SECONDS, _HEADER_SECONDS = 30, 20.0
-# Seconds for which the server still takes requests after it was told to end: clients that keep their connections learn
-# in this time that they must close them.
-_DRAIN_SECONDS = 0.3
+# Seconds without a request after which, at the end, a connection counts as idle: what was sent on it has arrived by then,
+# however busy the machine is. Seconds after which it is closed whatever comes.
+_STILL_SECONDS, _DRAIN_SECONDS = 1.0, 10.0
 # Seconds that requests in flight are given then.
 _GRACE_SECONDS = 30
 _BACKLOG = 1024
+# Bytes of a request's headers, which are kept until the last has come; browsers send about 1 kB.
+_MOST_HEADER_BYTES = 65_536
 
 
 class Settings(NamedTuple):
@@ -125,12 +129,39 @@ def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:
     return None
 
 
+def _is_idle(connection: Any) -> bool:
+    """Whether no request is worked on."""
+    cycle = getattr(connection, 'cycle', None)
+    return cycle is None or cycle.response_complete
+
+
+class _Protocol(HttpToolsProtocol):
+    """uvicorn's, which here closes a connection whose headers have no end."""
+
+    _in_headers, _n_bytes = False, 0
+
+    def on_message_begin(self) -> None:
+        self._in_headers, self._n_bytes = True, 0
+        super().on_message_begin()
+
+    def on_headers_complete(self) -> None:
+        self._in_headers = False
+        super().on_headers_complete()
+
+    def data_received(self, data: bytes) -> None:
+        super().data_received(data)
+        self._n_bytes += len(data)
+        if self._in_headers and self._n_bytes > _MOST_HEADER_BYTES:
+            self.transport.close()
+
+
 class _Server(uvicorn.Server):
     """uvicorn's server, which here ends in two steps and closes connections that never ask."""
 
     def __init__(self, gate: Gate, listener: socket.socket, on_ready: Callable[[], None]):
         config = uvicorn.Config(
             gate,
+            http=_Protocol,
             log_config=None,
             log_level='warning',
             access_log=False,
@@ -151,10 +182,18 @@ class _Server(uvicorn.Server):
         self._on_ready()
 
     async def shutdown(self, sockets: list[socket.socket] | None = None) -> None:
-        self._gate.is_draining = True
-        if not self.force_exit:
-            await asyncio.sleep(_DRAIN_SECONDS)
         self._sweeper.cancel()
+        for server in self.servers:
+            server.close()
+        # Only now, as clients that must close their connections would open others at once.
+        self._gate.is_draining = True
+        end = still_since = time.monotonic()
+        while not self.force_exit and time.monotonic() < end + _DRAIN_SECONDS and self.server_state.connections:
+            await asyncio.sleep(_STILL_SECONDS / 20)
+            if any(not _is_idle(connection) for connection in self.server_state.connections):
+                still_since = time.monotonic()
+            elif time.monotonic() > still_since + _STILL_SECONDS:
+                break
         await super().shutdown(sockets)
 
     @contextlib.contextmanager
@@ -181,7 +220,7 @@ class _Server(uvicorn.Server):
             waiting = {}
             for connection in list(self.server_state.connections):
                 cycle: Any = getattr(connection, 'cycle', None)
-                if cycle is None or cycle.response_complete:
+                if _is_idle(connection):
                     waiting[connection] = cycle
                     if connection in self._stalled and self._stalled[connection] is cycle:
                         transport = getattr(connection, 'transport', None)

@@ -30,7 +30,7 @@ def make_router(service: Service) -> APIRouter:
     async def predict_newest(name: str, request: Request):
         return await _predict(service, name, None, request)
 
-    @router.post('/{name}/versions/{number}:predict', summary='The same by a certain checkpoint', **predicts)
+    @router.post('/{name}/versions/{number:int}:predict', summary='The same by a certain checkpoint', **predicts)
     async def predict(name: str, number: int, request: Request):
         return await _predict(service, name, number, request)
 
@@ -43,7 +43,7 @@ def make_router(service: Service) -> APIRouter:
     async def metadata(name: str):
         return _metadata(service.catalogue.model(name))
 
-    @router.get('/{name}/versions/{number}', summary='Whether there is this version', responses=answers.ERRORS)
+    @router.get('/{name}/versions/{number:int}', summary='Whether there is this version', responses=answers.ERRORS)
     async def status_of_version(name: str, number: int):
         model = service.catalogue.model(name)
         if number not in model.versions():

@@ -4,12 +4,14 @@ import base64
 import io
 import json
 import os
+from random import Random
 
 import numpy as np
 import pytest
 from PIL import Image
 
 from helpers import serving
+from helpers.fuzzing import mutated
 from helpers.small_model import digits_model, patterns_model, picture, row_of
 from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.models import saved_model
@@ -116,7 +118,8 @@ def test_models_and_versions_that_do_not_exist(client):
     assert 'Latest(nope)' in error_of(client.post('/v1/models/nope:predict', json=body), 404)
     assert '31' in error_of(client.post('/v1/models/small/versions/31:predict', json=body), 404)
     assert '31' in error_of(client.get('/v1/models/small/versions/31'), 404)
-    error_of(client.get('/v1/models/small/versions/x'), 422)
+    error_of(client.get('/v1/models/small/versions/x'), 404)
+    error_of(client.get('/v1/models/small/versions/30:predict'), 405)
 
 
 # /read.
@@ -162,6 +165,16 @@ def test_what_is_no_picture_is_refused_in_one_line(client):
     assert 'holds no file' in error_of(client.post('/read', files={'a': (None, 'b')}), 400)
     error_of(client.get('/read'), 405)
     error_of(client.post('/read?version=x', content=TWO), 422)
+
+
+def test_damaged_pictures_are_read_or_refused_and_nothing_dies(client):
+    random, statuses = Random(7), set()
+    for _ in range(60):
+        response = client.post('/read', content=mutated(random, TWO))
+        statuses.add(response.status_code)
+        assert response.status_code in (200, 400), response.text
+    assert statuses == {200, 400}
+    assert client.post('/read', content=TWO).json()['text'] == '2'
 
 
 def test_a_model_of_other_pictures_gets_them_resized():

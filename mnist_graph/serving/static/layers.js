@@ -78,9 +78,16 @@ export class LayerView {
   }
 
   show(layer) {
+    const values = bytesOf(layer.values), { low, high, minus } = colours();
+    if (!this.layout) {
+      this.layout = layout(layer.shape);
+      this.places = Array.from(values, (_, index) => {
+        const [x, y] = this.layout.place(index);
+        return y * this.layout.width + x;
+      });
+    }
     this.layer = layer;
-    this.layout = layout(layer.shape);
-    const { width, height } = this.layout, values = bytesOf(layer.values), { low, high, minus } = colours();
+    const { width, height } = this.layout;
     this.figure.querySelector('small').textContent = sizeText(layer.shape);
     this.canvas.setAttribute('aria-label', `${this.name}: ${sizeText(layer.shape)}, from ${layer.low.toPrecision(2)} to ${layer.high.toPrecision(2)}`);
     if (this.canvas.width !== width || this.canvas.height !== height) {
@@ -90,13 +97,12 @@ export class LayerView {
     const zero = layer.low < 0 ? -layer.low / (layer.high - layer.low) : 0;
     const scale = Array.from({ length: 256 }, (_, value) => {
       const amount = (value / 255 - zero) / Math.max(zero, 1 - zero);
-      return mix(low, amount < 0 ? minus : high, Math.abs(amount) ** 0.8);
+      const [red, green, blue] = mix(low, amount < 0 ? minus : high, Math.abs(amount) ** 0.8).map(Math.round);
+      return (255 << 24 | blue << 16 | green << 8 | red) >>> 0; // as a pixel lies in memory
     });
     const context = this.canvas.getContext('2d'), image = context.createImageData(width, height);
-    values.forEach((value, index) => {
-      const [x, y] = this.layout.place(index);
-      image.data.set([...scale[value], 255], 4 * (y * width + x));
-    });
+    const pixels = new Uint32Array(image.data.buffer);
+    for (let index = 0; index < values.length; index++) pixels[this.places[index]] = scale[values[index]];
     context.putImageData(image, 0, 0);
   }
 
@@ -157,7 +163,7 @@ export function showUnit(panel, layer, position, unit, shape, before) {
     entry.className = amount < 0 ? 'minus' : '';
     const label = document.createElement('span');
     label.className = 'hint';
-    label.textContent = isPixel ? `row ${place[0]}, column ${place[1]}`
+    label.textContent = isPixel ? `pixel ${place[0]}, ${place[1]}`
       : unit.maps ? `${before} map ${input[0]}` : unitName(before, input).replace(/, row.*/, '');
     entry.append(label);
     list.append(entry);
