@@ -14,6 +14,8 @@ PLOTS = ['matplotlib>=3.9,<4']
 SWEEP = ['optuna>=5.0,<5.1']
 POSTGRESQL = ['psycopg[binary]>=3.2,<4']
 TENSORBOARD = ['tensorboard>=2.19,<3', 'setuptools<81']
+MAT = ['scipy>=1.13,<2']
+PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
 TEST = [
@@ -30,6 +32,8 @@ TEST = [
     *POSTGRESQL,
     *TENSORBOARD,
     *TF1,
+    *MAT,
+    *PARQUET,
 ]
 
 setup(
@@ -70,6 +74,8 @@ setup(
         'postgresql': POSTGRESQL,
         'tensorboard': TENSORBOARD,
         'tf1': TF1,
+        'mat': MAT,
+        'parquet': PARQUET,
         'test': TEST,
     },
     entry_points={

@@ -76,7 +76,7 @@ def load_data(found):
         dataset_flag = FLAGS.dataset
     else:
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
-        if folder and described.dataset not in data.DATASETS and not os.path.isdir(folder):
+        if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
             raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
     dataset = loading.load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
     for difference in found.check_reads(dataset):

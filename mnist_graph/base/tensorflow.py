@@ -25,6 +25,9 @@ _KNOWN_LINES = (
     re.compile(rb'[IW]\d{4} .*cpu_feature_guard\.cc:\d+\] '),
     re.compile(rb'To enable the following instructions: '),
 )
+# TensorFlow holds a part of an older Keras, which looks for these to read files and sparse matrices of Keras, and
+# does without them where they are not installed. They take a tenth of the import's time.
+_NEEDED_BY_KERAS = ('h5py', 'scipy')
 # Without an NVIDIA device this is the same news once more; with one it is a fault.
 _NO_DEVICE_LINE = re.compile(rb'E\d{4} .*cuda_(?:platform|driver)\.cc:\d+\] failed call to cuInit')
 
@@ -43,7 +46,7 @@ def import_tensorflow():
     # oneDNN's matrix products are faster, and TensorFlow uses them by itself only
     # on the newest processors.
     os.environ.setdefault('TF_ENABLE_ONEDNN_OPTS', '1')
-    with _held_back_stderr(), _no_garbage_collection(), _without_keras():
+    with _held_back_stderr(), _no_garbage_collection(), _without_keras(), _without(*_NEEDED_BY_KERAS):
         return _import_and_look_for_gpus()
 
 
@@ -119,16 +122,28 @@ def _without_keras():
     for the legacy package, whose absence it accepts. Where that is installed,
     as run_tf1 needs it, it is hidden meanwhile.
     """
-    name, package = 'TF_USE_LEGACY_KERAS', 'tf_keras'
-    if name in os.environ or package in sys.modules:
+    name = 'TF_USE_LEGACY_KERAS'
+    if name in os.environ or 'tf_keras' in sys.modules:
         yield
         return
     os.environ[name] = '1'
-    sys.modules[package] = None  # type: ignore[assignment]
+    try:
+        with _without('tf_keras'):
+            yield
+    finally:
+        del os.environ[name]
+
+
+@contextlib.contextmanager
+def _without(*packages: str):
+    """Meanwhile, these packages seem not to be installed, but for those that are imported already."""
+    hidden = [package for package in packages if package not in sys.modules]
+    sys.modules.update(dict.fromkeys(hidden))  # type: ignore[arg-type]
     try:
         yield
     finally:
-        del os.environ[name], sys.modules[package]
+        for package in hidden:
+            del sys.modules[package]
 
 
 def usable_cores() -> int:

@@ -139,7 +139,7 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     'data_dir': lambda: define_path(
         'data_dir',
         'Folder with your data, which is only read: the four MNIST files, mnist.npz, mnist.pkl.gz, train.csv, '
-        'train/CLASS/*.png with test/CLASS/*.png, and the like. To download MNIST into it, add --dataset=mnist. By default '
+        'train/CLASS/*.png with test/CLASS/*.png, and the like. If it has several data sets, name a file of one. To download MNIST into it, add --dataset=mnist. By default '
         'the cache folder, into which MNIST is downloaded.',
     ),
     'trained_dataset': lambda: define_enum(

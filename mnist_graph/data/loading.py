@@ -37,8 +37,8 @@ def load(
         likewise, with what `handwriting.add_to` adds), or 'auto': the data set in
         `data_dir`; without a `data_dir`, MNIST, or the built-in digits if it
         cannot be downloaded, which a notice then says.
-      data_dir: A folder in one of the formats of `readers`; None is
-        `files.cache_folder()`.
+      data_dir: A folder in one of the formats of `readers`, or a file of one of
+        the data sets in it, if there are several; None is `files.cache_folder()`.
       n_validation: How many pictures to hold out, the first of the training
         set. None holds out 5000, or a tenth if that is fewer: MNIST becomes
         55,000 / 5,000 / 10,000.
@@ -76,13 +76,12 @@ def load(
 
 
 def _read_named(data_dir: str, may_download: bool, options: ReadOptions, show_progress: bool) -> RawData:
-    """The data set in a folder that the user named. Nothing is put into it unless that was asked for."""
+    """The data set in a folder, or of a file, that the user named. Nothing is put into it unless that was asked for."""
     if re.match('[A-Za-z][A-Za-z0-9+.-]+:/', data_dir):
-        raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder of this machine.')
+        raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder or a file of this machine.')
     folder = files.expand_user(data_dir)
-    if os.path.exists(folder) and not os.path.isdir(folder):
-        raise DataError(f'{folder}: is a file; --data_dir must be a folder.')
-    raw = readers.read_folder(folder, options)
+    is_file = os.path.exists(folder) and not os.path.isdir(folder)
+    raw = readers.read_file(folder, options) if is_file else readers.read_folder(folder, options)
     if raw is None:
         _check_may_be_filled(folder)
         if not may_download:

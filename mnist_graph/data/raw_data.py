@@ -112,6 +112,8 @@ def _pictures(part: Part) -> np.ndarray:
             f'{part.images_where}: holds an array of shape {images.shape}, not pictures; rows of {images.shape[1]} '
             f'pixels make no square: reshape it to (pictures, height, width) or (pictures, height, width, channels).'
         )
+    if images.ndim == 4 and images.shape[3] == 1:  # grey pictures are the same with or without this axis
+        images = images[..., 0]
     if images.ndim not in (3, 4) or 0 in images.shape:
         raise DataError(
             f'{part.images_where}: holds an array of shape {images.shape}, not pictures; it must be '
@@ -148,8 +150,8 @@ def _classes(
 ) -> tuple[np.ndarray, np.ndarray, tuple[str, ...], str]:
     """Labels counted from 0, the labels that they were as names, and a notice if these differ.
 
-    Labels that are 0 to n - 1 with few gaps stay what they are. Others, such as
-    3 and 8, become 0 and 1 in their order.
+    Labels from 0 to n - 1 with few gaps stay what they are. Others, such as 3 and
+    8, or EMNIST's letters from 1 to 26, become 0, 1 and so on in their order.
     """
     present = np.unique(train_labels)
     largest = int(present[-1])
@@ -161,7 +163,7 @@ def _classes(
             f"have; it must hold the number of each picture's class."
         )
     unknown = np.setdiff1d(test_labels, present)
-    if largest < MAX_CLASSES and largest <= 2 * len(present):
+    if present[0] == 0 and largest < MAX_CLASSES and largest <= 2 * len(present):
         if len(unknown) and (unknown[0] < 0 or unknown[-1] > largest):
             wrong = unknown[0] if unknown[0] < 0 else unknown[-1]
             raise DataError(f'{test_where}: label {wrong} is out of range: the training labels are 0 to {largest}.')
@@ -187,4 +189,7 @@ def _classes(
 def _named(numbers: tuple[str, ...], class_names: tuple[str, ...], where: str) -> tuple[str, ...]:
     if int(numbers[-1]) >= len(class_names):
         raise DataError(f'{where}: label {numbers[-1]} has no name: there are names for 0 to {len(class_names) - 1}.')
-    return tuple(class_names[int(number)] for number in numbers)
+    names = tuple(class_names[int(number)] for number in numbers)
+    if len(set(names)) < len(names):
+        raise DataError(f'{where}: two of its labels have one name.')
+    return names

@@ -122,7 +122,7 @@ def test_bad_data_files(entry_point, name):
 @pytest.mark.parametrize(
     'arguments, problem',
     [
-        ('--data_dir=a_file', 'a_file: is a file; --data_dir must be a folder'),
+        ('--data_dir=a_file', 'a_file: is no data set; --data_dir must be a folder, or a file'),
         ('--data_dir=data --dataset=mnist --n_validation=15', 'holds other data than the MNIST database'),
         ('--data_dir=data --n_validation=15 --image=gone.png', 'gone.png: no such file'),
         ('--data_dir=data --n_validation=15 --image=a_file', 'a_file: not a picture'),

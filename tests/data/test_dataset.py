@@ -274,7 +274,7 @@ def test_unknown_names_and_files_for_folders(offline):
     with pytest.raises(UsageError, match='dataset=cifar: must be one of auto, mnist, drawn'):
         load('cifar')
     (offline / 'file').write_text('')
-    with pytest.raises(DataError, match='file: is a file; --data_dir must be a folder'):
+    with pytest.raises(DataError, match='file: is no data set; --data_dir must be a folder, or a file'):
         load('auto', 'file')
 
 

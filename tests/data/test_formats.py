@@ -10,9 +10,9 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
+from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder, write_table
 from mnist_graph.base.errors import DataError, MnistGraphError
-from mnist_graph.data import load
+from mnist_graph.data import load, unpacking
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
 HEADER = 'label,' + ','.join(f'pixel{i}' for i in range(64))
@@ -28,13 +28,6 @@ def expected(tmp_path):
 def folder(tmp_path):
     (tmp_path / 'here').mkdir()
     return tmp_path / 'here'
-
-
-def write_table(path, images, labels=None, header='', label_column=0, delimiter=','):
-    rows = images.reshape(len(images), -1)
-    if labels is not None:
-        rows = np.insert(rows, label_column, labels, axis=1)
-    np.savetxt(path, rows, '%d', delimiter, header=header, comments='')
 
 
 # Tables.
@@ -125,7 +118,7 @@ def test_bad_tables_are_named(folder, content, problem):
 def test_tables_of_two_data_sets(folder):
     for name in 'mnist_train.csv', 'fashion-mnist_train.csv':
         write_table(folder / name, TRAIN, LABELS)
-    with pytest.raises(DataError, match='holds fashion-mnist_train.csv and mnist_train.csv; give each data set'):
+    with pytest.raises(DataError, match='several data sets, fashion-mnist_train.csv, mnist_train.csv; choose one with'):
         load('auto', str(folder))
 
 
@@ -232,10 +225,11 @@ def test_hostile_pickles_are_refused_and_cost_little_memory(folder, name, gzippe
     assert not hasattr(mnist_graph.base.errors, 'was_unpickled')
 
 
-def test_a_gzip_bomb_in_place_of_a_pickle(folder):
+def test_a_gzip_bomb_in_place_of_a_pickle(folder, monkeypatch):
+    monkeypatch.setattr(unpacking, 'MAX_UNPACKED_BYTES', 10**7)
     (folder / 'mnist.pkl.gz').write_bytes(gzip.compress(bytes(10**8)))
     tracemalloc.start()
-    with pytest.raises(DataError, match='that is not a data set'):
+    with pytest.raises(DataError, match='unpacks to 100,000,000 bytes, more than the 10,000,000'):
         load('auto', str(folder))
     assert tracemalloc.get_traced_memory()[1] < 2 << 20
     tracemalloc.stop()
@@ -290,9 +284,13 @@ def test_kmnists_four_archives(folder, expected):
     for name, array in zip(('train-imgs', 'train-labels', 'test-imgs', 'test-labels'), tiny_arrays()):
         np.savez_compressed(folder / f'kmnist-{name}.npz', array)
     assert load('auto', str(folder)).fingerprint == expected
-    np.savez(folder / 'k49-train-imgs.npz', TRAIN, LABELS)
-    with pytest.raises(DataError, match='belong to several data sets'):
+    np.savez(folder / 'k49-train-imgs.npz', TRAIN)
+    np.savez(folder / 'k49-train-labels.npz', LABELS, LABELS)
+    with pytest.raises(DataError, match='several data sets, k49-train-imgs.npz, kmnist-test-imgs.npz'):
         load('auto', str(folder))
+    assert load('auto', str(folder / 'kmnist-train-labels.npz')).fingerprint == expected
+    with pytest.raises(DataError, match='k49-train-labels.npz: holds 2 arrays, but must hold one'):
+        load('auto', str(folder / 'k49-train-imgs.npz'))
 
 
 # Other IDX files.
@@ -313,13 +311,16 @@ def test_qmnist(folder, expected):
 
 def write_emnist(folder, mapping):
     for name, array in zip(IDX_NAMES, tiny_arrays()):
+        array = array + 1 if array.ndim == 1 else array  # no letter has the label 0
         (folder / f'emnist-letters-{name.replace("t10k", "test")}').write_bytes(idx_bytes(array))
     (folder / 'emnist-letters-mapping.txt').write_text(mapping)
 
 
 def test_emnists_classes_have_the_names_of_its_mapping(folder):
-    write_emnist(folder, '1 65 97\n2 66 98\n3 67 99\n')
-    assert load('auto', str(folder)).class_names == ('0', 'A', 'B', 'C')  # no letter has the label 0
+    write_emnist(folder, '1 65 97\n2 66 98\n3 67 99\n4 68 100\n')
+    dataset = load('auto', str(folder), n_validation=0)
+    assert dataset.class_names == ('A', 'B', 'C', 'D')
+    np.testing.assert_array_equal(dataset.train.labels, LABELS)
 
 
 @pytest.mark.parametrize(
@@ -337,7 +338,9 @@ def test_torchvisions_folders(folder, expected):
         dataset = load('auto', str(where))
         assert dataset.fingerprint == expected and dataset.name == 'MNIST'
     write_idx_folder(folder / 'FashionMNIST/raw')
-    with pytest.raises(DataError, match='holds several data sets; choose one with --data_dir=.*MNIST/raw'):
+    with pytest.raises(
+        DataError, match='several data sets, MNIST/raw, FashionMNIST/raw; choose one with --data_dir=.*MNIST/raw'
+    ):
         load('auto', str(folder))
     (folder / 'MNIST/raw' / f'{IDX_NAMES[0]}.gz').unlink()
     with pytest.raises(DataError, match='raw: holds only some of the four IDX files'):
@@ -397,8 +400,12 @@ def test_a_second_data_set_in_the_folder_is_named(folder, expected):
     write_idx_folder(folder, tiny_arrays())
     write_table(folder / 'train.csv', TRAIN, LABELS)
     dataset = load('auto', str(folder))
-    write_table(folder / 'mnist_train.csv', TRAIN, LABELS)
-    assert dataset.fingerprint == expected and load('auto', str(folder)).notices == dataset.notices
+    assert dataset.fingerprint == expected
     assert dataset.notices == (
-        f'{folder}: holds the four IDX files, which were read, and also train.csv and test.csv, which were not.',
+        f'{folder}: holds the four IDX files, which were read, and also train.csv and test.csv, which were not. '
+        f'Choose with --data_dir={folder}/train.csv.',
     )
+    picked = load('auto', str(folder / 'train.csv'))
+    assert picked.name == 'train.csv' and len(picked.test) == 8 and 'were not' not in picked.notice
+    write_table(folder / 'mnist_train.csv', TRAIN, LABELS)
+    assert len(load('auto', str(folder)).notices) == 1

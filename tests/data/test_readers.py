@@ -13,8 +13,8 @@ from PIL import Image
 
 from helpers.data import IDX_NAMES, idx_bytes, tiny_arrays, write_idx_folder
 from mnist_graph.base.errors import DataError, ImageError
-from mnist_graph.data import load
-from mnist_graph.data.readers import idx_files, read_folder
+from mnist_graph.data import load, unpacking
+from mnist_graph.data.readers import idx_files, read_file, read_folder
 from mnist_graph.drawn.pen import draw_block
 
 NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
@@ -51,10 +51,21 @@ def test_emnist_pictures_are_turned_upright(tmp_path):
 
 
 def test_two_data_sets_in_one_folder(tmp_path):
+    """As EMNIST's archive has six."""
     write_idx_folder(tmp_path)
-    (tmp_path / f'emnist-digits-{IDX_NAMES[0]}').write_bytes(idx_bytes(tiny_arrays()[0]))
-    with pytest.raises(DataError, match='several data sets'):
+    arrays = tiny_arrays(seed=2)
+    for name, array in zip(IDX_NAMES[:3], arrays):
+        (tmp_path / f'a-{name}').write_bytes(idx_bytes(array))
+    assert_holds(read_folder(str(tmp_path)), tiny_arrays())  # the other is not whole
+    with pytest.raises(
+        DataError, match=f'a-{IDX_NAMES[1]}: the rest of its data set is not beside it; --data_dir must'
+    ):
+        read_file(str(tmp_path / f'a-{IDX_NAMES[1]}'))
+    (tmp_path / f'a-{IDX_NAMES[3]}').write_bytes(idx_bytes(arrays[3]))
+    with pytest.raises(DataError, match=f'several data sets, a-{IDX_NAMES[0]}, {IDX_NAMES[0]}; choose one with --data'):
         read_folder(str(tmp_path))
+    for name in IDX_NAMES:
+        assert_holds(read_file(str(tmp_path / f'a-{name}')), arrays)
 
 
 def test_incomplete_folders_hold_nothing(tmp_path):
@@ -161,9 +172,13 @@ def test_damaged_npz(tmp_path):
             read_folder(str(tmp_path))
 
 
-def test_npz_that_expands_beyond_reason(tmp_path):
-    with pytest.raises(DataError, match='x_train.npy: claims .* that is not a data set'):
-        read_folder(write_npz(tmp_path, (np.zeros((9000, 28, 28), np.uint8), LABELS, TEST, TEST_LABELS)))
+def test_npz_of_blank_pictures_is_read_up_to_a_number_of_bytes(tmp_path, monkeypatch):
+    blank = np.zeros((9000, 28, 28), np.uint8)
+    folder = write_npz(tmp_path, (blank, np.arange(9000) % 4, blank[: len(TEST)], TEST_LABELS))
+    assert len(read_folder(folder).train_images) == 9000
+    monkeypatch.setattr(unpacking, 'MAX_UNPACKED_BYTES', 7_000_000)
+    with pytest.raises(DataError, match='x_train.npy: unpacks to 7,056,128 bytes, more than the 7,000,000'):
+        read_folder(folder)
 
 
 @pytest.mark.parametrize('n', [10**9, 10**13])

@@ -54,3 +54,11 @@ def write_idx_folder(folder, arrays=None, gzipped=False, **options):
         content = idx_bytes(array)
         (folder / (name + '.gz' * gzipped)).write_bytes(gzip.compress(content, 1) if gzipped else content)
     return folder
+
+
+def write_table(path, images, labels=None, header='', label_column=0, delimiter=','):
+    """Writes a table with a picture in each row, its label in the column of that number."""
+    rows = images.reshape(len(images), -1)
+    if labels is not None:
+        rows = np.insert(rows, label_column, labels, axis=1)
+    np.savetxt(path, rows, '%d', delimiter, header=header, comments='')

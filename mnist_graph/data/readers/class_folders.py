@@ -4,14 +4,13 @@ The folders train and test may be spelt in other usual ways, and there may be on
 """
 
 import os
-from collections.abc import Sequence
 
 import numpy as np
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import splitting
-from mnist_graph.data.readers.format import Format, folder_name
+from mnist_graph.data.readers.format import Files, Format, folder_name, list_files, list_folders
 from mnist_graph.data.readers.pictures import read_pictures
 from mnist_graph.pictures.picture_paths import PICTURE_ENDINGS
 
@@ -24,27 +23,30 @@ _PART_NAMES = {
 _SYSTEM_FILES = ('thumbs.db', 'desktop.ini')
 
 
-def _looks_like(folder: str) -> bool:
-    return 'train' in _parts(folder) or _is_unsplit(folder)
+def _find(folder: str) -> list[Files]:
+    parts = _parts(folder)
+    if 'train' in parts and _may_hold_classes(parts['train']):
+        return [tuple(parts.values())]
+    return [(folder,)] if _is_unsplit(folder) else []
+
+
+def _may_hold_classes(root: str) -> bool:
+    """Whether it has folders or pictures, or nothing at all; what has only other files is of another format."""
+    return bool(list_folders(root)) or _holds_picture(root) or not list_files(root)
 
 
 def _parts(folder: str) -> dict[str, str]:
     """{'train', 'val' or 'test': path} of the folders of this kind in a folder."""
-    return {_PART_NAMES[name.lower()]: os.path.join(folder, name) for name in _folders(folder, _PART_NAMES)}
-
-
-def _folders(folder: str, names: Sequence[str] | dict[str, str] | None = None) -> list[str]:
-    """Names of the folders in a folder that are not hidden, sorted; of those in `names`, whatever their case."""
-    try:
-        entries = [entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith('.')]
-    except OSError:
-        return []
-    return sorted(name for name in entries if names is None or name.lower() in names)
+    return {
+        _PART_NAMES[name.lower()]: os.path.join(folder, name)
+        for name in list_folders(folder)
+        if name.lower() in _PART_NAMES
+    }
 
 
 def _is_unsplit(folder: str) -> bool:
     """Whether two or more folders in it hold pictures, and none is a part of a data set."""
-    return not _parts(folder) and sum(_holds_picture(os.path.join(folder, name)) for name in _folders(folder)) >= 2
+    return not _parts(folder) and sum(_holds_picture(os.path.join(folder, name)) for name in list_folders(folder)) >= 2
 
 
 def _holds_picture(folder: str) -> bool:
@@ -54,7 +56,7 @@ def _holds_picture(folder: str) -> bool:
         return False
 
 
-def _read(folder: str, options: ReadOptions) -> RawData:
+def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
     parts = _parts(folder) or {'train': folder}
     class_names = _class_names(parts['train'])
     notices = []
@@ -67,17 +69,17 @@ def _read(folder: str, options: ReadOptions) -> RawData:
         )
     # The validation pictures come first, since the first are held out.
     in_order = [(part, parts[part]) for part in ('val', 'train', 'test') if part in parts]
-    files, labels, n_files = [], [], {}
+    paths, labels, n_files = [], [], {}
     for part, root in in_order:
         _check_classes(root, class_names, parts['train'])
         part_files, part_labels = _labelled_files(root, class_names)
-        files += part_files
+        paths += part_files
         labels += part_labels
         n_files[part] = len(part_files)
-    found = read_pictures(folder, files, options)
+    found = read_pictures(folder, paths, options)
     kept_labels = np.array(labels, np.int32)[found.kept]
     if 'test' in parts:
-        is_test = found.kept >= len(files) - n_files['test']
+        is_test = found.kept >= len(paths) - n_files['test']
     else:
         is_test = splitting.test_rows(kept_labels)
         notices.append(splitting.notice(folder, is_test))
@@ -102,7 +104,7 @@ def _read(folder: str, options: ReadOptions) -> RawData:
 
 def _class_names(root: str) -> tuple[str, ...]:
     """Names of the folders in `root`: numbers by value, then words by the alphabet."""
-    names = _folders(root)
+    names = list_folders(root)
     if not names:
         raise DataError(f'{root}: has no folders; it must hold one for each class, as in {root}/7/picture.png.')
     return tuple(sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)))
@@ -161,4 +163,4 @@ def _passed_over(folder: str, parts: dict[str, str], class_names: tuple[str, ...
     return f"{folder}: passed over {len(names)} file{'s' * (len(names) > 1)} without a picture's ending, such as {names[0]}."
 
 
-FORMAT = Format('train/CLASS/*.png and test/CLASS/*.png', _looks_like, _read)
+FORMAT = Format('train/CLASS/*.png and test/CLASS/*.png', _find, _read)

@@ -6,20 +6,26 @@ from typing import NamedTuple
 
 from mnist_graph.data.raw_data import RawData, ReadOptions
 
+# The paths of the files, or of the folders, that one data set consists of. The first stands for it in messages.
+Files = tuple[str, ...]
+
 
 class Format(NamedTuple):
     """One way in which data sets are stored in a folder.
 
     Attributes:
       layout: What such a folder holds, in a few words for messages.
-      looks_like: Whether the folder at a path holds it, judged by names alone.
-      read: The data set in the folder. Raises DataError, or ImageError for
-        pictures, naming the file.
+      find: The data sets of this format in the folder at a path, judged by names alone.
+      read: The data set in a folder that consists of these files. Raises
+        DataError, or ImageError for pictures, naming the file.
+      endings: Endings, in small letters, of files that can be read alone when the
+        user names them, whatever else they are called.
     """
 
     layout: str
-    looks_like: Callable[[str], bool]
-    read: Callable[[str, ReadOptions], RawData]
+    find: Callable[[str], list[Files]]
+    read: Callable[[str, Files, ReadOptions], RawData]
+    endings: tuple[str, ...] = ()
 
 
 def folder_name(folder: str) -> str:
@@ -33,3 +39,16 @@ def list_files(folder: str) -> list[str]:
         return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
     except OSError:
         return []
+
+
+def list_folders(folder: str) -> list[str]:
+    """Names of the folders in a folder that are not hidden, sorted; [] if there is no such folder."""
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith('.'))
+    except OSError:
+        return []
+
+
+def one_line(error: Exception) -> str:
+    """What an error of a library says, in at most 200 characters on one line."""
+    return ' '.join(str(error).split())[:200] or type(error).__name__

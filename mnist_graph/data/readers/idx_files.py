@@ -13,7 +13,7 @@ import numpy as np
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.idx import read_idx
 from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
-from mnist_graph.data.readers.format import Format, folder_name, list_files
+from mnist_graph.data.readers.format import Files, Format, folder_name, list_files
 
 _IDX_NAME = re.compile(
     r'(?P<prefix>.*-)?(?P<part>train|t10k|test)-(?P<kind>images|labels)[-.]idx\d-(ubyte|int)(?P<gz>\.gz)?'
@@ -21,19 +21,14 @@ _IDX_NAME = re.compile(
 # Names that were changed, as browsers do with a second download: "train-images-idx3-ubyte (1).gz".
 _NEARLY_IDX_NAME = re.compile(r'(?P<part>train|t10k|test)[-_. ]*(?P<kind>images|labels).*?(?P<gz>\.gz)?')
 
-_MAPPING = re.compile(r'(.*-)?mapping\.txt')
 _MAX_MAPPING_BYTES = 1 << 16
 # (part, kind) of the four files, in the order of `RawData`.
 _ORDER = (('train', 'images'), ('train', 'labels'), ('test', 'images'), ('test', 'labels'))
 
 
 def paths(folder: str) -> list[str]:
-    """The IDX files in the folder, whether the data set is complete or not; [] if there is no such folder.
-
-    Raises:
-      DataError: They belong to several data sets.
-    """
-    return list(_idx_files(folder).values())
+    """The IDX files in the folder, whether data sets are complete or not; [] if there is no such folder."""
+    return [path for files in _by_prefix(folder).values() for path in files.values()]
 
 
 def is_idx_name(name: str) -> bool:
@@ -52,20 +47,19 @@ def misnamed(folder: str) -> list[tuple[str, str]]:
     return found
 
 
-def _looks_like(folder: str) -> bool:
-    return len(_idx_files(folder)) == len(_ORDER)
+def _find(folder: str) -> list[Files]:
+    return [tuple(files[key] for key in _ORDER) for files in _by_prefix(folder).values() if len(files) == len(_ORDER)]
 
 
-def _read(folder: str, options: ReadOptions) -> RawData:
-    files = _idx_files(folder)
-    in_order = [files[key] for key in _ORDER]
+def _read(folder: str, in_order: Files, options: ReadOptions) -> RawData:
     with ThreadPoolExecutor(len(_ORDER)) as pool:  # unpacking releases the interpreter lock
         train_images, train_labels, test_images, test_labels = pool.map(read_idx, in_order)
     train = Part(train_images, _first_column(train_labels), in_order[0], in_order[1])
     test = Part(test_images, _first_column(test_labels), in_order[2], in_order[3])
     raw = from_arrays(folder_name(folder), folder, train, test)
-    raw = raw._replace(class_names=_mapped(folder, raw.class_names))
-    if not os.path.basename(in_order[0]).startswith('emnist'):
+    prefix = _prefix(in_order[0])
+    raw = raw._replace(class_names=_mapped(folder, prefix, raw.class_names))
+    if not prefix.startswith('emnist'):
         return raw
     # EMNIST's files hold every picture transposed (Cohen et al. 2017, "EMNIST: an extension of MNIST").
     return raw._replace(train_images=raw.train_images.swapaxes(1, 2), test_images=raw.test_images.swapaxes(1, 2))
@@ -76,16 +70,15 @@ def _first_column(labels: np.ndarray) -> np.ndarray:
     return labels[:, 0] if labels.ndim == 2 and labels.dtype.kind == 'i' and labels.shape[1] == 8 else labels
 
 
-def _mapped(folder: str, class_names: tuple[str, ...]) -> tuple[str, ...]:
+def _mapped(folder: str, prefix: str, class_names: tuple[str, ...]) -> tuple[str, ...]:
     """The names of classes by EMNIST's mapping file: lines of a label and the codes of its characters.
 
     Raises:
       DataError: The file has other lines than that.
     """
-    names = [name for name in list_files(folder) if _MAPPING.fullmatch(name)]
-    if len(names) != 1:
+    path = os.path.join(folder, f'{prefix}mapping.txt')
+    if not os.path.isfile(path):
         return class_names
-    path = os.path.join(folder, names[0])
     characters = {}
     try:
         with open(path, encoding='ascii') as file:
@@ -103,18 +96,21 @@ def _mapped(folder: str, class_names: tuple[str, ...]) -> tuple[str, ...]:
     return found
 
 
-def _idx_files(folder: str) -> dict[tuple[str, str], str]:
-    """{('train' or 'test', 'images' or 'labels'): path} of the IDX files; plain ones win over gzipped."""
-    found: dict[tuple[str, str], str] = {}
-    prefixes = set()
+def _prefix(path: str) -> str:
+    """What comes before "train-images" in the name of an IDX file, such as "emnist-letters-"."""
+    match = _IDX_NAME.fullmatch(os.path.basename(path))
+    return (match['prefix'] or '') if match else ''
+
+
+def _by_prefix(folder: str) -> dict[str, dict[tuple[str, str], str]]:
+    """{prefix: {('train' or 'test', 'images' or 'labels'): path}} of the IDX files; plain ones win over gzipped."""
+    found: dict[str, dict[tuple[str, str], str]] = {}
     for name in sorted(list_files(folder), key=lambda name: (name.endswith('.gz'), name)):
         if match := _IDX_NAME.fullmatch(name):
-            prefixes.add(match['prefix'])
             part = 'train' if match['part'] == 'train' else 'test'
-            found.setdefault((part, match['kind']), os.path.join(folder, name))
-    if len(prefixes) > 1:
-        raise DataError(f'{folder}: holds IDX files of several data sets; give each a folder of its own.')
+            files = found.setdefault(match['prefix'] or '', {})
+            files.setdefault((part, match['kind']), os.path.join(folder, name))
     return found
 
 
-FORMAT = Format('the four IDX files', _looks_like, _read)
+FORMAT = Format('the four IDX files', _find, _read)

@@ -1,19 +1,23 @@
 """From arrays with names, such as x_train or test_labels, to a data set."""
 
+import os
 import re
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import numpy as np
 
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import Part, RawData, from_arrays
 from mnist_graph.data.readers import splitting
+from mnist_graph.data.readers.format import Files
 
 _PARTS = re.compile('(?P<train>train(?:ing)?)|(?P<valid>val(?:id(?:ation)?)?)|(?P<test>test(?:ing)?)')
 _KINDS = {
     **dict.fromkeys(('x', 'image', 'images', 'img', 'imgs', 'picture', 'pictures', 'data'), 'images'),
     **dict.fromkeys(('y', 'label', 'labels', 'target', 'targets'), 'labels'),
 }
+# The name of the data set, which comes before that of its part.
+_PREFIX = re.compile('^.*?(?=train|test|val)', re.IGNORECASE)
 # Parts that have no word for it: the whole, not split.
 _WHOLE = 'whole'
 
@@ -27,7 +31,49 @@ def part_and_kind(name: str) -> tuple[str, str] | None:
     return (part or _WHOLE, kind) if kind else None
 
 
-def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validation_first: bool = True) -> RawData:
+def is_part(folder_name: str) -> bool:
+    """Whether a folder of this name holds the training, validation or test part of a data set."""
+    return bool(_PARTS.fullmatch(folder_name.lower()))
+
+
+def plain_name(name: str) -> str:
+    """'train_images' for `kmnist-train-imgs.npz` or `train/images.npy`, or '' where the name tells no such thing."""
+    return _prefix_and_name(name)[1]
+
+
+def _prefix_and_name(name: str) -> tuple[str, str]:
+    """The name of the data set and `plain_name`, such as 'kmnist-' and 'train_images' for `kmnist-train-imgs.npz`."""
+    stem = os.path.splitext(name)[0]
+    match = _PREFIX.match(stem)
+    for prefix in ('', match[0] if match else ''):
+        if (purpose := part_and_kind(stem.removeprefix(prefix))) and purpose[0] != _WHOLE:
+            return prefix, '_'.join(purpose)
+    return stem, ''
+
+
+def group(folder: str, names: Iterable[str]) -> list[Files]:
+    """The data sets that files with one or several arrays make up.
+
+    Files such as `kmnist-train-imgs.npz` and `kmnist-train-labels.npz` belong
+    together; one whose name tells of no such thing is a data set by itself.
+
+    Args:
+      folder: Where they are.
+      names: Their names, or paths below the folder, such as `train/images.npy`.
+    """
+    groups: dict[str, list[str]] = {}
+    for name in names:
+        groups.setdefault(_prefix_and_name(name)[0], []).append(os.path.join(folder, name))
+    return [tuple(paths) for paths in groups.values()]
+
+
+def to_raw_data(
+    name: str,
+    where: str,
+    arrays: Mapping[str, np.ndarray],
+    validation_first: bool = True,
+    class_names: tuple[str, ...] = (),
+) -> RawData:
     """A data set of named arrays.
 
     Args:
@@ -35,6 +81,7 @@ def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validat
       arrays: {name: array}; those with other names than are known are left out.
       validation_first: Whether pictures for validation come before the training
         pictures or behind them.
+      class_names: What the labels stand for; by default their numbers.
 
     Raises:
       DataError: There are no pictures and labels to train on, or they contradict each other.
@@ -66,7 +113,7 @@ def to_raw_data(name: str, where: str, arrays: Mapping[str, np.ndarray], validat
     if test is None:
         train, test, notice = splitting.split(train, where)
         notices += (notice,)
-    raw = from_arrays(name, where, train, test)
+    raw = from_arrays(name, where, train, test, class_names)
     return raw._replace(notices=notices + raw.notices)
 
 

@@ -17,20 +17,19 @@ from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import named_arrays
-from mnist_graph.data.readers.format import Format, folder_name
+from mnist_graph.data.readers.format import Files, Format, folder_name, one_line
 
 _NAMES = ('mnist.pkl.gz', 'mnist.pkl', 'mnist.pickle')
 _KEYS_OF_PAIRS = {2: ('train', 'test'), 3: ('train', 'valid', 'test')}
 
 
-def _path(folder: str) -> str | None:
-    paths = (os.path.join(folder, name) for name in _NAMES)
-    return next(filter(os.path.isfile, paths), None)
+def _find(folder: str) -> list[Files]:
+    paths = [path for name in _NAMES if os.path.isfile(path := os.path.join(folder, name))]
+    return [(paths[0],)] if paths else []  # the others are the same, packed otherwise
 
 
-def _read(folder: str, options: ReadOptions) -> RawData:
-    path = _path(folder)
-    assert path is not None
+def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
+    (path,) = files
     content = _load(path)
     if isinstance(content, (tuple, list)) and len(content) in _KEYS_OF_PAIRS:
         pairs = dict(zip(_KEYS_OF_PAIRS[len(content)], content))
@@ -70,24 +69,13 @@ def _without_stand_ins(value: Any) -> Any:
 
 
 def _load(path: str) -> Any:
-    try:
-        with open(path, 'rb') as file:
-            content = file.read()
-    except OSError as error:
-        raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
-    if unpacking.is_gzipped(content):
-        n_bytes = int.from_bytes(content[-4:], 'little')  # gzip's trailer holds the size
-        unpacking.check_size(path, len(content), n_bytes)
-        content = unpacking.gunzip(path, content, n_bytes + 1)
-        if len(content) != n_bytes:
-            raise DataError(f'{path}: is damaged: it does not have the {n_bytes:,} bytes that its last four announce.')
+    content = unpacking.read_maybe_gzipped(path)
     try:
         return _without_stand_ins(_Unpickler(io.BytesIO(content), encoding='latin1').load())
     except DataError:
         raise
     except Exception as error:  # damaged pickles raise anything
-        reason = ' '.join(str(error).split())[:200] or type(error).__name__
-        raise DataError(f'{path}: is damaged, or holds more than arrays ({reason}).') from None
+        raise DataError(f'{path}: is damaged, or holds more than arrays ({one_line(error)}).') from None
 
 
 class _Type:
@@ -163,4 +151,4 @@ class _Unpickler(pickle._Unpickler):
         return _STAND_INS[module, name]
 
 
-FORMAT = Format('mnist.pkl.gz', lambda folder: _path(folder) is not None, _read)
+FORMAT = Format('mnist.pkl.gz', _find, _read, ('.pkl', '.pkl.gz', '.pickle'))

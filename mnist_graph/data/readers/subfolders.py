@@ -5,25 +5,28 @@ import os
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import idx_files
-from mnist_graph.data.readers.format import Format
+from mnist_graph.data.readers.format import Files, Format, folder_name
 
 _NAMES = ('MNIST', 'FashionMNIST', 'KMNIST', 'EMNIST', 'QMNIST')
 
 
-def _found(folder: str) -> list[str]:
-    """The folders with data below this one, which may be torchvision's root or one of its data sets."""
+def _find(folder: str) -> list[Files]:
+    """The folders with IDX files below this one, which may be torchvision's root or one of its data sets."""
     candidates = [os.path.join(folder, 'raw'), *(os.path.join(folder, name, 'raw') for name in _NAMES)]
-    return [path for path in candidates if idx_files.paths(path)]
+    return [(path,) for path in candidates if idx_files.paths(path)]
 
 
-def _read(folder: str, options: ReadOptions) -> RawData:
-    found = _found(folder)
-    if len(found) > 1:
-        raise DataError(f'{folder}: holds several data sets; choose one with --data_dir={found[0]} or another of them.')
-    if not idx_files.FORMAT.looks_like(found[0]):
-        raise DataError(f'{found[0]}: holds only some of the four IDX files; add the others.')
-    raw = idx_files.FORMAT.read(found[0], options)
-    return raw._replace(name=os.path.basename(os.path.dirname(os.path.abspath(found[0]))))
+def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
+    (raw_folder,) = files
+    found = idx_files.FORMAT.find(raw_folder)
+    if len(found) != 1:
+        raise DataError(
+            f'{raw_folder}: holds several data sets; choose one by a file, as in --data_dir={found[0][0]}.'
+            if found
+            else f'{raw_folder}: holds only some of the four IDX files; add the others.'
+        )
+    raw = idx_files.FORMAT.read(raw_folder, found[0], options)
+    return raw._replace(name=folder_name(os.path.dirname(os.path.abspath(raw_folder))))
 
 
-FORMAT = Format('MNIST/raw', lambda folder: bool(_found(folder)), _read)
+FORMAT = Format('MNIST/raw', _find, _read)
