@@ -18,6 +18,7 @@ MAT = ['scipy>=1.13,<2']
 PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
+HEIC = ['pillow-heif>=1.0,<2']
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -34,6 +35,7 @@ TEST = [
     *TF1,
     *MAT,
     *PARQUET,
+    *HEIC,
 ]
 
 setup(
@@ -76,6 +78,7 @@ setup(
         'tf1': TF1,
         'mat': MAT,
         'parquet': PARQUET,
+        'heic': HEIC,
         'test': TEST,
     },
     entry_points={

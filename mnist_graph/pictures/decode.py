@@ -9,7 +9,9 @@ format allows that.
 
 import contextlib
 import os
+import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -31,7 +33,9 @@ _STORED_BYTES = {'1': 1, 'L': 1, 'P': 1, 'I;16': 2, 'I;16B': 2, 'I;16L': 2, 'I;1
 _COPY_BYTES = 4
 # Bytes that decoders keep for a pixel besides, as measured: WebP's has a canvas and a frame of RGBA, AVIF's the
 # picture, JPEG 2000's 32 bits for each channel. See `_decoder_bytes` for JPEG and TIFF.
-_DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'JPEG2000': 16}
+_DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'HEIF': 8, 'JPEG2000': 16}
+# What the files of phones call themselves; AVIF begins likewise.
+_HEIC_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'mif1', b'msf1')
 
 # No zlib stream unpacks to more than this many times its size (zlib's technical details page).
 _DEFLATE_RATIO = 1032
@@ -46,7 +50,7 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     """Reads a picture from a file, a PIL image or an array.
 
     Args:
-      source: a path, a `PIL.Image.Image`, or an array [height, width] or
+      source: a path (of a TIFF file also with a page, as in `scan.tif#2`), a `PIL.Image.Image`, or an array [height, width] or
         [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
         (of 8 and 16 bits: 0 to the type's largest value), booleans, or floats
         and longer integers ([0, 1], [0, 255] or [0, 65535], whichever holds the
@@ -81,9 +85,45 @@ def _read_file(path: str, longest_side: int | None) -> np.ndarray:
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
         # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-        with open(path, 'rb') as file, Image.open(file) as image:
+        name, page = _split_page(path)
+        with open(name, 'rb') as file, _open(file, name) as image:
             _check_png_holds_its_pixels(image, path)
+            if page:
+                image.seek(page - 1)
             return _decode(image, path, longest_side, may_draft=True)
+
+
+def _open(file, path: str) -> Image.Image:
+    """Opens a picture file, also of the kind that phones write, without teaching Pillow anything for good."""
+    start = file.read(32)
+    file.seek(0)
+    if start[4:8] != b'ftyp' or b'avif' in start or not any(brand in start for brand in _HEIC_BRANDS):
+        return Image.open(file)
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise ImageError(
+            f'{path}: is a HEIC picture; to read it, pip install "mnist_graph[heic]", or save it as JPEG.'
+        ) from None
+    return HeifImageFile(file)
+
+
+def with_pages(paths: Sequence[str]) -> list[str]:
+    """The paths, but those of TIFF files of several pages replaced by one for each page, as `read_picture` takes them."""
+    result = []
+    for path in paths:
+        n_pages = 1
+        if path.lower().endswith(('.tif', '.tiff')) and not is_special(path):
+            with contextlib.suppress(Exception), open(path, 'rb') as file, Image.open(file) as image:
+                n_pages = getattr(image, 'n_frames', 1)
+        result += [path] if n_pages == 1 else [f'{path}#{page}' for page in range(1, n_pages + 1)]
+    return result
+
+
+def _split_page(path: str) -> tuple[str, int]:
+    """A path and the page that `with_pages` added to it, counted from 1; 0 if it added none."""
+    found = re.fullmatch(r'(.+\.tiff?)#([1-9]\d*)', path, re.IGNORECASE | re.DOTALL)
+    return (found[1], int(found[2])) if found and not os.path.exists(path) else (path, 0)
 
 
 def _reason(error: Exception, path: str) -> str:
@@ -93,6 +133,8 @@ def _reason(error: Exception, path: str) -> str:
     if isinstance(error, Image.UnidentifiedImageError):
         if os.path.isfile(path) and os.path.getsize(path) == 0:
             return 'the file is empty (0 bytes); save the picture again.'
+        if document := _kind_of_document(path):
+            return f'is {document}, not a picture; save or export it as PNG first.'
         return 'not a picture, or of a format that cannot be read; save it as PNG or JPEG.'
     if isinstance(error, FileNotFoundError):
         return 'no such file; check the path.'
@@ -104,6 +146,17 @@ def _reason(error: Exception, path: str) -> str:
         return f'cannot be read ({error.strerror}); check the path and the disk.'
     reason = ' '.join(str(error).split()) or type(error).__name__
     return f'damaged or truncated picture ({reason}); save or copy it again.'
+
+
+def _kind_of_document(path: str) -> str:
+    """'a PDF' or 'an SVG drawing', by how the file begins; or ''."""
+    with contextlib.suppress(OSError), open(path, 'rb') as file:
+        start = file.read(1024).lstrip()
+        if start.startswith(b'%PDF-'):
+            return 'a PDF'
+        if start.startswith((b'<svg', b'<?xml')) and b'<svg' in start:
+            return 'an SVG drawing'
+    return ''
 
 
 def _too_many_pixels() -> str:

@@ -101,7 +101,8 @@ def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[D
         return False
     others = [_slant(other.image) for other in row if label(other) != 1]
     is_ruled = breadth < _SLASH_BREADTH and filled > _RULED and _SLASH_LEAN[0] < lean < _SLASH_LEAN[1]
-    return (high / height - 1) * abs(lean) > _SLASH or is_ruled and lean > np.mean(others or [0]) + _MORE_THAN_OTHERS
+    leans_most = lean > float(np.mean(others or [0])) + _MORE_THAN_OTHERS
+    return (high / height - 1) * abs(lean) > _SLASH or is_ruled and leans_most
 
 
 def _bar(image: np.ndarray) -> tuple[float, float, float]:

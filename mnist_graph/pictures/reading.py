@@ -57,12 +57,15 @@ class Page(NamedTuple):
       left_out: Share of the ink, in [0, 1], that was seen and is in no digit.
       size: (width, height) of the picture that the boxes are in.
       explained: How much ink the sure digits hold; greater is better.
+      seen: [height, width, 1 or 3], float32 in [0, 1] or uint8: what was looked at, the sheet alone where there is one;
+        or None. The boxes of the digits are in pixels of `size`, to which it may be smaller.
     """
 
     rows: list[list[Digit]]
     left_out: float
     size: tuple[int, int]
     explained: float
+    seen: np.ndarray | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -128,7 +131,7 @@ def read(source) -> Asking:
                     return best
                 scored = yield from _score(proposal)
                 n_scored += len(scored)
-                page = _settle(proposal, scored, view.shape)
+                page = _settle(proposal, scored, view.shape)._replace(seen=view)
                 if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
                     continue
                 if page.explained > best.explained:
