@@ -51,6 +51,8 @@ def workplace(fresh_folder, monkeypatch):
     (fresh_folder / 'folder').mkdir()
     picture(2).save(fresh_folder / 'photo.jpg')
     picture(1).save(fresh_folder / 'folder/1_03.png')
+    (fresh_folder / 'my_pictures').mkdir()
+    picture(2).save(fresh_folder / 'my_pictures/2_by_me.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)
     loaded = data.load(data_dir=str(few), n_validation=0)
     monkeypatch.setattr(

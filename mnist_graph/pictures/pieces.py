@@ -156,8 +156,9 @@ def _level_rules(mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     stretch = max(9, round(_STRAIGHT_STRETCH * _LONG_RULE * width))
     straight = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, stretch), np.uint8), borderValue=0)
-    if not straight.any():
-        return straight
+    columns = np.flatnonzero(straight.any(axis=0))
+    if not len(columns) or columns[-1] - columns[0] + 1 < _LONG_RULE_AT_BORDER * width:
+        return np.zeros_like(mask)
     # Stretches of one line, which drifts up and down, are joined across small gaps.
     joined = cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)

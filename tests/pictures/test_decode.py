@@ -243,7 +243,11 @@ def test_a_heic_picture_without_its_extra_says_what_to_install(tmp_path, monkeyp
 
 
 def test_documents_are_refused_with_the_remedy(tmp_path):
-    for name, start in (('scan.pdf', b'%PDF-1.7\n'), ('a.svg', b'<svg xmlns="x">'), ('b.svg', b'<?xml version="1"?><svg>')):
+    for name, start in (
+        ('scan.pdf', b'%PDF-1.7\n'),
+        ('a.svg', b'<svg xmlns="x">'),
+        ('b.svg', b'<?xml version="1"?><svg>'),
+    ):
         (tmp_path / name).write_bytes(start + bytes(20))
         assert 'export it as PNG' in fails(tmp_path / name)
 
