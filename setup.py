@@ -19,6 +19,14 @@ PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
 HEIC = ['pillow-heif>=1.0,<2']
+SERVE = [
+    'fastapi>=0.115,<1',
+    'uvicorn>=0.30,<1',
+    'httptools>=0.6,<1',
+    'uvloop>=0.20,<1; sys_platform != "win32"',
+    'python-multipart>=0.0.18,<1',
+    'prometheus-client>=0.20,<1',
+]
 TEST = [
     'import-linter>=2.1,<3',
     'mypy>=1.15,<3',
@@ -36,6 +44,9 @@ TEST = [
     *MAT,
     *PARQUET,
     *HEIC,
+    *SERVE,
+    'httpx2>=2,<3',
+    'selenium>=4.20,<5',
 ]
 
 setup(
@@ -49,7 +60,10 @@ setup(
         'Intended Audience :: Developers',
         'Intended Audience :: Education',
         'Intended Audience :: Science/Research',
+        # Where it is meant to run; docs/troubleshooting.md says what was tried where.
         'Operating System :: POSIX :: Linux',
+        'Operating System :: MacOS :: MacOS X',
+        'Operating System :: Microsoft :: Windows',
         'Programming Language :: Python :: 3 :: Only',
         'Programming Language :: Python :: 3.11',
         'Programming Language :: Python :: 3.12',
@@ -65,7 +79,7 @@ setup(
     packages=[*find_packages(include=['mnist_graph', 'mnist_graph.*']), 'mnist_graph.recipes'],
     package_dir={'mnist_graph.recipes': 'flags'},
     package_data={
-        'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*'],
+        'mnist_graph': ['py.typed', 'pretrained/*.json', 'pretrained/checkpoints/*', 'serving/static/*'],
         'mnist_graph.recipes': ['*.flags'],
     },
     python_requires='>=3.11,<3.14',
@@ -79,6 +93,7 @@ setup(
         'mat': MAT,
         'parquet': PARQUET,
         'heic': HEIC,
+        'serve': SERVE,
         'test': TEST,
     },
     entry_points={
@@ -88,6 +103,7 @@ setup(
             'mnist-graph-evaluate = mnist_graph.evaluate:console_main',
             'mnist-graph-show = mnist_graph.show:console_main',
             'mnist-graph-sweep = mnist_graph.sweep:console_main',
+            'mnist-graph-serve = mnist_graph.serve:console_main',
             'mnist-graph-run-tf1 = mnist_graph.run_tf1:console_main',
         ]
     },

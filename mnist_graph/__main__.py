@@ -6,6 +6,7 @@ PROGRAMS = {
     'evaluate': 'measures how good a trained model is',
     'show': 'looks at the data',
     'sweep': 'searches hyperparameters',
+    'serve': 'serves a page to draw on, and reads pictures for programs',
     'run_tf1': 'runs a script that was written for TensorFlow 1',
 }
 

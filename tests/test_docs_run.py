@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from helpers import markdown
-from helpers.data import write_idx_folder
+from helpers.data import write_idx_folder, write_table
 from helpers.markdown import PAGES, text_of
 from helpers.programs import ENTRY_POINTS, REPOSITORY
 from helpers.small_model import digits_model, picture
@@ -32,6 +32,7 @@ NOT_RUN = {
     'ruff': 'tests/test_package.py runs it',
     'mypy': 'tests/test_package.py runs it',
     'lint-imports': 'tests/test_package.py runs it',
+    'curl': 'asks a server; tests/serving does',
     'optuna-dashboard': 'serves until it is stopped, and is no dependency',
 }
 TEN_DIGITS = ('0', '1', '2', '3', '4', '5', '6', '7', '8', '9')
@@ -50,6 +51,7 @@ def workplace(fresh_folder, monkeypatch):
     shutil.copy(REPOSITORY / 'test_img.png', fresh_folder)
     (fresh_folder / 'folder').mkdir()
     picture(2).save(fresh_folder / 'photo.jpg')
+    write_table('test.csv', np.zeros((3, 784)))
     picture(1).save(fresh_folder / 'folder/1_03.png')
     (fresh_folder / 'my_pictures').mkdir()
     picture(2).save(fresh_folder / 'my_pictures/2_by_me.png')
@@ -94,6 +96,7 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
             shutil.copytree(digits_model().model, workplace / folder, dirs_exist_ok=True)
         return
     RUN_BEFORE.add((name, given))
+    arguments = arguments[: arguments.index('>')] if '>' in arguments else arguments
     module = entry_point.load(name)
     if '--storage=' in given:  # needs a server, so only its flags are read
         module.define_flags()
@@ -116,6 +119,9 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
             *(['--n_trials=2', '--timeout=0'] if '--resume' in given else []),
             *(['--timeout=0'] if 'recipe' in given else []),
         ]
+    elif name == 'serve':
+        monkeypatch.setattr('mnist_graph.serving.server.run', lambda *_: None)  # serves until it is stopped
+        arguments += ['--port=0']
     elif name == 'show':
         arguments += ['--n=20', '--n_validation=10']
     if name in ('main', 'show', 'sweep') and not re.search('--data_dir|--dataset|--resume|--report', given):

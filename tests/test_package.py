@@ -75,7 +75,22 @@ def test_the_library_knows_no_flags_and_prints_nothing(name):
 @pytest.mark.parametrize('name', sorted(MODULES))
 def test_only_what_is_required_is_imported(name):
     allowed = {'tensorflow', 'numpy', 'PIL', 'cv2', 'absl', 'tqdm', 'platformdirs', 'filelock', 'mnist_graph'}
-    optional = {'matplotlib', 'optuna', 'sqlalchemy', 'psycopg', 'tensorboard', 'tf_slim', 'fissix', 'pillow_heif'}
+    optional = {
+        'fastapi',
+        'uvicorn',
+        'starlette',
+        'pydantic',
+        'pydantic_core',
+        'prometheus_client',
+        'matplotlib',
+        'optuna',
+        'sqlalchemy',
+        'psycopg',
+        'tensorboard',
+        'tf_slim',
+        'fissix',
+        'pillow_heif',
+    }
     import sys
 
     for each in imported(MODULES[name], top_level_only=True):

@@ -175,6 +175,13 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'Folder of a trained run; by default the newest, which is also called runs/latest. The probabilities of several '
         'are averaged: separate them by commas, or give this flag several times.',
     ),
+    'served_model_dir': lambda: flags.DEFINE_multi(
+        PathParser(),
+        flags.ArgumentSerializer(),
+        'model_dir',
+        None,
+        'Folder of a trained run, by default the newest; several flags, or a comma-separated list, serve several.',
+    ),
     'checkpoint': lambda: define_enum(
         'checkpoint',
         'last',

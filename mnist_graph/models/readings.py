@@ -63,10 +63,10 @@ def reading_of(
       left_out: As of Reading.
       min_probability: Digits less likely are read as '?'.
     """
-    n_read = len(class_names) - (class_names[-1] == NONE and len(class_names) > 2)
     if not len(probabilities):
         return Reading(path, '', 0.0, '', 0.0, probabilities, class_names, (), left_out)
-    order = np.argsort(-probabilities[:, :n_read], axis=1, kind='stable')
+    n = n_read(class_names)
+    order = np.argsort(-probabilities[:, :n], axis=1, kind='stable')
     best = order[:, 0]
     digits = np.arange(len(probabilities))
     likeliest = probabilities[digits, best]
@@ -80,7 +80,7 @@ def reading_of(
 
     rows = text(best, likeliest < min_probability)
     second, second_probability = '', 0.0
-    if n_read > 1:
+    if n > 1:
         # The digits are read apart, so the next likeliest reading differs in the one digit that is least sure.
         ratios = probabilities[digits, order[:, 1]] / likeliest
         least_sure = int(ratios.argmax())
@@ -92,6 +92,11 @@ def reading_of(
     return Reading(
         path, '/'.join(rows), probability, second, second_probability, probabilities, class_names, rows_if_any, left_out
     )
+
+
+def n_read(class_names: Sequence[str]) -> int:
+    """How many classes, the first ones, are read: all but `none`."""
+    return len(class_names) - (class_names[-1] == NONE and len(class_names) > 2)
 
 
 def picture_to_predict(dataset: data.Dataset, path: str | None = None) -> np.ndarray | None:

@@ -8,6 +8,7 @@ format allows that.
 """
 
 import contextlib
+import io
 import os
 import re
 import warnings
@@ -37,6 +38,8 @@ _DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'HEIF': 8, 'JPEG2000': 16}
 # What the files of phones call themselves; AVIF begins likewise.
 _HEIC_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'mif1', b'msf1')
 
+_EMPTY = 'the file is empty (0 bytes); save the picture again.'
+
 # No zlib stream unpacks to more than this many times its size (zlib's technical details page).
 _DEFLATE_RATIO = 1032
 # Bytes of a PNG file of one pixel.
@@ -47,10 +50,10 @@ WORKING_SIDE, CLOSEST_SIDE = 256, 1280
 
 
 def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:
-    """Reads a picture from a file, a PIL image or an array.
+    """Reads a picture from a file, the content of one, a PIL image or an array.
 
     Args:
-      source: a path (of a TIFF file also with a page, as in `scan.tif#2`), a `PIL.Image.Image`, or an array [height, width] or
+      source: a path (of a TIFF file also with a page, as in `scan.tif#2`), an `io.BytesIO` of a file's content, a `PIL.Image.Image`, or an array [height, width] or
         [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
         (of 8 and 16 bits: 0 to the type's largest value), booleans, or floats
         and longer integers ([0, 1], [0, 255] or [0, 65535], whichever holds the
@@ -67,10 +70,14 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     """
     if isinstance(source, np.ndarray):
         return reduce_picture(array_to_picture(source), longest_side)
-    is_image = isinstance(source, Image.Image)
-    name = (getattr(source, 'filename', '') or 'picture') if is_image else os.fspath(source)
+    is_path = not isinstance(source, (Image.Image, io.BytesIO))
+    name = os.fspath(source) if is_path else getattr(source, 'filename', '') or 'picture'
     try:
-        return _decode(source, name, longest_side) if is_image else _read_file(name, longest_side)
+        if isinstance(source, Image.Image):
+            return _decode(source, name, longest_side)
+        if isinstance(source, io.BytesIO):
+            return _read_open(io.BytesIO(source.getbuffer()), name, longest_side, len(source.getbuffer()))
+        return _read_file(name, longest_side)
     except ImageError:
         raise
     except Exception as error:  # damaged files make decoders raise anything
@@ -81,22 +88,37 @@ def _read_file(path: str, longest_side: int | None) -> np.ndarray:
     """Opens and decodes a file; see `read_picture`."""
     if is_special(path):
         raise ImageError(f'{path}: {NOT_A_FILE}')
+    # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
+    file_name, page = _split_page(path)
+    with open(file_name, 'rb') as file:
+        n_bytes = os.path.getsize(file_name) if os.path.isfile(file_name) else None
+        return _read_open(file, path, longest_side, n_bytes, page)
+
+
+def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None, page: int = 0) -> np.ndarray:
+    """Decodes a page, counted from 1, of an open file of so many bytes (None: not known); see `read_picture`."""
     with warnings.catch_warnings():
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
-        # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-        name, page = _split_page(path)
-        with open(name, 'rb') as file, _open(file, name) as image:
-            _check_png_holds_its_pixels(image, path)
+        if n_bytes == 0:
+            raise ImageError(f'{name}: {_EMPTY}')
+        with _open(file, name) as image:
+            if n_bytes is not None:
+                _check_png_holds_its_pixels(image, name, n_bytes)
             if page:
                 image.seek(page - 1)
-            return _decode(image, path, longest_side, may_draft=True)
+            return _decode(image, name, longest_side, may_draft=True)
 
 
 def _open(file, path: str) -> Image.Image:
     """Opens a picture file, also of the kind that phones write, without teaching Pillow anything for good."""
-    start = file.read(32)
+    start = file.read(1024)
     file.seek(0)
+    if start.lstrip().startswith(b'%PDF-'):
+        raise ImageError(f'{path}: is a PDF, not a picture; save or export it as PNG first.')
+    if start.lstrip().startswith((b'<svg', b'<?xml')) and b'<svg' in start:
+        raise ImageError(f'{path}: is an SVG drawing, not a picture; save or export it as PNG first.')
+    start = start[:32]
     if start[4:8] != b'ftyp' or b'avif' in start or not any(brand in start for brand in _HEIC_BRANDS):
         return Image.open(file)
     try:
@@ -131,10 +153,6 @@ def _reason(error: Exception, path: str) -> str:
     if isinstance(error, Image.DecompressionBombError):
         return _too_many_pixels()
     if isinstance(error, Image.UnidentifiedImageError):
-        if os.path.isfile(path) and os.path.getsize(path) == 0:
-            return 'the file is empty (0 bytes); save the picture again.'
-        if document := _kind_of_document(path):
-            return f'is {document}, not a picture; save or export it as PNG first.'
         return 'not a picture, or of a format that cannot be read; save it as PNG or JPEG.'
     if isinstance(error, FileNotFoundError):
         return 'no such file; check the path.'
@@ -148,31 +166,20 @@ def _reason(error: Exception, path: str) -> str:
     return f'damaged or truncated picture ({reason}); save or copy it again.'
 
 
-def _kind_of_document(path: str) -> str:
-    """'a PDF' or 'an SVG drawing', by how the file begins; or ''."""
-    with contextlib.suppress(OSError), open(path, 'rb') as file:
-        start = file.read(1024).lstrip()
-        if start.startswith(b'%PDF-'):
-            return 'a PDF'
-        if start.startswith((b'<svg', b'<?xml')) and b'<svg' in start:
-            return 'an SVG drawing'
-    return ''
-
-
 def _too_many_pixels() -> str:
     return f'more than {MAX_PIXELS // 1_000_000} megapixels; make the picture smaller first.'
 
 
-def _check_png_holds_its_pixels(image: Image.Image, path: str) -> None:
+def _check_png_holds_its_pixels(image: Image.Image, name: str, n_bytes: int) -> None:
     """Refuses a PNG too short for the size it claims, before memory is taken for that size."""
     if image.format != 'PNG':
         return
     # Grey levels and palettes may take one bit, whatever mode they are decoded to.
     bits = {'I;16': 16, 'LA': 16, 'RGB': 24, 'RGBA': 32}.get(image.mode, 1)
     least = image.width * image.height * bits / (8 * _DEFLATE_RATIO)
-    if least > _SMALLEST_PNG and os.path.isfile(path) and os.path.getsize(path) < least:
+    if least > _SMALLEST_PNG and n_bytes < least:
         raise ImageError(
-            f'{path}: damaged or truncated picture ({os.path.getsize(path)} bytes cannot hold '
+            f'{name}: damaged or truncated picture ({n_bytes} bytes cannot hold '
             f'{image.width} x {image.height} pixels); save or copy it again.'
         )
 

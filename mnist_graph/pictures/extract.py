@@ -1,5 +1,6 @@
 """Pictures to what a network takes: a single digit found without one, and pictures resized as they are."""
 
+import os
 from typing import Any
 
 import numpy as np
@@ -44,7 +45,7 @@ def picture_to_digit(source: Any) -> np.ndarray:
     if figure is not None and max(figure.shape) < proposals.LEAST_HEIGHT and max(picture.shape) >= WORKING_SIDE:
         figure = _figure(read_picture(source, CLOSEST_SIDE))
     if figure is None:
-        where = '' if isinstance(source, np.ndarray) or hasattr(source, 'mode') else f'{source}: '
+        where = f'{source}: ' if isinstance(source, (str, os.PathLike)) else ''
         raise ImageError(where + BLANK)
     return normalize_digit(figure)
 

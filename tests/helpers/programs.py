@@ -7,7 +7,7 @@ import sys
 from typing import NamedTuple
 
 REPOSITORY = pathlib.Path(__file__).resolve().parent.parent.parent
-ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep')
+ENTRY_POINTS = ('main', 'predict', 'evaluate', 'show', 'sweep', 'serve')
 # Flags of a whole training that takes a second, on `write_idx_folder('data')`.
 TINY_JOB = (
     '--data_dir=data',
