@@ -18,6 +18,7 @@ MAT = ['scipy>=1.13,<2']
 PARQUET = ['pyarrow>=17']
 # A well-kept copy of Keras 2, TensorFlow's contrib.layers and contrib.slim, and lib2to3, for run_tf1.
 TF1 = ['tf_keras>=2.19,<3', 'tf_slim>=1.1,<2', 'fissix>=24,<25']
+HEIC = ['pillow-heif>=1.0,<2']
 SERVE = [
     'fastapi>=0.115,<1',
     'uvicorn>=0.30,<1',
@@ -46,6 +47,7 @@ TEST = [
     *ONNX,
     *MAT,
     *PARQUET,
+    *HEIC,
     *SERVE,
     'httpx2>=2,<3',
     'selenium>=4.20,<5',
@@ -96,6 +98,7 @@ setup(
         'onnx': ONNX,
         'mat': MAT,
         'parquet': PARQUET,
+        'heic': HEIC,
         'serve': SERVE,
         'test': TEST,
     },

@@ -2,10 +2,7 @@
 
     python benchmarks/pictures.py --model_dir=RUN --pictures_dir=FOLDER --data_dir=MNIST
 
-With --drawn_kinds=N, N pictures of each of the kinds that `drawn_kinds` draws, and nothing else: accuracy of the whole
-reading, and how many readings are wrong with a probability above 0.95. --reserved takes the seeds that nobody tunes on.
-
-Otherwise four tables, each with the network's accuracy after our preprocessing:
+Four tables, each with the network's accuracy after our preprocessing:
 
 1. a folder of pictures whose names begin with their label (`7_03.png`), beside the naive way: grey, resized to
    28x28, inverted;
@@ -23,17 +20,15 @@ import os
 import tempfile
 import time
 
-import drawn_kinds
 import measure
 import numpy as np
 from PIL import Image
 
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures import extract, stream
+from mnist_graph.pictures import extract
 
 CANVAS_SIDE = 200
 DIGIT_SIDES = (30, 180)
-CONFIDENT = 0.95  # probability above which an error misleads
 
 
 def naive_digit(path):
@@ -150,30 +145,6 @@ def _as_file(picture):
     return file
 
 
-def read_text(classifier, picture):
-    """(text, probability) of a picture's digits; text is 'none' where none are found."""
-    try:
-        rows = stream.read_page(picture, classifier).rows
-    except ImageError:
-        return drawn_kinds.NONE, 1.0
-    if not rows:
-        return drawn_kinds.NONE, 1.0
-    text = '/'.join(''.join(str(digit.scores[:10].argmax()) for digit in row) for row in rows)
-    return text, float(np.prod([digit.scores[:10].max() for row in rows for digit in row]))
-
-
-def kind_table(classifier, kinds, seeds):
-    """Lines that tell, for each kind, the accuracy and the confident errors over the pictures of these seeds."""
-    yield f'{"kind":34}{"pictures":>9}{"right":>8}{"confident errors":>18}'
-    for name, kind in kinds.items():
-        right, confident = 0, 0
-        for picture, label in map(kind, seeds):
-            text, probability = read_text(classifier, picture)
-            right += text == label
-            confident += text != label and probability > CONFIDENT
-        yield f'{name:34}{len(seeds):9}{100 * right / len(seeds):7.1f}%{100 * confident / len(seeds):17.1f}%'
-
-
 def package_classifier(model_dirs):
     """float32 [n, 28, 28] to probabilities [n, 10], by trained runs of this package."""
     from mnist_graph.base import tensorflow
@@ -203,20 +174,9 @@ def main():
     parser.add_argument('--n_digits', type=int, default=10000, help='how many of them, at most')
     parser.add_argument('--seed', type=int, default=1)
     parser.add_argument('--check', action='store_true', help='exit 1 if a goal is missed')
-    parser.add_argument('--drawn_kinds', type=int, default=0, metavar='N', help='pictures of each drawn kind to read')
-    parser.add_argument('--fonts', help='folder of font files with ordinary digits, for the printed kind')
-    parser.add_argument('--reserved', action='store_true', help='drawn kinds of the seeds that nobody tunes on')
     options = parser.parse_args()
     from mnist_graph import data
 
-    if options.drawn_kinds:
-        kinds = drawn_kinds.kinds(fonts=drawn_kinds.font_files(options.fonts))
-        classifier = (
-            keras_classifier(options.keras_model) if options.keras_model else package_classifier(options.model_dir)
-        )
-        for line in kind_table(classifier, kinds, drawn_kinds.seeds(options.drawn_kinds, options.reserved)):
-            print(line, flush=True)
-        return 0
     classifier = keras_classifier(options.keras_model) if options.keras_model else package_classifier(options.model_dir)
     split = getattr(data.load('mnist', options.data_dir), options.split)[: options.n_digits]
     originals, labels = split.images[:, :, :, 0], split.labels

@@ -36,16 +36,16 @@ def main(arguments) -> int:
         from mnist_graph.plots import canvas
 
         canvas.check_can_write_into(FLAGS.report_dir)
-    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint)
-    dataset, split = load_data(found)
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint, or_pretrained=True)
+    name, split = load_labelled(found) or load_data(found)
     with loading.load_model(found, FLAGS.tta) as model:
         probabilities = model.probabilities(split.images, progress)
         first_layer = model.first_layer() if FLAGS.report_dir else None
-    result = report.make(probabilities, split.labels, dataset.class_names)
+    result = report.make(probabilities, split.labels, found.descriptions[0].class_names)
 
-    where = '' if dataset.name == 'mnist' else f' ({dataset.name})'
+    where = f'{FLAGS.split} set' + ('' if name == 'mnist' else f' ({name})') if name else FLAGS.data_dir
     print(
-        f'Accuracy on {FLAGS.split} set{where}: {result.accuracy:.4f} '
+        f'Accuracy on {where}: {result.accuracy:.4f} '
         f'(95% interval {result.interval[0]:.4f} to {result.interval[1]:.4f}, {result.n} pictures)'
     )
     print(f'Loss: {result.loss:.4f}')
@@ -56,8 +56,30 @@ def main(arguments) -> int:
     return 0
 
 
+def load_labelled(found):
+    """('', all labelled pictures of --data_dir), or None if that is a data set, or the one that was trained on."""
+    from mnist_graph.data import labelled
+    from mnist_graph.data.raw_data import ReadOptions
+
+    described = found.descriptions[0]
+    folder = os.path.expanduser(FLAGS.data_dir or '')
+    if not folder or FLAGS['dataset'].present or FLAGS['split'].present:
+        return None
+    if described.data_dir and os.path.realpath(folder) == os.path.realpath(described.data_dir):
+        return None
+    pictures = labelled.find(folder, described.class_names)
+    if not pictures:
+        return None
+    how = FLAGS.pictures if FLAGS['pictures'].present else 'digits' if described.reads_digits else 'raw'
+    split, notices = labelled.read(folder, pictures, ReadOptions(how, FLAGS.skip_bad_pictures))
+    for notice in notices:
+        process.note(notice)
+    found.check_shape(split.images.shape[1:], folder)
+    return '', split
+
+
 def load_data(found):
-    """The data set and its asked-for split.
+    """(name of the data set, its asked-for split).
 
     A data set given by flags is split as the models' were, so that validation
     pictures are none that any of them was trained on.
@@ -68,7 +90,7 @@ def load_data(found):
     """
     dataset = loading.load_measured_data(found)
     if FLAGS.split == 'test':
-        return dataset, dataset.test
+        return dataset.name, found.with_its_labels(dataset, dataset.test)
     n_validation, folder = min(
         (each.hparams.n_validation, folder) for each, folder in zip(found.descriptions, found.folders)
     )
@@ -81,7 +103,7 @@ def load_data(found):
             f'--split=validation: {folder} was trained with --n_validation={n_validation}, but '
             f'{dataset.name} has only {len(dataset.train)} such pictures; use --split=test.'
         )
-    return dataset, dataset.train[:n_validation]
+    return dataset.name, found.with_its_labels(dataset, dataset.train[:n_validation])
 
 
 def progress(batches, total):

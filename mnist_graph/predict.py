@@ -67,6 +67,10 @@ def main(arguments) -> int:
         raise UsageError(
             f'--save_view={FLAGS.save_view}: is a picture to be read, and would be lost; give another path.'
         )
+    if any(path.lower().endswith(('.tif', '.tiff')) for path in paths):
+        from mnist_graph.pictures import decode
+
+        paths = decode.with_pages(paths)
     output = ReadingsOutput(FLAGS.format, len(paths))
     output.report(errors)
     if not paths:

@@ -59,6 +59,8 @@ def workplace(fresh_folder, monkeypatch):
             (fresh_folder / 'mine' / part / str(digit)).mkdir(parents=True)
             for n in range(5):
                 picture(digit, side=80 + 4 * n).save(fresh_folder / 'mine' / part / str(digit) / f'{n}.png')
+    (fresh_folder / 'my_pictures').mkdir()
+    picture(2).save(fresh_folder / 'my_pictures/2_by_me.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)
     loaded = data.load(data_dir=str(few), n_validation=0)
     monkeypatch.setattr(

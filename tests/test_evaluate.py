@@ -11,7 +11,7 @@ import pytest
 from PIL import Image
 
 from helpers.data import write_idx_folder
-from helpers.small_model import N_WRONG_LABELS, digits_model, patterns_model
+from helpers.small_model import N_WRONG_LABELS, digits_model, patterns_model, picture
 from mnist_graph.models import report, saved_model
 
 #          label: 0          0          0          1          1          2
@@ -203,6 +203,25 @@ def test_other_classes_are_refused(evaluate):
     ended = evaluate('--data_dir=letters', '--pictures=raw')
     assert ended.code == 1 and ended.out == '' and ended.err.count('\n') == 1
     assert 'has the classes a, b, c, but the model reads 0, 1, 2;' in ended.err
+
+
+def test_labelled_pictures_with_nothing_to_train_on_are_all_measured(evaluate, tmp_path):
+    (tmp_path / '0').mkdir()
+    picture(0).save(tmp_path / '0' / 'a.png')
+    picture(2).save(tmp_path / '2_by_me.png')
+    picture(2).save(tmp_path / '0_wrong.png')  # there is no 1, and that is well
+    ended = evaluate(f'--data_dir={tmp_path}')
+    assert ended.code == 0
+    assert ended.out.startswith(f'Accuracy on {tmp_path}: 0.6667 (95% interval 0.2077 to 0.9385, 3 pictures)\n')
+
+
+def test_a_data_set_of_some_of_the_classes_can_be_measured(evaluate, tmp_path):
+    for part in ('train', 'test'):
+        for digit in (1, 2):
+            (tmp_path / part / str(digit)).mkdir(parents=True)
+            picture(digit).save(tmp_path / part / str(digit) / 'a.png')
+    ended = evaluate(f'--data_dir={tmp_path}', '--pictures=digits')
+    assert ended.code == 0 and ': 1.0000 (95% interval' in ended.out and '2 pictures' in ended.out
 
 
 def test_an_empty_split_is_refused(entry_point):

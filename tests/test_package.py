@@ -89,6 +89,7 @@ def test_only_what_is_required_is_imported(name):
         'tensorboard',
         'tf_slim',
         'fissix',
+        'pillow_heif',
     }
     import sys
 

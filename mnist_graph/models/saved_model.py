@@ -8,7 +8,7 @@ from typing import Any, NamedTuple
 import numpy as np
 
 from mnist_graph.base.errors import CheckpointError, DataError
-from mnist_graph.data import Dataset
+from mnist_graph.data import Dataset, Split
 from mnist_graph.models import pretrained
 from mnist_graph.training import description, evaluation, metrics, run_folder, runs
 from mnist_graph.training.checkpoint import Checkpoint, restore
@@ -58,16 +58,17 @@ class Found(NamedTuple):
           A line for each model that was trained on other data.
 
         Raises:
-          DataError: Its pictures have another shape, or it has other classes.
+          DataError: Its pictures have another shape, or it has classes that the models lack.
         """
         described = self.descriptions[0]
         expected, given = described.input_spec[:4], dataset.input_spec()[:4]
-        if expected != given:
+        is_part = set(dataset.class_names) <= set(described.class_names)
+        if expected[: 3 if is_part else 4] != given[: 3 if is_part else 4]:
             raise DataError(
                 f'{dataset.name}: has {_shape(given)}, but the model reads {_shape(expected)}; '
                 f'give another --data_dir or --model_dir.'
             )
-        if dataset.class_names != described.class_names:
+        if not is_part:
             raise DataError(
                 f'{dataset.name}: has the classes {_listed(dataset.class_names)}, but the model reads '
                 f'{_listed(described.class_names)}; give another --data_dir or --model_dir.'
@@ -78,6 +79,18 @@ class Found(NamedTuple):
             for each in self.descriptions
             if each.fingerprint != dataset.fingerprint
         ]
+
+    def check_shape(self, shape: tuple[int, ...], where: str) -> None:
+        """Raises DataError unless pictures of this (height, width, channels) are what the models read."""
+        expected = self.descriptions[0].input_spec[:3]
+        if expected != shape:
+            has, reads = ('x'.join(map(str, each)) for each in (shape, expected))
+            raise DataError(f'{where}: has pictures of {has}, but the model reads {reads}; give another --data_dir.')
+
+    def with_its_labels(self, dataset: Dataset, split: Split) -> Split:
+        """A split of a data set that `check_reads` passed, labelled as the models label, which may know more classes."""
+        numbers = [self.descriptions[0].class_names.index(name) for name in dataset.class_names]
+        return Split(split.images, np.array(numbers, np.int32)[split.labels])
 
 
 def _shown(folder: str) -> str:

@@ -10,7 +10,9 @@ format allows that.
 import contextlib
 import io
 import os
+import re
 import warnings
+from collections.abc import Sequence
 from typing import Any
 
 import numpy as np
@@ -32,7 +34,9 @@ _STORED_BYTES = {'1': 1, 'L': 1, 'P': 1, 'I;16': 2, 'I;16B': 2, 'I;16L': 2, 'I;1
 _COPY_BYTES = 4
 # Bytes that decoders keep for a pixel besides, as measured: WebP's has a canvas and a frame of RGBA, AVIF's the
 # picture, JPEG 2000's 32 bits for each channel. See `_decoder_bytes` for JPEG and TIFF.
-_DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'JPEG2000': 16}
+_DECODER_BYTES = {'WEBP': 8, 'AVIF': 4, 'HEIF': 8, 'JPEG2000': 16}
+# What the files of phones call themselves; AVIF begins likewise.
+_HEIC_BRANDS = (b'heic', b'heix', b'heim', b'heis', b'hevc', b'mif1', b'msf1')
 
 _EMPTY = 'the file is empty (0 bytes); save the picture again.'
 
@@ -49,7 +53,7 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     """Reads a picture from a file, the content of one, a PIL image or an array.
 
     Args:
-      source: a path, an `io.BytesIO` of a file's content, a `PIL.Image.Image`, or an array [height, width] or
+      source: a path (of a TIFF file also with a page, as in `scan.tif#2`), an `io.BytesIO` of a file's content, a `PIL.Image.Image`, or an array [height, width] or
         [height, width, 1 to 4] (grey, grey and alpha, RGB, RGBA) of integers
         (of 8 and 16 bits: 0 to the type's largest value), booleans, or floats
         and longer integers ([0, 1], [0, 255] or [0, 65535], whichever holds the
@@ -85,22 +89,63 @@ def _read_file(path: str, longest_side: int | None) -> np.ndarray:
     if is_special(path):
         raise ImageError(f'{path}: {NOT_A_FILE}')
     # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-    with open(path, 'rb') as file:
-        n_bytes = os.path.getsize(path) if os.path.isfile(path) else None
-        return _read_open(file, path, longest_side, n_bytes)
+    file_name, page = _split_page(path)
+    with open(file_name, 'rb') as file:
+        n_bytes = os.path.getsize(file_name) if os.path.isfile(file_name) else None
+        return _read_open(file, path, longest_side, n_bytes, page)
 
 
-def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None) -> np.ndarray:
-    """Decodes an open file of so many bytes (None: not known); see `read_picture`."""
+def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None, page: int = 0) -> np.ndarray:
+    """Decodes a page, counted from 1, of an open file of so many bytes (None: not known); see `read_picture`."""
     with warnings.catch_warnings():
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
         if n_bytes == 0:
             raise ImageError(f'{name}: {_EMPTY}')
-        with Image.open(file) as image:
+        with _open(file, name) as image:
             if n_bytes is not None:
                 _check_png_holds_its_pixels(image, name, n_bytes)
+            if page:
+                image.seek(page - 1)
             return _decode(image, name, longest_side, may_draft=True)
+
+
+def _open(file, path: str) -> Image.Image:
+    """Opens a picture file, also of the kind that phones write, without teaching Pillow anything for good."""
+    start = file.read(1024)
+    file.seek(0)
+    if start.lstrip().startswith(b'%PDF-'):
+        raise ImageError(f'{path}: is a PDF, not a picture; save or export it as PNG first.')
+    if start.lstrip().startswith((b'<svg', b'<?xml')) and b'<svg' in start:
+        raise ImageError(f'{path}: is an SVG drawing, not a picture; save or export it as PNG first.')
+    start = start[:32]
+    if start[4:8] != b'ftyp' or b'avif' in start or not any(brand in start for brand in _HEIC_BRANDS):
+        return Image.open(file)
+    try:
+        from pillow_heif import HeifImageFile
+    except ImportError:
+        raise ImageError(
+            f'{path}: is a HEIC picture; to read it, pip install "mnist_graph[heic]", or save it as JPEG.'
+        ) from None
+    return HeifImageFile(file)
+
+
+def with_pages(paths: Sequence[str]) -> list[str]:
+    """The paths, but those of TIFF files of several pages replaced by one for each page, as `read_picture` takes them."""
+    result = []
+    for path in paths:
+        n_pages = 1
+        if path.lower().endswith(('.tif', '.tiff')) and not is_special(path):
+            with contextlib.suppress(Exception), open(path, 'rb') as file, Image.open(file) as image:
+                n_pages = getattr(image, 'n_frames', 1)
+        result += [path] if n_pages == 1 else [f'{path}#{page}' for page in range(1, n_pages + 1)]
+    return result
+
+
+def _split_page(path: str) -> tuple[str, int]:
+    """A path and the page that `with_pages` added to it, counted from 1; 0 if it added none."""
+    found = re.fullmatch(r'(.+\.tiff?)#([1-9]\d*)', path, re.IGNORECASE | re.DOTALL)
+    return (found[1], int(found[2])) if found and not os.path.exists(path) else (path, 0)
 
 
 def _reason(error: Exception, path: str) -> str:

@@ -7,15 +7,19 @@ import numpy as np
 from mnist_graph.base.opencv import cv2
 
 # Of the row's height: a lower 1 is a speck or a stroke of something else.
-LEAST_ONE = 0.55
+LEAST_ONE = 0.42
 
 # Of its row's typical height: a higher 1 is a rule or an edge. Of its length: a straight stroke is not as thick.
-_HIGHEST_ONE, _BAR = 1.45, 0.3
+_HIGHEST_ONE, _BAR = 2.4, 0.3
 # Degrees that a straight stroke leans, times the share of its neighbours' height by which it exceeds them: a slash
 # does both, where a 1 leans as its writer's other digits do, and is about as high.
 _SLASH = 4.0
-# Of the picture's side: a bar as long, that lies so near its edge, and is as thin, is a line along it.
-_LINE_LENGTH, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.12, 0.15
+# Degrees that a slash as high as its neighbours leans, by itself and more than they; of its length, its breadth; and
+# the share of its box, turned with it, that a stroke by a ruler fills, at the size of MNIST.
+_SLASH_LEAN, _MORE_THAN_OTHERS, _SLASH_BREADTH, _RULED = (18, 35), 8, 0.15, 0.67
+# Of the picture's side: a bar as long, or of the second length and cut by the picture's border, that lies so near its
+# edge, and is as thin, is a line along it.
+_LINE_LENGTH, _LINE_LENGTH_AT_BORDER, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.25, 0.12, 0.15
 # Rows so many times as high, or as low, as the longest row's must be read as surely as that in the mean.
 _OTHER_SIZE, _SURE_ROW = 1.7, 0.97
 # Of its neighbours' height: that of a 1 that may touch the picture's border.
@@ -73,10 +77,11 @@ def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Di
 
 def _is_along_edge(digit: Digit, mask: np.ndarray) -> bool:
     """Whether a bar lies along the left or right edge of the picture."""
-    left, _, right, _ = digit.box
+    left, top, right, bottom = digit.box
     high, wide = mask.shape
     is_near = right < _LINE_PLACE * wide or left > (1 - _LINE_PLACE) * wide
-    return is_near and _high(digit) > _LINE_LENGTH * high and right - left < _LINE_WIDTH * wide
+    runs_out = (top <= 2 or bottom >= high - 2) and _high(digit) > _LINE_LENGTH_AT_BORDER * high
+    return is_near and (runs_out or _high(digit) > _LINE_LENGTH * high) and right - left < _LINE_WIDTH * wide
 
 
 def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], mask: np.ndarray) -> bool:
@@ -89,18 +94,36 @@ def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[D
     at_edge = left <= 1 or top <= 1 or right >= mask.shape[1] - 1 or bottom >= mask.shape[0] - 1
     if at_edge and not _LIKE_NEIGHBOURS < high / height < 1 / _LIKE_NEIGHBOURS:
         return True
-    is_between = digit is not row[0] and digit is not row[-1]
-    return is_between and (high / height - 1) * _lean_of_bar(digit.image) > _SLASH
+    if digit is row[0] or digit is row[-1]:
+        return False
+    lean, breadth, filled = _bar(digit.image)
+    if breadth > _BAR:
+        return False
+    others = [_slant(other.image) for other in row if label(other) != 1]
+    is_ruled = breadth < _SLASH_BREADTH and filled > _RULED and _SLASH_LEAN[0] < lean < _SLASH_LEAN[1]
+    leans_most = lean > float(np.mean(others or [0])) + _MORE_THAN_OTHERS
+    return (high / height - 1) * abs(lean) > _SLASH or is_ruled and leans_most
 
 
-def _lean_of_bar(image: np.ndarray) -> float:
-    """Degrees by which a straight stroke, float32 [28, 28], leans off the upright; 0 of what is no straight stroke."""
-    corners = cv2.boxPoints(cv2.minAreaRect(cv2.findNonZero((image > 0.5).astype(np.uint8))))
-    one, other = corners[1] - corners[0], corners[2] - corners[1]
-    short, long = sorted((one, other), key=np.linalg.norm)
-    if np.linalg.norm(short) > _BAR * np.linalg.norm(long):
-        return 0.0
-    return float(np.degrees(np.arctan2(abs(long[0]), abs(long[1]))))
+def _bar(image: np.ndarray) -> tuple[float, float, float]:
+    """How a stroke, float32 [28, 28], lies.
+
+    Returns:
+      (degrees that it leans to the right of the upright, its breadth as a share of its length, the share of the
+      rectangle around it that it fills).
+    """
+    ink = (image > 0.5).astype(np.uint8)
+    corners = cv2.boxPoints(cv2.minAreaRect(cv2.findNonZero(ink)))
+    short, long = sorted((corners[1] - corners[0], corners[2] - corners[1]), key=np.linalg.norm)
+    breadth, length = float(np.linalg.norm(short)), float(np.linalg.norm(long))
+    lean = float(np.degrees(np.arctan2(abs(long[0]), abs(long[1])))) * (-1 if long[0] * long[1] > 0 else 1)
+    return lean, breadth / max(length, 1.0), float(ink.sum()) / ((breadth + 1) * (length + 1))
+
+
+def _slant(image: np.ndarray) -> float:
+    """Degrees that a digit, float32 [28, 28], leans to the right, by its moments."""
+    moments = cv2.moments(image)
+    return float(np.degrees(np.arctan2(-moments['mu11'], max(moments['mu02'], 1e-6))))
 
 
 def _typical_height(digits: list[Digit]) -> float:

@@ -17,6 +17,8 @@ PICTURE_ENDINGS = frozenset(
         '.bmp',
         '.dib',
         '.gif',
+        '.heic',
+        '.heif',
         '.jfif',
         '.jp2',
         '.jpeg',

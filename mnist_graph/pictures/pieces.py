@@ -28,6 +28,11 @@ _LONG_CURVE, _TOO_HIGH = 1.8, 2.6
 _SINGLE = 1.5
 
 
+# Pieces that the border cuts, and their share of the ink, in cloth and the like. Of its length: what is lower is a line.
+# Of the mean area: what is smaller is a speck.
+_MANY_CUT, _MUCH_CUT, _FLAT, _SPECK_OF_MEAN = 5, 0.3, 0.25, 0.1
+
+
 class Pieces(NamedTuple):
     """The 8-connected pieces of a mask, numbered from 1 in `labels`, and from 0 in all else.
 
@@ -82,6 +87,16 @@ def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
     at = pieces.left == 0, pieces.right == width, pieces.top == 0, pieces.bottom == height
     # A strip along a side, and a frame, reach from one side to the other.
     return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
+
+
+def is_texture(pieces: Pieces) -> bool:
+    """Whether much of the ink is in pieces that the picture's border cuts, as of cloth; lines along it are none."""
+    height, width = pieces.labels.shape
+    is_cut = (pieces.left == 0) | (pieces.top == 0) | (pieces.right == width) | (pieces.bottom == height)
+    is_line = np.minimum(pieces.height, pieces.width) < _FLAT * np.maximum(pieces.height, pieces.width)
+    total = int(pieces.area.sum())
+    is_cut &= ~is_line & (pieces.area * len(pieces.area) > _SPECK_OF_MEAN * total)
+    return bool(is_cut.sum() >= _MANY_CUT and pieces.area[is_cut].sum() > _MUCH_CUT * total)
 
 
 def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
@@ -141,8 +156,9 @@ def _level_rules(mask: np.ndarray) -> np.ndarray:
     height, width = mask.shape
     stretch = max(9, round(_STRAIGHT_STRETCH * _LONG_RULE * width))
     straight = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, stretch), np.uint8), borderValue=0)
-    if not straight.any():
-        return straight
+    columns = np.flatnonzero(straight.any(axis=0))
+    if not len(columns) or columns[-1] - columns[0] + 1 < _LONG_RULE_AT_BORDER * width:
+        return np.zeros_like(mask)
     # Stretches of one line, which drifts up and down, are joined across small gaps.
     joined = cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)

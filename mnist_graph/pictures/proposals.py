@@ -125,7 +125,7 @@ def proposals(picture: np.ndarray, height: float | None):
 def _propose(ink: planes.Ink, mask: np.ndarray) -> Proposal:
     pieces = pieces_of.find_pieces(mask)
     nothing = Proposal(ink, mask, [], [], 0.0, 0, 0)
-    if len(pieces.area) > _MOST_PIECES:
+    if len(pieces.area) > _MOST_PIECES or pieces_of.is_texture(pieces):
         return nothing
     keep, total, outside = writing(pieces)
     height = rows.typical_height(pieces, np.flatnonzero(keep)) if keep.any() else 0.0

@@ -24,6 +24,10 @@ _CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
 _UNKNOWN = -20.0
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
+# The digits that are like a mere stroke, or two.
+_STROKES = (1, 7)
+# Mean probability of a page's digits: less sure ones were read into something else.
+_LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
 _ALL = (-1, (0, 0))
 # Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
@@ -53,12 +57,15 @@ class Page(NamedTuple):
       left_out: Share of the ink, in [0, 1], that was seen and is in no digit.
       size: (width, height) of the picture that the boxes are in.
       explained: How much ink the sure digits hold; greater is better.
+      seen: [height, width, 1 or 3], float32 in [0, 1] or uint8: what was looked at, the sheet alone where there is one;
+        or None. The boxes of the digits are in pixels of `size`, to which it may be smaller.
     """
 
     rows: list[list[Digit]]
     left_out: float
     size: tuple[int, int]
     explained: float
+    seen: np.ndarray | None = None
 
     @property
     def images(self) -> np.ndarray:
@@ -124,7 +131,7 @@ def read(source) -> Asking:
                     return best
                 scored = yield from _score(proposal)
                 n_scored += len(scored)
-                page = _settle(proposal, scored, view.shape)
+                page = _settle(proposal, scored, view.shape)._replace(seen=view)
                 if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
                     continue
                 if page.explained > best.explained:
@@ -176,7 +183,7 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     found: list[list[Digit]] = []
     looked_at = 0.0
     for row, atoms in enumerate(proposal.atoms):
-        candidates: list[tuple[Digit, set[int]]] = []
+        candidates: list[tuple[Digit, set[int], int]] = []
         dropped: set[int] = set()
         of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
         for (first, stop), is_digit in _best_path(atoms, of_row):
@@ -185,11 +192,19 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
             looked_at += area
             if is_digit:
                 image, scores = scored[row, (first, stop)]
-                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}))
+                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}, len(run)))
             else:
                 dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
-        # A piece of a figure whose rest is no digit is none either, however like a 1 it is.
-        digits = [digit for digit, groups in candidates if not (groups & dropped and _is_doubtful(digit))]
+        # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
+        # are all mere strokes, which read as 1 and 7, is a letter.
+        whole = Counter(atom.group for atom in atoms)
+        made_of_more = {group for digit, groups, _ in candidates if label(digit) not in _STROKES for group in groups}
+        digits = [
+            digit
+            for digit, groups, n_atoms in candidates
+            if not (groups & dropped and _is_doubtful(digit))
+            and not (n_atoms < whole[min(groups)] and label(digit) in _STROKES and not groups & made_of_more)
+        ]
         if digits:
             found.append(digits)
     if _ALL in scored and found:
@@ -201,6 +216,8 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     page_area = shape[0] * shape[1]
     # What came in from outside may have taken digits along.
     looked_at += max(0, proposal.outside - _MUCH_OUTSIDE * total)
+    if found and np.mean([digit.scores[:10].max() for row in found for digit in row]) < _LEAST_MEAN:
+        found = []
     value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / page_area
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
 

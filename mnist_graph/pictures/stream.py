@@ -16,7 +16,7 @@ import numpy as np
 
 from mnist_graph.base.errors import ImageError, MnistGraphError
 from mnist_graph.base.opencv import cv2
-from mnist_graph.pictures import extract, reading
+from mnist_graph.pictures import extract, planes, reading
 
 CHUNK_SIZE = 256
 # Pictures that are read at a time; each takes up to 30 MB on the way.
@@ -24,6 +24,8 @@ READ_AT_A_TIME = 16
 # Starting a process takes as long as some hundred pictures do.
 _PICTURES_WORTH_A_POOL = 400
 _PICTURES_PER_TASK = 16
+# Pixels: the longest side of what is kept of a picture to be drawn.
+_SHOWN_SIDE = 400
 
 Score = Callable[[np.ndarray], np.ndarray]
 
@@ -155,7 +157,15 @@ def _step(job) -> np.ndarray | reading.Page | ImageError:
 def _prepared(path: str, result: reading.Page | ImageError) -> Prepared:
     if isinstance(result, ImageError):
         return Prepared(path, None, str(result))
-    return Prepared(path, result.images[..., None], page=result)
+    return Prepared(path, result.images[..., None], page=result._replace(seen=_small(result.seen)))
+
+
+def _small(picture: np.ndarray | None) -> np.ndarray | None:
+    """The picture as uint8 of _SHOWN_SIDE pixels at most, which many can be kept of."""
+    if picture is None:
+        return None
+    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
+    return np.atleast_3d(np.rint(255 * (planes.reduced(picture, scale) if scale < 1 else picture)).astype(np.uint8))
 
 
 def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: int) -> Iterator[list[Prepared]]:

@@ -24,7 +24,7 @@ _WIDE_RANGE = 50
 
 
 def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
-    """Draws each digit as it was given, as the network saw it, and its probabilities.
+    """Draws each digit as it was given, with boxes and the reading, as the network saw it, and its probabilities.
 
     Args:
       viewed: (`stream.Prepared`, `readings.Reading`) of each picture, at
@@ -39,19 +39,36 @@ def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
     digits = [(picture, number) for picture, _ in viewed for number in range(len(picture.images))]
     probabilities = np.concatenate([reading.probabilities for _, reading in viewed])
     digits = digits[:MOST_VIEWS]
+    texts = {picture.path: ''.join(reading.rows) for picture, reading in viewed}
     columns = 1 if len(digits) <= 3 else 2
     rows = -(-len(digits) // columns)
     with Drawing(path, 11.5 * columns, 3.6 * rows) as figure:
         cells = np.ravel(figure.subfigures(rows, columns, squeeze=False, wspace=0.02, hspace=0.02), order='C')
         for (picture, number), row, cell in zip(digits, probabilities, cells):
             given, seen, bars = cell.subplots(1, 3, width_ratios=[1, 1, _BARS_WIDTH])
-            show_picture(given, extract.read_picture(picture.path, longest_side=400))
             n_digits = len(picture.images)
+            if picture.page is None or picture.page.seen is None:
+                show_picture(given, extract.read_picture(picture.path, longest_side=400))
+            else:
+                show_picture(given, picture.page.seen)
+                _draw_boxes(given, picture.page, texts[picture.path], number)
             given.set_title(_shortened(os.path.basename(picture.path), 20))
             show_picture(seen, picture.images[number])
             seen.set_title('What the network saw' if n_digits == 1 else f'Digit {number + 1} of {n_digits}')
             _draw_probabilities(bars, row, viewed[0][1].class_names)
     return len(digits)
+
+
+def _draw_boxes(axes, page, text: str, number: int) -> None:
+    """A box around each digit of a page with its reading over it; that of the digit with this number stands out."""
+    scale = page.seen.shape[1] / page.size[0]
+    boxes = [digit.box for row in page.rows for digit in row]
+    for index, box in enumerate(boxes):
+        left, top, right, bottom = (scale * side for side in box)
+        colour = VERMILION if index == number else BLUE
+        axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=colour, linewidth=2)
+        if index < len(text):
+            axes.text(left, top, text[index], color=colour, fontsize=14, verticalalignment='bottom', clip_on=False)
 
 
 def _shortened(text: str, length: int) -> str:

@@ -2,6 +2,7 @@
 
 import io
 import os
+import sys
 import tracemalloc
 import zlib
 
@@ -224,3 +225,40 @@ def test_memory_is_bounded_by_what_the_header_says(tmp_path, monkeypatch, mode, 
 def test_photo_of_48_megapixels_is_within_the_limits():
     per_pixel = max(decode._DECODER_BYTES['WEBP'], 6) + 4 + decode._COPY_BYTES
     assert 48_000_000 <= decode.MAX_PIXELS and 48_000_000 * per_pixel <= decode.MAX_BYTES
+
+
+def test_heic_pictures_are_read_as_they_stand(tmp_path):
+    heif = pytest.importorskip('pillow_heif')
+    path = tmp_path / 'phone.heic'
+    heif.from_pillow(draw_picture(size=(400, 400)).convert('RGB')).save(path)
+    assert correlation(extract.picture_to_digit(path), REFERENCE) > 0.95
+    assert 'HEIF' not in Image.OPEN  # Pillow was taught nothing
+
+
+def test_a_heic_picture_without_its_extra_says_what_to_install(tmp_path, monkeypatch):
+    path = tmp_path / 'phone.heic'
+    path.write_bytes(b'\0\0\0\x1cftypheic' + bytes(100))
+    monkeypatch.setitem(sys.modules, 'pillow_heif', None)
+    assert 'mnist_graph[heic]' in fails(path)
+
+
+def test_documents_are_refused_with_the_remedy(tmp_path):
+    for name, start in (
+        ('scan.pdf', b'%PDF-1.7\n'),
+        ('a.svg', b'<svg xmlns="x">'),
+        ('b.svg', b'<?xml version="1"?><svg>'),
+    ):
+        (tmp_path / name).write_bytes(start + bytes(20))
+        assert 'export it as PNG' in fails(tmp_path / name)
+
+
+def test_every_page_of_a_tiff_file_is_a_picture(tmp_path):
+    path, single = tmp_path / 'scan.tif', tmp_path / 'one.tiff'
+    pages = [draw_picture(), ImageOps.mirror(draw_picture())]
+    pages[0].save(path, save_all=True, append_images=pages[1:])
+    pages[0].save(single)
+    paths = decode.with_pages([str(path), str(single), 'missing.tif', 'a.png'])
+    assert paths == [f'{path}#1', f'{path}#2', str(single), 'missing.tif', 'a.png']
+    for page, named in zip(pages, paths):
+        np.testing.assert_allclose(extract.picture_to_digit(named), extract.picture_to_digit(page), atol=1e-6)
+    assert 'no more' in fails(f'{path}#3') or 'damaged' in fails(f'{path}#3')

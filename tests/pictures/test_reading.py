@@ -2,7 +2,7 @@
 
 import numpy as np
 import pytest
-from PIL import Image, ImageDraw
+from PIL import Image, ImageDraw, ImageFont
 
 from helpers.drawn_pictures import draw_picture, draw_share
 from helpers.reader import read, score
@@ -158,3 +158,41 @@ def test_pieces_and_atoms_of_a_small_mask():
     atoms = rows.atoms(found, row)
     assert atoms[0][:4] == (4, 5, 8, 25) and {atom.group for atom in atoms} == {0, 1}
     assert sum(atom.area for atom in atoms) == mask.sum()
+
+
+HOSTILE = {
+    'blank': np.ones((300, 300), np.float32),
+    'black': np.zeros((300, 300), np.float32),
+    'noise': np.random.default_rng(0).random((400, 300)),
+    'one pixel': np.zeros((1, 1), np.float32),
+    'a long strip': np.random.default_rng(1).random((20, 10000)),
+    'a high strip': np.ones((10000, 3), np.float32),
+    '64 megapixels': np.broadcast_to(np.uint8(255), (8000, 8000)),
+}
+
+
+@pytest.mark.parametrize('name', HOSTILE)
+def test_a_picture_of_nothing_holds_no_digit(name):
+    assert stream.read_page(HOSTILE[name], score).rows == []
+
+
+@pytest.mark.parametrize('letter', 'NWmA')
+def test_a_letter_is_not_cut_into_digits(letter):
+    image = Image.new('L', (160, 160), 255)
+    ImageDraw.Draw(image).text((30, 20), letter, 0, ImageFont.load_default(100))
+    assert read(image) == ''
+
+
+def test_cloth_holds_no_digit():
+    threads = np.random.default_rng(0).random((12, 12), np.float32)
+    image = Image.fromarray(np.uint8(255 * threads)).resize((240, 240), Image.Resampling.BICUBIC)
+    assert read(image) == ''
+    assert not pieces.is_texture(pieces.find_pieces(np.zeros((40, 40), np.uint8)))
+
+
+def test_a_stroke_by_a_ruler_between_upright_digits_is_a_slash():
+    image = Image.fromarray(np.uint8(255 * page_of('27 45'.replace(' ', '2'))))
+    middle = ImageDraw.Draw(image)
+    middle.rectangle((30 + 2 * 85 - 10, 20, 30 + 2 * 85 + 72, 120), fill=255)
+    middle.line((30 + 2 * 85 + 12, 108, 30 + 2 * 85 + 48, 32), 0, 8)
+    assert read(image) == '2745'

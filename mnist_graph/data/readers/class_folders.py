@@ -44,6 +44,11 @@ def _parts(folder: str) -> dict[str, str]:
     }
 
 
+def has_parts(folder: str) -> bool:
+    """Whether there is a folder for training, validation or testing in it."""
+    return bool(_parts(folder))
+
+
 def _is_unsplit(folder: str) -> bool:
     """Whether two or more folders in it hold pictures, and none is a part of a data set."""
     return not _parts(folder) and sum(_holds_picture(os.path.join(folder, name)) for name in list_folders(folder)) >= 2

@@ -1,0 +1,49 @@
+"""The reader that ships with the package: what it is said to be, and how good it is."""
+
+import os
+
+import numpy as np
+import pytest
+
+from helpers.programs import REPOSITORY
+from helpers.reader import score
+from mnist_graph import data
+from mnist_graph.models import pretrained
+from mnist_graph.training import description
+
+CARD = (REPOSITORY / 'docs' / 'pretrained.md').read_text()
+# A little less than the card says.
+LEAST_ACCURACY = 0.994
+
+
+def test_the_card_names_these_weights():
+    assert pretrained.is_there() and pretrained.sha256() in CARD
+
+
+def test_it_is_small():
+    files = [os.path.join(folder, name) for folder, _, names in os.walk(pretrained.FOLDER) for name in names]
+    assert sum(map(os.path.getsize, files)) < 2_000_000
+
+
+def test_it_is_what_its_recipe_trains():
+    flags = (REPOSITORY / 'flags' / 'pretrained.flags').read_text().splitlines()
+    described = description.read(pretrained.FOLDER)
+    assert f'--n_epochs={described.hparams.n_epochs}' in flags
+    assert f'--filters={",".join(map(str, described.hparams.filters))}' in flags
+    assert f'--dataset={described.dataset}' in flags
+    assert described.class_names == (*'0123456789', 'none') and described.data_dir == ''
+
+
+def test_the_best_temperature_of_overconfident_logits():
+    # Right in three of four cases, and always as sure as one of 99: the odds must become 3.
+    logits = np.tile([np.log(99.0), 0.0], (400, 1))
+    labels = np.arange(400) % 4 == 3
+    assert pretrained.temperature(logits, labels.astype(int)) == pytest.approx(np.log(99) / np.log(3), rel=0.02)
+
+
+@pytest.mark.skipif(not os.environ.get('MNIST_DATA_DIR'), reason='needs MNIST_DATA_DIR')
+def test_it_reads_mnist():
+    test = data.load('mnist', os.environ['MNIST_DATA_DIR'], n_validation=0).test
+    probabilities = np.concatenate([score(part[..., 0] / np.float32(255)) for part in np.split(test.images, 20)])
+    assert (probabilities[:, :10].argmax(axis=1) == test.labels).mean() > LEAST_ACCURACY
+    assert (probabilities.argmax(axis=1) == 10).mean() < 0.005
