@@ -246,6 +246,8 @@ def test_view_of_what_the_network_saw(predict):
     assert pixels.shape[1] > pixels.shape[0] > 300
     # The bar of the likeliest digit is the only saturated blue.
     assert ((pixels[..., 2] > 150) & (pixels[..., 0] < 30)).sum() > 1000
+    # So is the red of the box around the digit that stands beside it.
+    assert ((pixels[..., 0] > 190) & (pixels[..., 2] < 30)).sum() > 300
 
 
 def test_the_view_does_not_replace_a_picture_that_is_read(predict):
