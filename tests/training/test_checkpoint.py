@@ -374,11 +374,13 @@ def test_a_checkpoint_is_on_the_disk_before_another_is_removed(saving, monkeypat
     monkeypatch.setattr(os, 'unlink', lambda path: (done.append(f'remove {os.path.basename(path)}'), unlink(path)))
     saving.save(2, keep=1)
     assert done[2].startswith('sync model.ckpt-2.json.') and done[2].endswith('.part')
-    assert done[:2] + done[3:6] == [
+    assert done[5].startswith('sync checkpoint.') and done[5].endswith('.part')
+    assert done[:2] + done[3:5] + done[6:8] == [
         'sync model.ckpt-2.data-00000-of-00001',
         'sync model.ckpt-2.index',
         'name model.ckpt-2.json',
         'sync checkpoints',
+        'name checkpoint',
         'remove model.ckpt-1.json',
     ]
 
