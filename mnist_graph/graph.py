@@ -5,7 +5,6 @@ What the tutorial does not have is in `network/`, and in the graph only if a hyp
 """
 
 import functools
-from collections.abc import Sequence
 
 from mnist_graph import tf  # tensorflow.compat.v1, imported quietly
 from mnist_graph.base.inputs import InputSpec
@@ -121,7 +120,7 @@ def training_step(
     X: tf.Tensor,
     Y: tf.Tensor,
     step: tf.Tensor,
-    towers: Sequence[str] = ('',),
+    towers: tuple[str, ...] = ('',),
 ) -> tuple[tf.Operation, tf.Tensor]:
     """One step with the mini-batch X, Y; returns train_step, an operation, and the training loss, float32 []."""
     with tf.name_scope('train'):
@@ -184,10 +183,10 @@ def build(
     network = Network(
         graph, X, Y, keep_prob, model, output_layer, probabilities, cross_entropy, correct_pred, accuracy, global_step
     )
-    if training:
-        check_trainable(hparams, n_steps, n_towers, teacher)
-        network = add_training(network, n_steps or hparams.n_iterations, placement, fed_step, teacher)
     with graph.as_default(), tf.device(placement):
+        if training:
+            check_trainable(hparams, n_steps, n_towers, teacher)
+            network = add_training(network, n_steps or hparams.n_iterations, placement, fed_step, teacher)
         return network._replace(initializer=tf.global_variables_initializer())
 
 
@@ -195,12 +194,10 @@ def add_training(
     network: Network, n_steps: int, placement: Placement, fed_step: bool, teacher: Teacher | None
 ) -> Network:
     """The same network, to which everything is added that training needs; see `build` for the arguments."""
-    model = network.model
-    with network.graph.as_default(), tf.device(placement):
-        step = tf.identity(network.global_step)
-        updater = Updater(model, network.global_step, n_steps)
-        one_step = functools.partial(training_step, model, updater, network.keep_prob, teacher)
-        train_step, loss = one_step(network.X, network.Y, step) if fed_step else (None, None)
-        loop = add_training_loop(model, updater, functools.partial(one_step, towers=placement.towers))
-        rate = updater.learning_rate(step)
+    model, step = network.model, tf.identity(network.global_step)
+    updater = Updater(model, network.global_step, n_steps)
+    one_step = functools.partial(training_step, model, updater, network.keep_prob, teacher)
+    train_step, loss = one_step(network.X, network.Y, step) if fed_step else (None, None)
+    loop = add_training_loop(model, updater, functools.partial(one_step, towers=placement.towers))
+    rate = updater.learning_rate(step)
     return network._replace(learning_rate=rate, train_step=train_step, training_loss=loss, loop=loop)
