@@ -270,10 +270,10 @@ def test_flagfiles_say_what_they_are_and_parse(entry_point, name):
     comment = [line for line in text.splitlines() if line.startswith('#')]
     assert text.startswith('# ') and len(comment) >= 2
     # The last command is this file's own; one before it trains the teacher.
-    commands = re.findall(r'#\s+python -m mnist_graph\.(\w+) .*--flagfile=(\S+)', text)
-    assert commands and all((REPOSITORY / path).exists() for _, path in commands)
+    commands = re.findall(r'#\s+python -m mnist_graph\.(\w+) .*--(?:recipe=|flagfile=flags/)([\w]+)', text)
+    assert commands and all((REPOSITORY / f'flags/{recipe}.flags').exists() for _, recipe in commands)
     command, own = commands[-1]
-    assert own == f'flags/{name}'
+    assert own == path.stem
     module = entry_point.load(command)
     module.define_flags()
     # Placeholders of a comment's own command are not part of the flagfile.
