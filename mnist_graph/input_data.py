@@ -21,7 +21,7 @@ from mnist_graph.data.readers import idx_files
 
 DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
 # Hosts whose files are those of MNIST, so that the package's own download of it will do.
-_HOSTS_OF_MNIST = ('storage.googleapis.com', 'yann.lecun.com', 'ossci-datasets.s3.amazonaws.com')
+HOSTS_OF_MNIST = ('storage.googleapis.com', 'yann.lecun.com', 'ossci-datasets.s3.amazonaws.com')
 _VALIDATION_EXAMPLES = 5000
 _FAKE_EXAMPLES, _FAKE_PIXELS, _FAKE_CLASSES = 10000, 784, 10
 # What was said on standard error, each line once in a process.
@@ -216,7 +216,7 @@ def _find(train_dir: str, source_url: str) -> data.Dataset:
             # Scripts name folders that hold other things, too. IDX files are meant as the data set.
             if idx_files.paths(folder):
                 raise
-    if urllib.parse.urlsplit(source_url).hostname not in _HOSTS_OF_MNIST:
+    if urllib.parse.urlsplit(source_url).hostname not in HOSTS_OF_MNIST:
         raise DataError(
             f'{source_url}: is no known address of MNIST. Download its files by hand, and place them in {train_dir}.'
         )

@@ -1,12 +1,14 @@
-"""Reads the digits in pictures.
+"""Reads the digits in pictures, or in tables with a picture in each row.
 
     python -m mnist_graph.predict test_img.png photos/*.jpg some_folder/
+    python -m mnist_graph.predict test.csv --format=kaggle > submission.csv
 
 The model is a folder that `mnist_graph.main` wrote, by default the newest; it
 describes itself, so no flag says how it was built.
 """
 
 import contextlib
+import itertools
 import os
 from typing import Any
 
@@ -30,7 +32,12 @@ def define_flags() -> None:
         'How many digits a picture holds; auto and many read all rows, one the digit that stands out.',
     )
     common_flags.define('tta')
-    common_flags.define_enum('format', 'text', FORMATS, 'How the readings are written to standard output.')
+    common_flags.define_enum(
+        'format',
+        'text',
+        FORMATS,
+        'How the readings are written to standard output; kaggle is for a table of pictures, and writes ImageId and Label.',
+    )
     flags.DEFINE_float(
         'min_probability', 0.0, 'Digits that are less likely are written as ?.', lower_bound=0.0, upper_bound=1.0
     )
@@ -51,6 +58,10 @@ def main(arguments) -> int:
     from mnist_graph.cli.output import ReadingsOutput
     from mnist_graph.pictures import picture_paths
 
+    tables = tables_among(arguments[1:])
+    if tables:
+        read_tables(tables, ReadingsOutput(FLAGS.format, 0))
+        return 0
     paths, errors = picture_paths.find_files(arguments[1:])
     if FLAGS.save_view and os.path.realpath(FLAGS.save_view) in map(os.path.realpath, paths):
         raise UsageError(
@@ -63,6 +74,58 @@ def main(arguments) -> int:
             return 1
     read_all(paths, output)
     return 1 if output.n_errors or output.n_empty else 0
+
+
+def tables_among(paths) -> list[str]:
+    """The paths if they are tables, or [] if they are pictures.
+
+    Raises:
+      UsageError: They are both, or a flag is given that is only for the other.
+    """
+    tables = [path for path in paths if path.lower().endswith(('.csv', '.csv.gz'))]
+    if FLAGS.format == 'kaggle' and (len(tables) != 1 or len(paths) != 1):
+        raise UsageError('--format=kaggle: is for one table of pictures; name that alone, as in test.csv.')
+    if not tables:
+        return []
+    if len(tables) < len(paths):
+        raise UsageError(f'{tables[0]}: is a table; read tables and pictures with a command each.')
+    for name in ('digits', 'save_view'):
+        if FLAGS[name].present:
+            raise UsageError(f'--{name}={FLAGS[name].value}: is for pictures, not for tables; leave it out.')
+    return tables
+
+
+def read_tables(paths, output) -> None:
+    """Reads tables with a picture in each row, piece by piece, and writes what was read.
+
+    Args:
+      paths: The files, at least one.
+      output: An `output.ReadingsOutput`.
+    """
+    from mnist_graph.data import table_file
+    from mnist_graph.models import saved_model
+    from mnist_graph.models.readings import reading_of
+
+    found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint, or_pretrained=True)
+    height, width, channels = found.descriptions[0].input_spec[:3]
+    streams = [table_file.stream_pictures(path, height, width, channels) for path in paths]
+    first_pieces = [next(stream) for stream in streams]  # so that a bad table is answered before the model is loaded
+    with loading.load_model(found, FLAGS.tta) as model, output:
+        for path, first, rest in zip(paths, first_pieces, streams):
+            row = itertools.count(1)
+            for images in itertools.chain([first], rest):
+                output.write(
+                    [
+                        reading_of(
+                            f'{path}:{next(row)}',
+                            each[None],
+                            model.description.class_names,
+                            min_probability=FLAGS.min_probability,
+                        )
+                        for each in model.probabilities(images)
+                    ],
+                    len(images),
+                )
 
 
 def read_all(paths, output) -> None:

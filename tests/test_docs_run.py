@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from helpers import markdown
-from helpers.data import write_idx_folder
+from helpers.data import write_idx_folder, write_table
 from helpers.markdown import PAGES, text_of
 from helpers.programs import ENTRY_POINTS, REPOSITORY
 from helpers.small_model import digits_model, picture
@@ -51,6 +51,7 @@ def workplace(fresh_folder, monkeypatch):
     shutil.copy(REPOSITORY / 'test_img.png', fresh_folder)
     (fresh_folder / 'folder').mkdir()
     picture(2).save(fresh_folder / 'photo.jpg')
+    write_table('test.csv', np.zeros((3, 784)))
     picture(1).save(fresh_folder / 'folder/1_03.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)
     loaded = data.load(data_dir=str(few), n_validation=0)
@@ -93,6 +94,7 @@ def run_entry_point(name, arguments, line, workplace, entry_point, monkeypatch):
             shutil.copytree(digits_model().model, workplace / folder, dirs_exist_ok=True)
         return
     RUN_BEFORE.add((name, given))
+    arguments = arguments[: arguments.index('>')] if '>' in arguments else arguments
     module = entry_point.load(name)
     if '--storage=' in given:  # needs a server, so only its flags are read
         module.define_flags()

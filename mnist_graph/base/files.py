@@ -54,6 +54,25 @@ def write_atomically(path: str, content: bytes | str) -> None:
         raise
 
 
+def sync(path: str) -> None:
+    """Waits until a file's content, or a folder's list of names, is on the disk and outlasts a power cut.
+
+    Raises:
+      OSError: It could not be written.
+    """
+    is_folder = os.path.isdir(path)
+    if is_folder and os.name == 'nt':
+        return  # Windows opens no folders, and keeps their names in order by itself
+    descriptor = os.open(path, os.O_RDONLY if is_folder else os.O_RDWR)
+    try:
+        os.fsync(descriptor)
+    except OSError as error:
+        if not (is_folder and error.errno in (errno.EINVAL, errno.ENOTSUP)):  # some network disks sync no folders
+            raise
+    finally:
+        os.close(descriptor)
+
+
 def _status(path: str) -> os.stat_result | None:
     try:
         return os.stat(path)

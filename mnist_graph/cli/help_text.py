@@ -47,17 +47,14 @@ def _entry(name: str, columns: int) -> str:
     """The lines about one flag."""
     flag = FLAGS[name]
     title = f'  --{"[no]" * flag.boolean}{name}'
-    text = ' '.join(filter(None, [flag.help.removesuffix(_SAID_OF_LISTS), _choices(flag), _default(flag)]))
+    values = getattr(flag.parser, 'enum_values', None) or []
+    explanation = flag.help.removesuffix(_SAID_OF_LISTS).removeprefix(f'<{"|".join(values)}>: ')  # absl's own
+    text = ' '.join(filter(None, [explanation, f'One of {", ".join(values)}.' if values else '', _default(flag)]))
     lines = textwrap.wrap(text, max(20, columns - _INDENT), break_on_hyphens=False)
     if len(title) < _INDENT - 1:
         first, *lines = lines
         title = f'{title:<{_INDENT}}{first}'
     return '\n'.join([title, *(' ' * _INDENT + line for line in lines)])
-
-
-def _choices(flag) -> str:
-    values = getattr(flag.parser, 'enum_values', None)
-    return f'One of {", ".join(values)}.' if values else ''
 
 
 def _default(flag) -> str:

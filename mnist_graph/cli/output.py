@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_graph.cli import process
 
-FORMATS = ('text', 'json', 'csv')
+FORMATS = ('text', 'json', 'csv', 'kaggle')
 _WORTH_A_BAR = 256  # pictures
 # Fraction of the ink: less that was left out is dots and specks.
 _WORTH_MENTIONING = 0.1
@@ -19,7 +19,8 @@ class Writer:
     """Turns readings into text, piece by piece, so that thousands of pictures need no memory.
 
     The pieces are `begin()`, then `lines(...)` any number of times, then `end()`.
-    JSON is one array of objects; CSV begins with the names of its columns. A
+    JSON is one array of objects; CSV begins with the names of its columns, and so
+    does a submission to Kaggle, whose first column counts the pictures from 1. A
     reading is a `readings.Reading`, not imported here: a command that has none
     to write should not wait for numpy.
     """
@@ -27,10 +28,13 @@ class Writer:
     def __init__(self, form: str):
         self._form = form
         self._is_first = True
+        self._n = 0
 
     def begin(self) -> str:
         if self._form == 'csv':
             return _csv_row(['path', 'digit', 'probability', 'second_guess', 'second_probability'])
+        if self._form == 'kaggle':
+            return _csv_row(['ImageId', 'Label'])
         return '[' if self._form == 'json' else ''
 
     def lines(self, readings: Sequence) -> str:
@@ -58,6 +62,10 @@ class Writer:
                 f'{reading.second_probability:.6f}',
             ]
         )
+
+    def _kaggle(self, reading) -> str:
+        self._n += 1
+        return _csv_row([str(self._n), reading.text])
 
     def _json(self, reading) -> str:
         values: dict[str, Any] = {

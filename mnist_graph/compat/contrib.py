@@ -30,6 +30,7 @@ def not_covered(name: str) -> str:
 def install(tf: Any) -> None:
     """Makes `tf.contrib`."""
     import tf_slim as slim
+    from tf_slim.layers import summaries
     from tf_slim.ops import arg_scope
     from tf_slim.ops import variables as slim_variables
 
@@ -40,7 +41,13 @@ def install(tf: Any) -> None:
         'xavier_initializer_conv2d': slim.xavier_initializer_conv2d,
         'variance_scaling_initializer': slim.variance_scaling_initializer,
     }
-    layers = {**_public(slim.layers), **initializers, 'arg_scope': slim.arg_scope, 'optimize_loss': slim.optimize_loss}
+    layers = {
+        **_public(slim.layers),
+        **_public(summaries),
+        **initializers,
+        'arg_scope': slim.arg_scope,
+        'optimize_loss': slim.optimize_loss,
+    }
     framework = {
         **_public(slim_variables),
         **_public(arg_scope),

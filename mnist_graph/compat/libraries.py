@@ -55,6 +55,8 @@ def _mend_numpy() -> None:
     for name, value in _NUMPY_NAMES.items():
         if name not in np.__dict__:
             setattr(np, name, value)
+    for name in ('max', 'amax', 'min', 'amin'):
+        setattr(np, name, _roomy(getattr(np, name)))
     np.random.random_integers = _random_integers  # type: ignore[assignment]
     reshape = np.reshape
 
@@ -63,6 +65,17 @@ def _mend_numpy() -> None:
         return reshape(a, named.pop('newshape', shape), *arguments, **named)
 
     np.reshape = reshape_by_any_name
+
+
+def _roomy(function: Callable) -> Callable:
+    """Lets `np.max(labels) + 1` be an int64 for labels that are bytes, as before numpy 2, in which it stays a byte."""
+
+    @functools.wraps(function)
+    def call(*arguments: Any, **named: Any) -> Any:
+        result = function(*arguments, **named)
+        return np.int64(result) if isinstance(result, np.integer) and result.dtype.itemsize < 8 else result
+
+    return call
 
 
 def _random_integers(low: int, high: int | None = None, size: Any = None) -> Any:

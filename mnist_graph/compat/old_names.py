@@ -56,10 +56,10 @@ def _find(tf: ModuleType, path: str) -> Any:
 
 
 def _logits_first(function: Callable) -> Callable:
-    """Before 1.0 cross-entropy was called with logits and labels in this order; later only by name."""
+    """Before 1.0 cross-entropy was called with logits and labels in this order; later only by name, behind a `_sentinel`."""
 
     @functools.wraps(function)
-    def call(*arguments: Any, **named: Any) -> Any:
+    def call(*arguments: Any, _sentinel: Any = None, **named: Any) -> Any:
         if arguments and arguments[0] is not None:
             named.update(zip(('logits', 'labels'), arguments))
             arguments = ()

@@ -6,7 +6,7 @@ from collections.abc import Callable, Sequence
 from types import ModuleType
 
 from mnist_graph.base.errors import MnistGraphError, UsageError
-from mnist_graph.compat import faults, import_hooks, libraries, python2
+from mnist_graph.compat import downloads, faults, import_hooks, libraries, python2
 
 
 def run(script: str, arguments: Sequence[str], note: Callable[[str], None], as_python_2: bool = False) -> None:
@@ -33,6 +33,7 @@ def run(script: str, arguments: Sequence[str], note: Callable[[str], None], as_p
         # The working directory, where a script may be named as a package that TensorFlow imports.
         del sys.path[0]
     libraries.mend(script, note)
+    downloads.serve_mnist(note)
     tensorflow1.install()
     sys.path.insert(0, folder)
     import_hooks.read_as_old_python(folder)

@@ -79,6 +79,11 @@ def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
 
 def write_idx(path: str, values: np.ndarray) -> None:
     """Writes a uint8 array as a plain (not gzipped) IDX file, atomically."""
+    files.write_atomically(path, to_bytes(values))
+
+
+def to_bytes(values: np.ndarray) -> bytes:
+    """The content of the plain IDX file that holds a uint8 array."""
     values = np.ascontiguousarray(values, np.uint8)
     header = bytes([0, 0, UNSIGNED_BYTE, values.ndim]) + struct.pack(f'>{values.ndim}I', *values.shape)
-    files.write_atomically(path, header + values.tobytes())
+    return header + values.tobytes()

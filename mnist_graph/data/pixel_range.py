@@ -26,21 +26,32 @@ def to_bytes(train: np.ndarray, test: np.ndarray, where: str) -> tuple[np.ndarra
     Raises:
       DataError: There are values that are no pixels: infinite, negative or too large.
     """
-    low = float(min(train.min(), test.min()))
-    high = float(max(train.max(), test.max()))
-    if not (np.isfinite(low) and np.isfinite(high)):
-        raise DataError(f'{where}: holds pixels that are no finite numbers.')
-    is_float = train.dtype.kind == 'f' or test.dtype.kind == 'f'
-    if is_float and -1 <= low < 0 and 0 < high <= 1:
-        low, top = -1.0, 1.0
-    elif low < 0 or high > _LARGEST_16_BIT:
-        raise DataError(f'{where}: pixels from {low:g} to {high:g}; they must be in 0 to 255, 0 to 1 or -1 to 1.')
-    else:
-        low, top = 0.0, _top(high, is_float)
+    low, high = float(min(train.min(), test.min())), float(max(train.max(), test.max()))
+    low, top = limits(low, high, train.dtype.kind == 'f' or test.dtype.kind == 'f', where)
     if (low, top) == (0, 255):
         return _rounded(train), _rounded(test), ''
     notice = f'{where}: its pixels go from {low:g} to {top:g}; they were scaled to 0 to 255.'
     return _scaled(train, low, top), _scaled(test, low, top), notice
+
+
+def limits(low: float, high: float, is_float: bool, where: str) -> tuple[float, float]:
+    """The values of black and of white for pixels between `low` and `high`.
+
+    Args:
+      low, high: The least and the largest pixel.
+      is_float: Whether pixels may be fractions.
+      where: For messages.
+
+    Raises:
+      DataError: There are values that are no pixels: infinite, negative or too large.
+    """
+    if not (np.isfinite(low) and np.isfinite(high)):
+        raise DataError(f'{where}: holds pixels that are no finite numbers.')
+    if is_float and -1 <= low < 0 and 0 < high <= 1:
+        return -1.0, 1.0
+    if low < 0 or high > _LARGEST_16_BIT:
+        raise DataError(f'{where}: pixels from {low:g} to {high:g}; they must be in 0 to 255, 0 to 1 or -1 to 1.')
+    return 0.0, _top(high, is_float)
 
 
 def _top(high: float, is_float: bool) -> float:

@@ -15,7 +15,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.base.errors import DataError
-from mnist_graph.data import unpacking
+from mnist_graph.data import pixel_range, unpacking
 
 _LABEL_COLUMNS = ('label', 'labels', 'class', 'target', 'y')
 # Characters. A colour picture of 256x256 pixels takes 786,000.
@@ -79,6 +79,39 @@ def stream(path: str, n_pixels: int | None = None, n_rows: int | None = 1000) ->
             break
     if not n_before:
         raise DataError(f'{path}: has no rows.')
+
+
+def stream_pictures(path: str, height: int, width: int, channels: int) -> Iterator[np.ndarray]:
+    """The pictures of a table in order, some at a time; labels are left out.
+
+    What black and white are is decided by the first of these pieces.
+
+    Returns:
+      float32 [n, height, width, channels] in [0, 1].
+
+    Raises:
+      DataError: As `read`, or the pictures have another size, or pixels are out of the first piece's range.
+    """
+    n_pixels = height * width * channels
+    low = top = 0.0
+    n_before = 0
+    for rows in stream(path, n_pixels):
+        if rows.pixels.shape[1] != n_pixels:
+            raise DataError(
+                f'{path}: has {rows.pixels.shape[1]} pixels in a row, but the model reads {n_pixels} '
+                f'({height}x{width}x{channels}).'
+            )
+        least, largest = float(rows.pixels.min()), float(rows.pixels.max())
+        if not n_before:
+            low, top = pixel_range.limits(least, largest, True, path)
+        if not (low <= least and largest <= top):
+            raise DataError(
+                f'{path}: has pixels from {least:g} to {largest:g} behind row {n_before}, but from {low:g} to {top:g} '
+                f'before.'
+            )
+        n_before += len(rows.pixels)
+        scaled = (rows.pixels - np.float32(low)) / np.float32(top - low)
+        yield scaled.reshape(-1, height, width, channels)
 
 
 def _with_first(first: str, rest: Iterator[str]) -> Iterator[str]:

@@ -19,6 +19,8 @@ from mnist_graph.sweeps.storage.journal import JournalStore
 from mnist_graph.sweeps.storage.store import Store
 
 _DATA = 'data.json'
+# After so long nobody is still writing a small file.
+_LEFTOVER_SECONDS = 60.0
 
 
 class SweepLocation(NamedTuple):
@@ -55,6 +57,8 @@ def opened(location: SweepLocation, create: bool, writable: bool = True) -> Iter
             from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
             store = PostgresqlStore(location.storage, location.study, create)
+            # Another machine may be writing here now.
+            files.remove_leftovers(location.sweep_dir, _LEFTOVER_SECONDS)
         else:
             folder = location.sweep_dir
             if writable:
@@ -64,6 +68,7 @@ def opened(location: SweepLocation, create: bool, writable: bool = True) -> Iter
                     stack.callback(FolderLock(folder).release)
                 except CheckpointError as error:
                     raise UsageError(str(error)) from None
+                files.remove_leftovers(folder)
             store = JournalStore(folder, create, writable)
         stack.callback(store.close)
         yield store

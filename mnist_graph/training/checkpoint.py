@@ -44,7 +44,9 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
 
     prefix = os.path.join(folder, f'{_BASENAME}-{step}')
     try:
-        os.makedirs(folder, exist_ok=True)
+        if not os.path.isdir(folder):
+            os.makedirs(folder, exist_ok=True)
+            files.sync(os.path.dirname(folder))
         if _is_whole(prefix, step, progress):
             return Checkpoint(prefix, step, progress)
         _remove(prefix)  # a damaged or half-written one of the same step

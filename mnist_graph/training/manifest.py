@@ -38,9 +38,14 @@ class Checkpoint(NamedTuple):
 def write(prefix: str, step: int, progress: dict[str, Any]) -> None:
     """Writes the manifest of a checkpoint whose files are there; see `Checkpoint` for the arguments.
 
+    The files are on the disk before the manifest is, and all their names when
+    this returns: after a power cut, what the manifest says is true.
+
     Raises:
       OSError: A file cannot be read, or the manifest not be written.
     """
+    for path in files_of(prefix):
+        files.sync(path)
     values = {
         'step': step,
         'progress': progress,
@@ -50,6 +55,7 @@ def write(prefix: str, step: int, progress: dict[str, Any]) -> None:
         },
     }
     files.write_json(prefix + '.json', {**values, 'sha256': _digest(values)})
+    files.sync(os.path.dirname(prefix))
 
 
 def _digest(manifest: dict[str, Any]) -> str:

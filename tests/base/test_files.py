@@ -115,3 +115,22 @@ def test_a_home_that_is_not_known(monkeypatch):
     assert files.expand_user('~/x') == '/home/somebody/x' and files.expand_user('a~/x') == 'a~/x'
     with pytest.raises(UsageError, match='~nobody-of-this-name/x: there is no home folder'):
         files.expand_user('~nobody-of-this-name/x')
+
+
+def test_sync_waits_for_files_and_folders_and_says_what_fails(fresh_folder, monkeypatch):
+    (fresh_folder / 'file').write_text('text')
+    kinds = []
+    monkeypatch.setattr(os, 'fsync', lambda descriptor: kinds.append(stat.S_ISDIR(os.fstat(descriptor).st_mode)))
+    files.sync('file')
+    files.sync('.')
+    assert kinds == [False, True]
+    with pytest.raises(FileNotFoundError):
+        files.sync('gone')
+
+    def fail(descriptor):
+        raise OSError(errno.EINVAL, 'no such thing here')
+
+    monkeypatch.setattr(os, 'fsync', fail)
+    files.sync('.')  # some network disks cannot
+    with pytest.raises(OSError, match='no such thing here'):
+        files.sync('file')

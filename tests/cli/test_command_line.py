@@ -275,5 +275,6 @@ def test_help_has_choices_and_defaults(parsed):
     parsed()
     entry = ' '.join(help_text._entry('dataset', 100).split())
     assert entry.endswith('One of auto, mnist, drawn, handwriting. Default: auto.')
+    assert entry.startswith('--dataset Data set: ')  # absl writes the choices before that, too
     assert ' '.join(help_text._entry('hidden_units', 100).split()).endswith('Default: 512,256,128.')
     assert help_text._entry('augment', 100).startswith('  --[no]augment ')

@@ -170,3 +170,35 @@ def test_importing_the_package_replaces_nothing(fresh_folder):
         'print("tensorflow" in sys.modules, hasattr(np, "product"), "matplotlib" in sys.modules)'
     )
     assert run_python('-c', code, folder=fresh_folder).out == 'False False False\n'
+
+
+OWN_INPUT_DATA = """
+import gzip, os
+from six.moves import urllib
+import numpy as np
+import tensorflow as tf
+import tensorflow.contrib.layers as layers
+path, _ = urllib.request.urlretrieve('http://yann.lecun.com/exdb/mnist/t10k-labels-idx1-ubyte.gz', 'labels.gz')
+labels = np.frombuffer(gzip.open(path).read()[8:], np.uint8)
+n_classes = np.max(labels) + 1
+logits = tf.Variable(tf.random_normal([len(labels), n_classes]), name='logits')
+layers.summarize_collection(tf.GraphKeys.TRAINABLE_VARIABLES)
+cost = tf.nn.softmax_cross_entropy_with_logits(_sentinel=None, labels=tf.one_hot(labels, 10), logits=logits, dim=-1)
+with tf.Session() as sess:
+    sess.run(tf.global_variables_initializer())
+    print(os.path.getsize(path) > 0, len(labels), n_classes, sess.run(cost).shape, tf.summary.merge_all() is not None)
+"""
+
+
+def test_a_script_with_its_own_input_data(old_folder):
+    """It downloads MNIST from an address that is gone, and relies on numpy 1 and on lesser parts of contrib."""
+    (old_folder / 'MNIST_data').rename(old_folder / 'cache')
+    cache = old_folder / 'xdg' / 'mnist_graph'
+    cache.parent.mkdir()
+    (old_folder / 'cache').rename(cache)
+    (old_folder / 'script.py').write_text(OWN_INPUT_DATA)
+    ended = run_python(
+        '-m', 'mnist_graph.run_tf1', 'script.py', folder=old_folder, timeout=300, XDG_CACHE_HOME=str(cache.parent)
+    )
+    assert (ended.code, ended.out) == (0, 'True 40 10 (40,) True\n'), ended.err
+    assert ended.err.count('The script downloads MNIST; it gets ') == 1

@@ -9,8 +9,9 @@ import pytest
 
 from helpers.sweep_fakes import FakePool, grid
 from mnist_graph.base.errors import CheckpointError
-from mnist_graph.sweeps import summary
+from mnist_graph.sweeps import location, summary
 from mnist_graph.sweeps.coordinator import Coordinator
+from mnist_graph.sweeps.location import SweepLocation
 from mnist_graph.sweeps.storage import journal
 from mnist_graph.sweeps.storage.journal import JOURNAL, JournalStore
 from mnist_graph.sweeps.storage.trial_records import attempt
@@ -120,3 +121,34 @@ def test_nothing_is_written_after_a_failed_write(tmp_path, monkeypatch):
             sweep_once(tmp_path / 'full')
         # The running trials were not given back: the call that failed was the last.
         assert faults.n_calls == 30
+
+
+def test_a_journal_that_cannot_be_read_is_one_line(tmp_path, monkeypatch):
+    """While the sweep goes on, too; and then nothing more is written, since what is not known may be wrong."""
+    store = JournalStore(str(tmp_path), create=True)
+    store.adopt(grid('dropout=0,0.25,0.5', 'batch_size=1'))
+    store.begin()
+    size = os.path.getsize(tmp_path / JOURNAL)
+
+    def refuse(path, mode='r', *arguments, **options):
+        if os.path.basename(str(path)) == JOURNAL and mode == 'rb':
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        return OPEN(path, mode, *arguments, **options)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(builtins, 'open', refuse)
+        with pytest.raises(CheckpointError, match=r'journal.log: cannot be read \(Input/output error\); .*[^.]\.$'):
+            store.trials()
+    with pytest.raises(CheckpointError, match='cannot be read'):
+        store.keep_up([], True)
+    assert os.path.getsize(tmp_path / JOURNAL) == size
+    store = sweep_once(tmp_path)
+    assert summary.n_ended(store.trials()) == N_POINTS
+
+
+def test_what_a_killed_coordinator_was_writing_is_removed(tmp_path):
+    leftover, other = tmp_path / 'results.csv.0123abcd.part', tmp_path / 'results.csv.part'
+    leftover.write_text('rank')
+    other.write_text('mine')
+    with location.opened(SweepLocation(str(tmp_path)), create=True):
+        assert not leftover.exists() and other.exists()

@@ -4,6 +4,7 @@ import builtins
 import errno
 import json
 import os
+import pathlib
 import resource
 import signal
 
@@ -313,6 +314,49 @@ def test_a_manifest_that_cannot_be_written_leaves_nothing(saving, monkeypatch):
     ):
         saving.save(2, keep=1)
     assert saved_steps(saving.folder) == [1] and checkpoint.find(saving.folder)[0].step == 1
+
+
+def test_a_checkpoint_is_on_the_disk_before_another_is_removed(saving, monkeypatch):
+    """A power cut forgets what was written, but not waited for."""
+    saving.save(1, keep=1)
+    done, fsync, replace, unlink = [], os.fsync, os.replace, os.unlink
+
+    def name_of(descriptor):
+        inode = os.fstat(descriptor).st_ino
+        folder = os.path.dirname(saving.folder)
+        return next(str(path.name) for path in pathlib.Path(folder).rglob('*') if path.stat().st_ino == inode)
+
+    monkeypatch.setattr(os, 'fsync', lambda each: (done.append(f'sync {name_of(each)}'), fsync(each)))
+    monkeypatch.setattr(
+        os, 'replace', lambda old, new: (done.append(f'name {os.path.basename(new)}'), replace(old, new))
+    )
+    monkeypatch.setattr(os, 'unlink', lambda path: (done.append(f'remove {os.path.basename(path)}'), unlink(path)))
+    saving.save(2, keep=1)
+    assert done[2].startswith('sync model.ckpt-2.json.') and done[2].endswith('.part')
+    assert done[:2] + done[3:6] == [
+        'sync model.ckpt-2.data-00000-of-00001',
+        'sync model.ckpt-2.index',
+        'name model.ckpt-2.json',
+        'sync checkpoints',
+        'remove model.ckpt-1.json',
+    ]
+
+
+@pytest.mark.parametrize('failing', ['model.ckpt-2.data-00000-of-00001', 'model.ckpt-2.index', 'checkpoints'])
+def test_what_cannot_reach_the_disk_is_no_checkpoint(saving, monkeypatch, failing):
+    saving.save(1)
+    sync = manifest.files.sync
+
+    def full(path):
+        if os.path.basename(path) == failing:
+            raise OSError(errno.EIO, os.strerror(errno.EIO))
+        sync(path)
+
+    monkeypatch.setattr(manifest.files, 'sync', full)
+    with pytest.raises(CheckpointError, match=r'step 2 could not be written \(Input/output error\)'):
+        saving.save(2)
+    assert saved_steps(saving.folder) == [1]
+    assert not [name for name in os.listdir(saving.folder) if 'ckpt-2' in name]
 
 
 def test_folder_that_cannot_be_made(saving, tmp_path):

@@ -99,7 +99,7 @@ def _open(path: str) -> Any:
         groups = [table.metadata.row_group(index) for index in range(table.num_row_groups)]
     except Exception as error:  # pyarrow raises many types on damaged files
         raise DataError(f'{path}: is damaged or no parquet file ({one_line(error)}).') from None
-    unpacking.check_size(path, os.path.getsize(path), sum(group.total_byte_size for group in groups))
+    unpacking.check_size(path, os.path.getsize(path), sum(group.total_byte_size for group in groups), deflated=False)
     return table
 
 
@@ -122,7 +122,7 @@ def _rows(path: str, table: Any) -> Iterator[tuple[list[np.ndarray], list[int]]]
                 warnings.simplefilter('ignore')  # Pillow's, about sizes that are refused anyway
                 pictures = [_decoded(path, cell) for cell in cells]
             n_bytes += sum(picture.nbytes for picture in pictures)
-            unpacking.check_size(path, os.path.getsize(path), n_bytes)
+            unpacking.check_size(path, os.path.getsize(path), n_bytes, deflated=False)
             yield pictures, batch.column(columns.label).to_pylist()
     except (DataError, ImageError):
         raise

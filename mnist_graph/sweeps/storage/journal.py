@@ -4,6 +4,7 @@ import contextlib
 import errno
 import json
 import os
+from collections.abc import Generator
 from typing import Any
 
 from mnist_graph.base import files
@@ -49,7 +50,7 @@ class JournalStore(Store):
 class _JournalFile(optuna.storages.journal.JournalFileBackend):
     """Optuna's journal file with one writer, the process that has locked the folder.
 
-    After a failed write nothing more is written: a line after half a line would make the journal unreadable,
+    After a failed write or read nothing more is written: a line after half a line would make the journal unreadable,
     while half a line at its end is removed when it is opened the next time.
     """
 
@@ -67,11 +68,22 @@ class _JournalFile(optuna.storages.journal.JournalFileBackend):
                         raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
                     os.fsync(file.fileno())
             except OSError as error:
-                self._error = f'{error.strerror}); {files.how_to_mend(error)}'
+                self._note('written', error)
         if self._error:
-            raise CheckpointError(
-                f'{self._path}: cannot be written ({self._error}, then give the same command again to go on.'
-            )
+            raise CheckpointError(self._error)
+
+    def read_logs(self, log_number_from: int) -> Generator[dict[str, Any], None, None]:
+        try:
+            yield from super().read_logs(log_number_from)
+        except OSError as error:
+            self._note('read', error)
+            raise CheckpointError(self._error) from None
+
+    def _note(self, what: str, error: OSError) -> None:
+        self._error = (
+            f'{self._path}: cannot be {what} ({error.strerror}); {files.how_to_mend(error)}, then give the same command '
+            f'again to go on.'
+        )
 
 
 def _remove_torn_line(path: str) -> None:
