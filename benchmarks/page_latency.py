@@ -17,6 +17,7 @@ sys.path.insert(0, os.path.join(measure.ROOT, 'tests'))
 from helpers import serving
 from helpers.browser import browser, strokes_of
 
+PEN_MS = 12  # from point to point, as a pen or a mouse sends them
 ENTRIES = 'return performance.getEntriesByName("pen to answer").map((entry) => entry.duration)'
 
 
@@ -32,7 +33,7 @@ def main():
             page.run('performance.clearMeasures()')
             for number in range(20):
                 page.click('#clear')
-                page.draw(strokes_of(number % 10, seed=[number, 5]))
+                page.draw(strokes_of(number % 10, seed=[number, 5]), pause=PEN_MS)
                 page.settle()
                 right += page.texts() == [str(number % 10)]
             times = np.array(page.run(ENTRIES))

@@ -13,7 +13,7 @@ from mnist_graph.drawn.strokes import WAYS
 CHROMIUM, DRIVER = shutil.which('chromium'), shutil.which('chromedriver')
 # Dispatches what a mouse, a finger or a pen would; now and then the page gets time to answer.
 _DRAW = """
-const [strokes, kind, done] = arguments, paper = document.getElementById('paper');
+const [strokes, kind, pause, done] = arguments, paper = document.getElementById('paper');
 const place = paper.getBoundingClientRect();
 const fire = (type, [x, y], buttons) => paper.dispatchEvent(new PointerEvent(type, {
   pointerId: 1, pointerType: kind, button: 0, buttons, bubbles: true, cancelable: true, pressure: kind === 'pen' ? 0.1 : 0.5,
@@ -24,7 +24,8 @@ const fire = (type, [x, y], buttons) => paper.dispatchEvent(new PointerEvent(typ
     fire('pointerdown', stroke[0], 1);
     for (const [index, point] of stroke.slice(1).entries()) {
       fire('pointermove', point, 1);
-      if (index % 8 === 0) await new Promise((resolve) => setTimeout(resolve));
+      if (pause) await new Promise((resolve) => setTimeout(resolve, pause));
+      else if (index % 8 === 0) await new Promise((resolve) => setTimeout(resolve));
     }
     fire('pointerup', stroke.at(-1), 0);
   }
@@ -103,9 +104,9 @@ class Page:
         """What each model reads, rows joined by '/'."""
         return ['/'.join(element.text.split('\n')) for element in self.all('.text')]
 
-    def draw(self, strokes, kind='mouse'):
-        """Draws strokes, lists of (x, y) on paper of 600 x 400."""
-        self.driver.execute_async_script(_DRAW, strokes, kind)
+    def draw(self, strokes, kind='mouse', pause=0):
+        """Draws strokes, lists of (x, y) on paper of 600 x 400, with so many milliseconds from point to point."""
+        self.driver.execute_async_script(_DRAW, strokes, kind, pause)
 
     def settle(self):
         """Waits until nothing is read any more."""
