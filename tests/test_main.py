@@ -277,7 +277,7 @@ def test_as_a_program_its_terminal_is_clean(fresh_folder):
 def test_real_digits_are_learnt(entry_point):
     ended = entry_point(
         f'--data_dir={os.environ["MNIST_DATA_DIR"]}',
-        '--n_iterations=150',
+        '--n_iterations=300',
         '--learning_rate=1e-3',
         f'--image={REPOSITORY}/test_img.png',
         '--notensorboard',
