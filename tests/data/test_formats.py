@@ -19,18 +19,6 @@ TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
 HEADER = 'label,' + ','.join(f'pixel{i}' for i in range(64))
 
 
-@pytest.fixture
-def expected(tmp_path):
-    """The fingerprint of the arrays as IDX files."""
-    return load('auto', str(write_idx_folder(tmp_path / 'idx', tiny_arrays()))).fingerprint
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / 'here').mkdir()
-    return tmp_path / 'here'
-
-
 # Tables.
 
 

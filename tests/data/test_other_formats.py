@@ -12,23 +12,11 @@ import numpy as np
 import pytest
 from PIL import Image
 
-from helpers.data import idx_bytes, tiny_arrays, write_idx_folder, write_table
+from helpers.data import idx_bytes, tiny_arrays, write_table
 from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.data import load, unpacking
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
-
-
-@pytest.fixture
-def expected(tmp_path):
-    """The fingerprint of the arrays as IDX files."""
-    return load('auto', str(write_idx_folder(tmp_path / 'idx', tiny_arrays()))).fingerprint
-
-
-@pytest.fixture
-def folder(tmp_path):
-    (tmp_path / 'here').mkdir()
-    return tmp_path / 'here'
 
 
 def assert_refused(path, content, problem, most_memory=4 << 20):
