@@ -232,6 +232,28 @@ def test_a_quantized_file_is_smaller(entry_point):
     assert ended.err.count('\n') == 1
 
 
+def test_without_a_network_it_is_checked_on_drawn_digits(export, monkeypatch):
+    """And says so, once; but data that is asked for is not replaced."""
+    from mnist_graph import data
+    from mnist_graph.cli import loading
+
+    def load_data(dataset, data_dir, **options):
+        if dataset != 'drawn':
+            raise data.NoDataError('could not be downloaded')
+        return data.load('auto', digits_model().data, 0)
+
+    monkeypatch.setattr(loading, 'load_data', load_data)
+    ended = export('--format=npz')
+    assert ended.code == 0 and ended.err.count('so this uses the built-in drawn digits') == 1
+    assert export('--format=npz', '--output=other.npz', '--dataset=mnist').code == 1
+
+
+def test_a_name_of_255_bytes(export, fresh_folder):
+    """What is written has another name until it is whole, which must not be too long."""
+    name = 'a' * 251 + '.npz'
+    assert export('--format=npz', f'--output={name}').code == 0 and name in os.listdir()
+
+
 @pytest.mark.parametrize(
     'flags, code, message',
     [
