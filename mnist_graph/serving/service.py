@@ -8,12 +8,14 @@ import numpy as np
 from mnist_graph.models import readings
 from mnist_graph.models.inside import Unit
 from mnist_graph.pictures.reading import Page
-from mnist_graph.serving import limits
 from mnist_graph.serving.batching import Batcher
 from mnist_graph.serving.catalogue import Catalogue, ServedModel, Version
 from mnist_graph.serving.limits import RequestError
 from mnist_graph.serving.metrics import Metrics
 from mnist_graph.serving.workers import Job, Workers
+
+# Pictures whose network is done sooner than a thread would have woken up; meanwhile no other request is looked at.
+_FEW = 4
 
 
 class Found(NamedTuple):
@@ -60,6 +62,10 @@ class Service:
 
     async def scores(self, version: Version, X: np.ndarray) -> np.ndarray:
         """float64 [n, classes] probabilities of float32 [n, features]."""
+        if len(X) <= _FEW:
+            await asyncio.sleep(0)  # now other requests that came at the same moment are known, too
+            if (found := self._batcher.run_alone(version.scores, X)) is not None:
+                return found
         return await asyncio.wrap_future(self._batcher.submit(version.scores, X))
 
     async def insides(self, version: Version, X: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -85,7 +91,11 @@ class Service:
             image = await self.picture(model, content)
             return self._found(model, await self.scores(version, image[None]), image[None])
         finds = version if model.finder is model else await self._loaded(model.finder)
-        page = await self._workers.read(Job(content, 'page', model.shape), lambda images: self._score(finds, images))
+
+        async def score(images: np.ndarray) -> np.ndarray:
+            return await self.scores(finds, images.reshape(len(images), -1))
+
+        page = await self._workers.read(Job(content, 'page', model.shape), score)
         images = page.images
         if model.finder is model:
             scores = np.array([digit.scores for row in page.rows for digit in row])
@@ -99,11 +109,6 @@ class Service:
         if version := model.loaded(number):
             return version
         return await asyncio.get_running_loop().run_in_executor(None, model.version, number)
-
-    def _score(self, version: Version, images: np.ndarray) -> np.ndarray:
-        """Called in a worker's thread."""
-        future = self._batcher.submit(version.scores, images.reshape(len(images), -1))
-        return future.result(limits.PICTURE_SECONDS)
 
     @staticmethod
     def _found(model: ServedModel, scores: np.ndarray, images: np.ndarray, page: Page | None = None) -> Found:
