@@ -28,6 +28,7 @@ class Found(NamedTuple):
       size: (width, height) of the picture that the boxes are in; it may be a reduced one, or only the sheet of paper
         in it. (0, 0) without boxes.
       row_lengths: Digits in each row, top to bottom.
+      seen: uint8 [height, width] or [height, width, 3]: the picture of that size, perhaps reduced; None if not asked for.
     """
 
     reading: readings.Reading
@@ -35,6 +36,7 @@ class Found(NamedTuple):
     boxes: list[tuple[int, int, int, int]]
     size: tuple[int, int]
     row_lengths: list[int]
+    seen: np.ndarray | None = None
 
 
 class Service:
@@ -83,7 +85,7 @@ class Service:
         kind = 'one' if model.description.reads_digits else 'plain'
         return (await self._workers.read(Job(content, kind, model.shape))).ravel()
 
-    async def read(self, model: ServedModel, version: Version, content: bytes) -> Found:
+    async def read(self, model: ServedModel, version: Version, content: bytes, keeps_seen: bool = False) -> Found:
         """Reads a picture file, as `predict` does."""
         if not content:
             raise RequestError(400, 'the body is empty; send a picture file')
@@ -95,7 +97,7 @@ class Service:
         async def score(images: np.ndarray) -> np.ndarray:
             return await self.scores(finds, images.reshape(len(images), -1))
 
-        page = await self._workers.read(Job(content, 'page', model.shape), score)
+        page = await self._workers.read(Job(content, 'page', model.shape, keeps_seen), score)
         images = page.images
         if model.finder is model:
             scores = np.array([digit.scores for row in page.rows for digit in row])
@@ -117,7 +119,8 @@ class Service:
         scores = scores.reshape(-1, len(names))
         reading = readings.reading_of('', scores, names, lengths if page else (), page.left_out if page else 0.0)
         boxes = [digit.box for row in page.rows for digit in row] if page else []
-        return Found(reading, images.reshape(-1, *model.shape), boxes, page.size if page else (0, 0), lengths)
+        size, seen = (page.size, page.seen) if page else ((0, 0), None)
+        return Found(reading, images.reshape(-1, *model.shape), boxes, size, lengths, seen)
 
     def close(self) -> None:
         """Ends the workers and the queue."""

@@ -24,6 +24,8 @@ Score = Callable[[np.ndarray], Awaitable[np.ndarray]]
 _LENGTH = struct.Struct('!Q')
 # Seconds that a process may take to start, and bytes that are taken from its socket at a time.
 _START_SECONDS, _PIECE = 60.0, 1 << 20
+# Pixels: the longest side of a picture that is sent back, which the page shows no larger.
+_SHOWN_SIDE = 800
 
 
 class Job(NamedTuple):
@@ -34,11 +36,13 @@ class Job(NamedTuple):
       kind: 'page' looks for all digits, and asks for their scores; 'one' takes the digit that stands out; 'plain'
         resizes the picture as it is.
       shape: (height, width, channels) of what the network takes.
+      keeps_seen: Whether the page is to hold the picture that was looked at, uint8 and of _SHOWN_SIDE pixels at most.
     """
 
     content: bytes
     kind: str
     shape: tuple[int, int, int]
+    keeps_seen: bool = False
 
 
 def work(connection: socket.socket) -> None:
@@ -94,7 +98,15 @@ def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
             send(np.ascontiguousarray(asked, np.float32))
             asked = reader.send(receive())
     except StopIteration as done:
-        return done.value._replace(seen=None)  # which is large, and nobody asks for
+        page = done.value
+        return page._replace(seen=_small(page.seen) if job.keeps_seen and page.seen is not None else None)
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    import cv2
+
+    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
+    return np.rint(255 * cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)).astype(np.uint8)
 
 
 def _limit_memory() -> None:

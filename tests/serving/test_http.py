@@ -237,6 +237,13 @@ def test_the_first_layers_weights_are_what_a_unit_shows(client):
     assert answer['strongest'] == []  # a black picture adds nothing
 
 
+def test_the_picture_that_the_boxes_are_in_is_sent_if_it_is_asked_for(client):
+    assert 'seen' not in client.post('/read', content=TWO).json()
+    answer = client.post('/read?seen=true', content=TWO).json()
+    with Image.open(io.BytesIO(base64.b64decode(answer['seen']))) as image:
+        assert image.format == 'JPEG' and list(image.size) == answer['size']
+
+
 def test_a_correction_is_saved_under_its_label_and_nowhere_else(client, corrections_dir):
     digit = client.post('/read?pictures=true', content=TWO).json()['digits'][0]
     question = {'model': 'small', 'picture': digit['picture'], 'label': '1'}

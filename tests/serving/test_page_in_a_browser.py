@@ -4,6 +4,7 @@ import pathlib
 import re
 
 import pytest
+from PIL import Image
 
 from helpers import serving
 from helpers.browser import browser, needs_browser, strokes_of, strokes_of_row
@@ -167,6 +168,25 @@ def test_a_picture_is_chosen_and_one_is_pasted(page, tmp_path):
         list(png_of('7', tmp_path)),
     )
     assert reads(page, '7')
+
+
+def test_a_photographed_sheet_is_shown_upright_with_the_boxes_on_it(page, tmp_path):
+    table = Image.new('RGB', (900, 900), (90, 60, 40))
+    sheet = draw_picture('4', size=(600, 360), box=(230, 90, 120, 170), pen=14).convert('RGB')
+    table.paste(sheet.rotate(12, expand=True, fillcolor=(90, 60, 40)), (120, 220))
+    table.save(tmp_path / 'table.png')
+    page.one('#file').send_keys(str(tmp_path / 'table.png'))
+    assert reads(page, '4')
+    colour = lambda x, y: page.run(
+        'const [x, y] = arguments, canvas = document.getElementById("boxes"), copy = new OffscreenCanvas(600, 400);'
+        'copy.getContext("2d").drawImage(canvas, 0, 0, 600, 400); return [...copy.getContext("2d").getImageData(x, y, 1, 1).data]',
+        x,
+        y,
+    )
+    assert page.wait(lambda: min(colour(300, 30)) > 150)  # paper, where the photo shows the table
+    page.click('#clear')
+    page.settle()
+    assert colour(300, 30) == [0, 0, 0, 0]
 
 
 def png_of(digit, folder):
