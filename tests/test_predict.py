@@ -201,7 +201,7 @@ def test_the_newest_run_is_the_default(entry_point):
     shipped = entry_point('1.png', name='predict')
     assert shipped.code == 0 and shipped.out.startswith('1.png: 1 ')
     assert shipped.err == (
-        'There is no trained model here yet, so this uses the reader that ships with the package.\n'
+        'There is no trained model here yet, so this uses the reader that is shipped with the package.\n'
         'Model: pretrained, step 0, trained on handwriting\n'
     )
     shutil.copytree(digits_model().model, 'runs/first')
