@@ -42,21 +42,12 @@ class Rates(keras.optimizers.schedules.LearningRateSchedule):
         return ops.take(self.rates, ops.minimum(ops.cast(step, 'int32'), len(self.rates) - 1))
 
 
-class Batches(keras.utils.PyDataset):
-    """The mini-batches of the whole training, as one epoch."""
-
-    def __init__(self, job):
-        super().__init__()
-        self.digits, self.n_steps, self.batches = job.digits, job.n_steps, recipe.batches(job)
-        self.labels = recipe.smoothed(job.digits.train_labels, job.hparams.label_smoothing)
-
-    def __len__(self):
-        return self.n_steps
-
-    def __getitem__(self, step):
-        rows, coefficients = next(self.batches)
-        pictures = self.digits.train_images[rows]
-        return pictures if coefficients is None else (pictures, coefficients), self.labels[rows]
+def batches(job):
+    """Yields the inputs and labels of one mini-batch after the other, as `fit` takes them."""
+    labels = recipe.smoothed(job.digits.train_labels, job.hparams.label_smoothing)
+    for rows, coefficients in recipe.batches(job):
+        pictures = job.digits.train_images[rows]
+        yield pictures if coefficients is None else (pictures, coefficients), labels[rows]
 
 
 def build_network(hparams):
@@ -95,7 +86,7 @@ def main():
         keras.optimizers.Adam(Rates(recipe.learning_rates(job)), **averages),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
-    trained.fit(Batches(job), epochs=1, shuffle=False, verbose=0)
+    trained.fit(batches(job), steps_per_epoch=job.n_steps, verbose=0)
     if averages:
         trained.optimizer.finalize_variable_values(trained.trainable_variables)
     guesses = np.argmax(network.predict(job.digits.test_images, batch_size=1000, verbose=0), axis=1)
