@@ -1,6 +1,6 @@
 """A recipe of flags/ in JAX, each step compiled, or a hundred at a time, with Adam written out.
 
-    python benchmarks/peers/jax_recipe.py --recipe=fast_99 --data_dir=mnist
+python benchmarks/peers/jax_recipe.py --recipe=fast_99 --data_dir=mnist
 """
 
 import functools
@@ -43,9 +43,7 @@ def first_state(hparams):
     parameters = {
         name: (jnp.asarray(recipe.he_normal(shape, generator)), jnp.zeros(shape[-1])) for name, shape in shapes.items()
     }
-    moments = {
-        name: (jnp.zeros(shape[-1]), jnp.ones(shape[-1])) for name, shape in shapes.items() if name != 'out'
-    }
+    moments = {name: (jnp.zeros(shape[-1]), jnp.ones(shape[-1])) for name, shape in shapes.items() if name != 'out'}
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
     return State(parameters, *zeros, jax.tree.map(jnp.copy, parameters), moments)
 

@@ -1,6 +1,6 @@
 """A recipe of flags/ in Keras, with its own layers, Adam and `fit`.
 
-    python benchmarks/peers/keras_recipe.py --recipe=fast_99 --data_dir=mnist
+python benchmarks/peers/keras_recipe.py --recipe=fast_99 --data_dir=mnist
 """
 
 import os

@@ -60,7 +60,8 @@ def read_job(variants: tuple[str, ...], description: str) -> Job:
             raise SystemExit(f'{arguments.recipe}: the ports have no --{name}')
     digits = load_digits(arguments.data_dir)
     digits = digits._replace(
-        train_images=digits.train_images[hparams.n_validation :], train_labels=digits.train_labels[hparams.n_validation :]
+        train_images=digits.train_images[hparams.n_validation :],
+        train_labels=digits.train_labels[hparams.n_validation :],
     )
     if hparams.standardize:
         mean, deviation = digits.train_images.mean(), digits.train_images.std()

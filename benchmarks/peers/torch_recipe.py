@@ -1,6 +1,6 @@
 """A recipe of flags/ in PyTorch: eager, or with its forward and backward pass compiled.
 
-    python benchmarks/peers/torch_recipe.py --recipe=fast_99 --data_dir=mnist --variant=compile
+python benchmarks/peers/torch_recipe.py --recipe=fast_99 --data_dir=mnist --variant=compile
 """
 
 import numpy as np
@@ -37,7 +37,12 @@ class Network(torch.nn.Module):
             return functional.relu(layer + self.biases[name].reshape(shape))
         moments = [getattr(self, f'{name}_{moment}') for moment in ('mean', 'variance')]
         normalized = functional.batch_norm(
-            layer, *moments, bias=self.biases[name], training=self.training, momentum=KEEPS, eps=recipe.BATCH_NORM_EPSILON
+            layer,
+            *moments,
+            bias=self.biases[name],
+            training=self.training,
+            momentum=KEEPS,
+            eps=recipe.BATCH_NORM_EPSILON,
         )
         return functional.relu(normalized)
 
