@@ -36,12 +36,20 @@ class Digit(NamedTuple):
       scores: float [classes]: what the network said.
       box: (left, top, right, bottom) in the picture that was looked at.
       area: Pixels of ink.
+      share: Probability that the ink was cut rightly.
     """
 
     image: np.ndarray
     scores: np.ndarray
     box: tuple[int, int, int, int]
     area: int
+    share: float = 1.0
+
+    def weighed(self) -> 'Digit':
+        """The digit with its scores times its share; the rest of 1 goes to the last class, `none`."""
+        scores = self.scores * self.share
+        scores[-1] += 1 - self.share
+        return self._replace(scores=scores, share=1.0)
 
 
 def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Digit]]:

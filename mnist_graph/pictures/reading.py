@@ -10,18 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph.pictures import proposals, rows
+from mnist_graph.pictures import paths, proposals, rows
 from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
-from mnist_graph.pictures.doubts import LEAST_ONE, Digit, label, without_doubtful
+from mnist_graph.pictures.doubts import Digit, label, without_doubtful
 from mnist_graph.pictures.mnist_style import mnist_digit
 
-# Natural logarithm: how much better than a digit `none` must be.
-_NONE_PENALTY = -2.5
-# Natural logarithms: how much better than a whole digit the parts on both sides of a cut must be, than two pieces the
-# digit that they make together, and a 1, which any piece is like, than the rest.
-_CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
-# Natural logarithm: an atom of which nothing is known but that its figure was read whole.
-_UNKNOWN = -20.0
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
 # The digits that are like a mere stroke, or two.
@@ -30,8 +23,6 @@ _STROKES = (1, 7)
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
 _ALL = (-1, (0, 0))
-# Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
-_POINT, _LOW = 0.22, 0.4
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
 # Of the ink: what a clean reading leaves out.
@@ -128,7 +119,7 @@ def read(source) -> Asking:
                 if not proposal.atoms:
                     continue
                 if n_scored > _MOST_SCORED:
-                    return best
+                    return _said(best)
                 scored = yield from _score(proposal)
                 n_scored += len(scored)
                 page = _settle(proposal, scored, view.shape)._replace(seen=view)
@@ -137,9 +128,9 @@ def read(source) -> Asking:
                 if page.explained > best.explained:
                     best = page
                 if page.is_clean:
-                    return page
+                    return _said(page)
         height = first_height or height
-    return best
+    return _said(best)
 
 
 def _score(proposal: proposals.Proposal):
@@ -186,13 +177,13 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
         candidates: list[tuple[Digit, set[int], int]] = []
         dropped: set[int] = set()
         of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
-        for (first, stop), is_digit in _best_path(atoms, of_row):
-            run = atoms[first:stop]
+        for step in paths.best_path(atoms, of_row):
+            run = atoms[slice(*step.run)]
             area = sum(atom.area for atom in run)
             looked_at += area
-            if is_digit:
-                image, scores = scored[row, (first, stop)]
-                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}, len(run)))
+            if step.is_digit:
+                image, scores = scored[row, step.run]
+                candidates.append((Digit(image, scores, rows.box(run), area, step.share), {atom.group for atom in run}, len(run)))
             else:
                 dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
         # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
@@ -222,6 +213,11 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
 
 
+def _said(page: Page) -> Page:
+    """The page with what is said of each digit: that it is cut otherwise counts as `none`."""
+    return page._replace(rows=[[digit.weighed() for digit in row] for row in page.rows])
+
+
 def _is_doubtful(digit: Digit) -> bool:
     return label(digit) == 1 or float(digit.scores[:10].max()) < _SURE
 
@@ -237,60 +233,8 @@ def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, sco
     ink = sum(digit.area for digit in digits)
     by_parts = sum(digit.area * np.log(max(digit.scores[:10].max(), 1e-6)) for digit in digits) / ink
     area = sum(atom.area for atom in atoms)
-    by_parts += _JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
+    by_parts += paths.JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
     are_settled = all(digit.scores[:10].max() > _SETTLED for digit in digits)
     if are_settled or np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
         return found
     return [[Digit(image, scores, rows.box(atoms), area)]]
-
-
-def _best_path(atoms: list[rows.Atom], scores: dict) -> list[tuple[tuple[int, int], bool]]:
-    """The runs (and whether each is a digit) that together cover a row's atoms and score best.
-
-    A run's score is the logarithm of its probability times its ink, so that the path of few runs is not preferred.
-
-    Args:
-      atoms: Of one row.
-      scores: {(first, stop): scores} of the runs that were scored.
-    """
-    n = len(atoms)
-    height = max(atom.bottom - atom.top for atom in atoms)
-    best = np.full(n + 1, -np.inf)
-    best[0] = 0
-    came: list = [None] * (n + 1)
-    for first, stop in sorted([*scores, *((k, k + 1) for k in range(n) if (k, k + 1) not in scores)]):
-        if best[first] == -np.inf:
-            continue
-        run, of = atoms[first:stop], scores.get((first, stop))
-        area = sum(atom.area for atom in run)
-        for value, is_digit in _values(run, of, height, n):
-            if first > 0 and is_digit:
-                value += _CUT_PENALTY * (atoms[first - 1].group == run[0].group)
-            if best[first] + area * value > best[stop]:
-                best[stop], came[stop] = best[first] + area * value, ((first, stop), is_digit)
-    path, at = [], n
-    while at:
-        path.append(came[at])
-        at = came[at][0][0]
-    return path[::-1]
-
-
-def _values(run: list[rows.Atom], of: Scores | None, height: int, n: int) -> list[tuple[float, bool]]:
-    """What a run is worth, in natural logarithms, as a digit and as none.
-
-    Args:
-      run: The atoms; there are n in the row, which is `height` pixels high.
-      of: Its scores, or None if it was not scored.
-    """
-    if of is None:
-        return [(_UNKNOWN, False)]
-    left, top, right, bottom = rows.box(run)
-    high, wide = bottom - top, right - left
-    sure, none, is_one = float(of[:10].max()), float(of[10:].sum()), int(of[:10].argmax()) == 1
-    if high < _LOW * height and is_one or max(high, wide) < _POINT * height or wide > 2 * high:
-        sure = 0.0
-    elif is_one and high < LEAST_ONE * height:
-        sure *= 0.2
-    penalty = _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
-    penalty += _ONE_PENALTY * (n > 1 and is_one)
-    return [(np.log(max(sure, 1e-6)) + penalty, True), (np.log(max(none, 1e-3)) + _NONE_PENALTY, False)]
