@@ -31,6 +31,9 @@ _SINGLE = 1.5
 # Pieces that the border cuts, and their share of the ink, in cloth and the like. Of its length: what is lower is a line.
 # Of the mean area: what is smaller is a speck.
 _MANY_CUT, _MUCH_CUT, _FLAT, _SPECK_OF_MEAN = 5, 0.3, 0.25, 0.1
+# Times that the border crosses ink, ink's share of the picture, and the share of it in pieces that the border cuts: of
+# texture, whatever hangs together. A page with digits up to its border has less of each.
+_MANY_CROSSINGS, _DENSE, _NEARLY_ALL = 8, 0.26, 0.6
 
 
 class Pieces(NamedTuple):
@@ -89,14 +92,30 @@ def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
     return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
 
 
-def is_texture(pieces: Pieces) -> bool:
+def is_dense_texture(pieces: Pieces) -> bool:
+    """Whether there is ink all over, as in cloth: the picture's border crosses it many times."""
+    labels = pieces.labels
+    n_crossings = sum(
+        int((line[0] > 0) + np.count_nonzero((line[1:] > 0) & (line[:-1] == 0)))
+        for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    )
+    total = pieces.area.sum()
+    is_dense = total > _DENSE * labels.size and pieces.area[_is_cut(pieces)].sum() > _NEARLY_ALL * total
+    return bool(n_crossings >= _MANY_CROSSINGS and is_dense)
+
+
+def has_much_cut(pieces: Pieces) -> bool:
     """Whether much of the ink is in pieces that the picture's border cuts, as of cloth; lines along it are none."""
-    height, width = pieces.labels.shape
-    is_cut = (pieces.left == 0) | (pieces.top == 0) | (pieces.right == width) | (pieces.bottom == height)
     is_line = np.minimum(pieces.height, pieces.width) < _FLAT * np.maximum(pieces.height, pieces.width)
     total = int(pieces.area.sum())
-    is_cut &= ~is_line & (pieces.area * len(pieces.area) > _SPECK_OF_MEAN * total)
+    is_cut = _is_cut(pieces) & ~is_line & (pieces.area * len(pieces.area) > _SPECK_OF_MEAN * total)
     return bool(is_cut.sum() >= _MANY_CUT and pieces.area[is_cut].sum() > _MUCH_CUT * total)
+
+
+def _is_cut(pieces: Pieces) -> np.ndarray:
+    """bool [pieces]: whether the picture's border cuts them."""
+    height, width = pieces.labels.shape
+    return (pieces.left == 0) | (pieces.top == 0) | (pieces.right == width) | (pieces.bottom == height)
 
 
 def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.pictures import paths, proposals, rows
-from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
+from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
 from mnist_graph.pictures.doubts import Digit, label, without_doubtful
 from mnist_graph.pictures.mnist_style import mnist_digit
 
@@ -99,38 +99,65 @@ def read(source) -> Asking:
         return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
     picture = proposals.enlarged(picture)
     was_reduced = max(picture.shape[:2]) == WORKING_SIDE
-    best, height, n_scored = Page([], 0.0, picture.shape[1::-1], -np.inf), 0.0, 0
-    for is_closer in (False, True):
-        if is_closer:
-            picture, scale = proposals.closer(source, picture, was_reduced, height)
-            if scale == 1:
+    look = yield from _look(picture, None, was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE, _MOST_SCORED)
+    page = look.page
+    if not look.is_final:
+        picture, scale = proposals.closer(source, picture, was_reduced, look.height)
+        if scale != 1:
+            closer = yield from _look(picture, look.height * scale, False, look.n_left)
+            page = closer.page if closer.page.is_clean else max(page, closer.page, key=lambda each: each.explained)
+    return page._replace(rows=[[digit.weighed() for digit in row] for row in page.rows])
+
+
+class _Look(NamedTuple):
+    """What was read in a picture of one size.
+
+    Attributes:
+      page: The best way to read it.
+      height: Pixels: the typical height of what is written, 0 if there is nothing.
+      n_left: How many more candidates may be scored.
+      is_final: Whether there is no use in a closer look.
+    """
+
+    page: Page
+    height: float
+    n_left: int
+    is_final: bool = False
+
+
+def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left: int):
+    """Reads a picture as it is, in all views of it and all ways to see them.
+
+    Args:
+      picture: float32 [height, width, 1 or 3].
+      height: Pixels: the typical height of what is written, or None if it is not known.
+      can_be_closer: Whether small writing is left to a closer look.
+      n_left: How many candidates may be scored.
+
+    Returns:
+      A _Look.
+    """
+    best, found_height = Page([], 0.0, picture.shape[1::-1], -np.inf), 0.0
+    for view in proposals.views(picture):
+        for proposal in proposals.proposals(view, height):
+            found_height = found_height or proposal.height
+            if proposal.is_texture and view is picture:
+                return _Look(best, found_height, n_left, is_final=True)
+            if can_be_closer and proposal.height < proposals.LEAST_HEIGHT:
                 break
-            height *= scale
-        first_height = 0.0
-        for view in proposals.views(picture):
-            for proposal in proposals.proposals(view, height if is_closer else None):
-                first_height = first_height or proposal.height
-                if (
-                    not is_closer
-                    and proposal.height < proposals.LEAST_HEIGHT
-                    and proposals.can_be_closer(picture, was_reduced)
-                ):
-                    break
-                if not proposal.atoms:
-                    continue
-                if n_scored > _MOST_SCORED:
-                    return _said(best)
-                scored = yield from _score(proposal)
-                n_scored += len(scored)
-                page = _settle(proposal, scored, view.shape)._replace(seen=view)
-                if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
-                    continue
-                if page.explained > best.explained:
-                    best = page
-                if page.is_clean:
-                    return _said(page)
-        height = first_height or height
-    return _said(best)
+            if not proposal.atoms:
+                continue
+            if n_left < 0:
+                return _Look(best, found_height, n_left, is_final=True)
+            scored = yield from _score(proposal)
+            n_left -= len(scored)
+            page = _settle(proposal, scored, view.shape)._replace(seen=view)
+            if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
+                continue
+            best = max(best, page, key=lambda each: each.explained)
+            if page.is_clean:
+                return _Look(page, found_height, n_left, is_final=True)
+    return _Look(best, found_height or height or 0.0, n_left)
 
 
 def _score(proposal: proposals.Proposal):
@@ -183,7 +210,9 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
             looked_at += area
             if step.is_digit:
                 image, scores = scored[row, step.run]
-                candidates.append((Digit(image, scores, rows.box(run), area, step.share), {atom.group for atom in run}, len(run)))
+                candidates.append(
+                    (Digit(image, scores, rows.box(run), area, step.share), {atom.group for atom in run}, len(run))
+                )
             else:
                 dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
         # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
@@ -211,11 +240,6 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
         found = []
     value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / page_area
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
-
-
-def _said(page: Page) -> Page:
-    """The page with what is said of each digit: that it is cut otherwise counts as `none`."""
-    return page._replace(rows=[[digit.weighed() for digit in row] for row in page.rows])
 
 
 def _is_doubtful(digit: Digit) -> bool:
