@@ -24,6 +24,9 @@ _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
 _BAR = 0.2
 # Of the typical height: a single curve as wide is a rule or an underline, and what is as high is no digit.
 _LONG_CURVE, _TOO_HIGH = 1.8, 2.6
+# Of its height: the width of a flat piece; of the typical height: its length, and the height of what is written; and of
+# the thickness of strokes: that of a rule beside them.
+_HAIR_FLAT, _HAIR_LENGTH, _HIGH, _HAIR_WIDTH = 3, 0.3, 0.5, 0.45
 # Times its own thickness: ink of a single curve in a column.
 _SINGLE = 1.5
 
@@ -127,18 +130,35 @@ def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
       typical: Pixels: the height of digits.
     """
     result = [n for n in numbers.tolist() if _encloses(pieces, n, numbers) or _is_underline(pieces, n, numbers)]
+    result += _hairlines(pieces, numbers, typical)
     for n in numbers.tolist():
         if pieces.height[n] > _TOO_HIGH * typical:
             result.append(n)
         elif pieces.width[n] > _LONG_CURVE * typical:
-            inside = np.s_[pieces.top[n] : pieces.bottom[n], pieces.left[n] : pieces.right[n]]
-            mask = (pieces.labels[inside] == n + 1).astype(np.uint8)
-            contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-            around = sum(cv2.arcLength(contour, True) for contour in contours)
-            thickness = max(1.0, 2 * pieces.area[n] / max(around, 1.0))
-            if pieces.area[n] < _SINGLE * thickness * pieces.width[n]:
+            if pieces.area[n] < _SINGLE * _stroke_width(pieces, n) * pieces.width[n]:
                 result.append(n)
     return result
+
+
+def _stroke_width(pieces: Pieces, n: int) -> float:
+    """Pixels: twice the area of a piece over the length of its outline, its holes' included."""
+    inside = np.s_[pieces.top[n] : pieces.bottom[n], pieces.left[n] : pieces.right[n]]
+    mask = (pieces.labels[inside] == n + 1).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(contour, True) for contour in contours)
+    return max(1.0, 2 * pieces.area[n] / max(around, 1.0))
+
+
+def _hairlines(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
+    """Flat pieces that are much thinner than the strokes of the largest piece: bits of rules and creases."""
+    is_flat = (pieces.width[numbers] > _HAIR_FLAT * pieces.height[numbers]) & (
+        pieces.width[numbers] > _HAIR_LENGTH * typical
+    )
+    flat, high = numbers[is_flat], numbers[pieces.height[numbers] >= _HIGH * typical]
+    if not len(flat) or not len(high):
+        return []
+    stroke = _stroke_width(pieces, int(high[np.argmax(pieces.area[high])]))
+    return flat[pieces.area[flat] < _HAIR_WIDTH * stroke * pieces.width[flat]].tolist()
 
 
 def _encloses(pieces: Pieces, n: int, others: np.ndarray) -> bool:

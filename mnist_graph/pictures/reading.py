@@ -176,13 +176,21 @@ def _score(proposal: proposals.Proposal):
         if key != _ALL and run[0].group == run[-1].group and len(run) == sizes[key[0], run[0].group]
     }
     scored = yield from _ask(proposal, groups)
-    sure = {(key[0], groups[key][0].group) for key, (_, scores) in scored.items() if scores[:10].max() > _SETTLED}
+    sure, firm = set(), set()
+    for (row, run), (_, scores) in scored.items():
+        group = row, groups[row, run][0].group
+        if scores[:10].max() > _SETTLED:
+            sure.add(group)
+            if int(scores[:10].argmax()) not in _STROKES:
+                firm.add(group)
+
+    def is_open(key, run) -> bool:
+        """Whether a run may be more than the figures in it are by themselves."""
+        of_run = {(key[0], atom.group) for atom in run}
+        return key == _ALL or not of_run <= sure and not of_run & firm
+
     if len(sure) == len(sizes) and len(sizes) > 1 and _ALL in runs or len(sure) < len(sizes):
-        rest = {
-            key: run
-            for key, run in runs.items()
-            if key not in groups and (key == _ALL or any((key[0], atom.group) not in sure for atom in run))
-        }
+        rest = {key: run for key, run in runs.items() if key not in groups and is_open(key, run)}
         scored |= yield from _ask(proposal, rest)
     return scored
 

@@ -14,7 +14,7 @@ from mnist_graph.training import description, evaluation
 
 CARD = (REPOSITORY / 'docs' / 'pretrained.md').read_text()
 # A little less than the card says.
-LEAST_ACCURACY = 0.994
+LEAST_ACCURACY = 0.9955
 
 
 def test_the_card_names_these_weights():
