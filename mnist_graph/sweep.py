@@ -1,4 +1,5 @@
 """Searches hyperparameters: trains with many values of the flags of main, on one machine or on many.
+This needs the extra `sweep`.
 
     python -m mnist_graph.sweep --search=learning_rate=log:1e-5:1e-2 --search=batch_size=64,128 \\
         --n_iterations=1000 --n_trials=50 --sweep_dir=runs/lr
@@ -32,7 +33,7 @@ def run(space, **options):
 
 
 def define_flags() -> None:
-    """The hyperparameters, and how they are to be searched."""
+    """Defines the flags: the hyperparameters, and those that say how to search them."""
     from mnist_graph.sweeps.plan import PRUNERS, SAMPLERS
 
     common_flags.define_hparams()
@@ -48,7 +49,8 @@ def define_flags() -> None:
         'sampler',
         'auto',
         list(SAMPLERS),
-        'How the next values are chosen. auto means grid if every --search is a list and --n_trials is not given, else tpe.',
+        'How the next values are chosen: grid (each combination of the listed values), random, tpe (values near those that '
+        'did well so far), or auto, which is grid if every --search is a list and --n_trials is not given, and otherwise tpe.',
     )
     flags.DEFINE_integer(
         'n_trials',
@@ -57,10 +59,21 @@ def define_flags() -> None:
         lower_bound=1,
         upper_bound=1_000_000,
     )
-    flags.DEFINE_enum('pruner', 'none', list(PRUNERS), 'What ends bad trials early, by their validation accuracies.')
+    flags.DEFINE_enum(
+        'pruner',
+        'none',
+        list(PRUNERS),
+        'What ends bad trials early, by their validation accuracies: none, median (ends a trial that is below the median of '
+        'the others at the same step), hyperband (as successive_halving, but some trials get more time before the first '
+        'cut), or successive_halving (lets only the best part go on, again and again).',
+    )
     flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)
     flags.DEFINE_integer(
-        'workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0, upper_bound=1024
+        'workers',
+        0,
+        'Processes on this machine that train; 0 is one for each usable core.',
+        lower_bound=0,
+        upper_bound=1024,
     )
     common_flags.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
     flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')

@@ -50,7 +50,7 @@ from mnist_graph import graph  # noqa: E402
 from mnist_graph.base.errors import CheckpointError  # noqa: E402
 from mnist_graph.hparams import HParams  # noqa: E402
 from mnist_graph.train import train  # noqa: E402
-from mnist_graph.training import description  # noqa: E402
+from mnist_graph.training import description, manifest  # noqa: E402
 from mnist_graph.training.run_folder import RunFolder, find_checkpoint  # noqa: E402
 
 CALLS = (
@@ -82,7 +82,10 @@ class Training(Scene):
 
     folder = 'runs/model'
     # One of runs/latest is removed when it is a minute old, since another run may be writing it.
-    known = r'latest(\.\w+\.part)?|hparams\.json|metrics\.jsonl|\.lock(\.pid)?|model\.ckpt-\d+\.(json|index|data-00000-of-00001)'
+    known = (
+        r'latest(\.\w+\.part)?|hparams\.json|metrics\.jsonl|\.lock(\.pid)?|checkpoint|'
+        r'model\.ckpt-\d+\.(json|index|data-00000-of-00001)'
+    )
     description = 'hparams.json'
 
     def __init__(self):
@@ -116,17 +119,26 @@ class Training(Scene):
             )
 
     def result(self):
-        """SHA-256 of the newest and the best variables, and of the metrics."""
+        """SHA-256 of the newest and the best variables, of the metrics, and of the files that are for TensorFlow."""
         paths = [find_checkpoint(self.folder, which)[0].prefix + '.data-00000-of-00001' for which in ('last', 'best')]
         return {
             path.partition(self.folder)[2]: hashlib.sha256(pathlib.Path(path).read_bytes()).hexdigest()
-            for path in [*paths, f'{self.folder}/metrics.jsonl']
+            for path in [
+                *paths,
+                f'{self.folder}/metrics.jsonl',
+                f'{self.folder}/checkpoints/checkpoint',
+                f'{self.folder}/best/checkpoint',
+            ]
         }
 
     def problem(self, saved_before):
-        """Whether the newest checkpoint loads."""
+        """Whether the newest checkpoint loads, and TensorFlow finds a whole one, unless the first was being saved."""
         try:
-            find_checkpoint(self.folder, 'last')
+            newest = find_checkpoint(self.folder, 'last')[0].prefix
+            if found := tf.train.latest_checkpoint(os.path.dirname(newest)):
+                manifest.verified(found, int(found.rpartition('-')[2]))
+            elif saved_before:
+                return 'TensorFlow finds no checkpoint'
         except CheckpointError as error:
             if saved_before or 'none was saved yet' not in str(error):
                 return f'no checkpoint: {error}'

@@ -1,4 +1,4 @@
-"""The reader that ships with the package: what it is said to be, and how good it is."""
+"""The shipped reader: what it is said to be, and how good it is."""
 
 import os
 

@@ -232,8 +232,18 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     assert list(store.test_results()) and len(store.test_results()) == 1
 
 
-def test_times_are_as_optuna_writes_them(postgresql, database):
-    """Local times, whichever the time zone of the server."""
+@pytest.fixture
+def far_east(monkeypatch):
+    """A local time that is nine hours from UTC."""
+    monkeypatch.setenv('TZ', 'Asia/Tokyo')
+    time.tzset()
+    yield
+    monkeypatch.undo()
+    time.tzset()
+
+
+def test_times_are_as_optuna_writes_them(postgresql, database, far_east):
+    """As Optuna shows them: local times, whatever it keeps in its tables."""
     import datetime
 
     store = begin(postgresql, database, 'times')

@@ -69,8 +69,9 @@ def states(engine: sqlalchemy.Engine, study_id: int) -> States:
 def claim(engine: sqlalchemy.Engine, study_id: int) -> int | None:
     """The id of a trial that was waiting and now is running; None if there is none."""
     with engine.begin() as connection:
-        # Optuna keeps local times.
-        return connection.execute(_CLAIM, {'study': study_id, 'now': datetime.datetime.now()}).scalar_one_or_none()
+        # Optuna 5.0 keeps UTC without a time zone in this column, and shows local times.
+        now = datetime.datetime.now(datetime.UTC).replace(tzinfo=None)
+        return connection.execute(_CLAIM, {'study': study_id, 'now': now}).scalar_one_or_none()
 
 
 def add(connection: sqlalchemy.Connection, study_id: int, trials: Iterable[FrozenTrial]) -> None:
