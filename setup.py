@@ -51,6 +51,7 @@ TEST = [
     *SERVE,
     'httpx2>=2,<3',
     'selenium>=4.20,<5',
+    'selenium-axe-python>=2.2,<3',
 ]
 
 setup(

@@ -1,4 +1,4 @@
-"""Accuracy after 1, 5, 20 and 100 pictures a class, from scratch and from the reader that comes with the package.
+"""Accuracy after 1, 5, 20 and 100 pictures a class, from scratch and from the shipped reader.
 
     python benchmarks/fine_tuning.py --results=docs/fine_tuning.jsonl --picture=docs/fine_tuning.png
 

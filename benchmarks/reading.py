@@ -6,7 +6,7 @@ A row for each kind that `drawn_kinds` draws, written with MNIST's validation di
 which also takes the seeds that nobody tunes on; and for each --pictures_dir, whose files are named as in
 `222-13__anything.png` (rows separated by '-') or `7_anything.png`, with 'none' for no digit. For each reader two
 percentages: pictures read exactly right, and pictures read wrongly with a probability above 0.95. The readers are the
-one that ships with the package, each --model_dir, which reads what the former finds, and the naive way: the whole
+shipped one, each --model_dir, which reads what the former finds, and the naive way: the whole
 picture grey, bright on dark and resized to 28x28, which the first --model_dir (or the shipped reader) reads as one digit.
 """
 

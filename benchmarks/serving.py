@@ -1,16 +1,18 @@
 """Measures the server under load: requests a second beside Flask and Gradio, memory, and SIGTERM under load.
 
-    python benchmarks/serving.py speed --clients=1,8,64 --seconds=10
+    python benchmarks/serving.py speed --clients=1,8,64 --seconds=5 --rounds=5
     python benchmarks/serving.py memory --requests=200000
     python benchmarks/serving.py sigterm
 
 The peers run in the interpreter that --peers_python names, which needs flask and gradio. What is sent is a drawn digit of
-280x280 pixels as PNG, and for predictions its 784 pixels as JSON. Clients keep their connections.
+280x280 pixels as PNG, and for predictions its 784 pixels as JSON. Clients keep their connections. All servers are started
+at first, and then measured in turn, so that other work on the machine disturbs all of them alike.
 """
 
 import argparse
 import asyncio
 import base64
+import contextlib
 import json
 import os
 import pathlib
@@ -30,9 +32,6 @@ from PIL import Image
 
 from mnist_graph import drawn
 
-# Of the server that is measured now; each has one of its own, which may not be free again at once.
-PORT = 0
-
 
 def picture():
     """(PNG file, JSON of an instance) of a drawn digit."""
@@ -45,15 +44,14 @@ def picture():
 
 
 class Server:
-    """A server in a process of its own, until the `with` ends; `pid` and all its children are one server."""
+    """A server in a process of its own, on a port of its own, until the `with` ends; it and its children are one."""
 
     def __init__(self, name, command, probe):
-        global PORT
         with socket.socket() as free:
             free.bind(('127.0.0.1', 0))
-            PORT = free.getsockname()[1]
+            self.port = free.getsockname()[1]
         self.name, self._probe = name, probe
-        command = [part.replace('PORT', str(PORT)) for part in command]
+        command = [part.replace('PORT', str(self.port)) for part in command]
         environment = {**os.environ, 'PYTHONPATH': measure.ROOT, 'GRADIO_ANALYTICS_ENABLED': 'False'}
         self.process = subprocess.Popen(
             command, cwd=measure.ROOT, env=environment, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL
@@ -63,7 +61,7 @@ class Server:
         end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
-                urllib.request.urlopen(f'http://127.0.0.1:{PORT}{self._probe}', timeout=5)
+                urllib.request.urlopen(f'http://127.0.0.1:{self.port}{self._probe}', timeout=5)
                 return self
             except urllib.error.HTTPError:
                 return self
@@ -113,10 +111,10 @@ def peer(name, python):
     return Server(name, [python, f'benchmarks/peers/{name}_app.py', 'PORT'], '/nothing')
 
 
-async def send(reader, writer, path, body, kind):
+async def send(reader, writer, port, path, body, kind):
     """One request on an open connection; returns (status, whether the server closes the connection, body)."""
     writer.write(
-        f'POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{PORT}\r\nContent-Type: {kind}\r\n'
+        f'POST {path} HTTP/1.1\r\nHost: 127.0.0.1:{port}\r\nContent-Type: {kind}\r\n'
         f'Content-Length: {len(body)}\r\n\r\n'.encode()
         + body
     )
@@ -138,8 +136,8 @@ async def send(reader, writer, path, body, kind):
 class Client:
     """Sends one request after the other, and notes how long each took and how it ended."""
 
-    def __init__(self, request):
-        self.path, self.body, self.kind = request
+    def __init__(self, port, request):
+        self._port, self._request = port, request
         self.seconds, self.lost, self.refused = [], [], 0
 
     async def run(self, until, most=None):
@@ -148,9 +146,9 @@ class Client:
             begun, sent = time.perf_counter(), False
             try:
                 if writer is None:
-                    reader, writer = await asyncio.open_connection('127.0.0.1', PORT)
+                    reader, writer = await asyncio.open_connection('127.0.0.1', self._port)
                 sent = True
-                status, closes, _ = await send(reader, writer, self.path, self.body, self.kind)
+                status, closes, _ = await send(reader, writer, self._port, *self._request)
             except (OSError, asyncio.IncompleteReadError) as error:
                 if not sent:  # nobody listens any more
                     self.refused += 1
@@ -169,9 +167,9 @@ class Client:
             writer.close()
 
 
-async def load(request, n_clients, seconds, most=None):
+async def load(port, request, n_clients, seconds, most=None):
     """Runs clients side by side; returns them and the seconds that it took."""
-    clients = [Client(request) for _ in range(n_clients)]
+    clients = [Client(port, request) for _ in range(n_clients)]
     begun = time.monotonic()
     await asyncio.gather(*(client.run(begun + seconds, most) for client in clients))
     return clients, time.monotonic() - begun
@@ -179,9 +177,9 @@ async def load(request, n_clients, seconds, most=None):
 
 def figures(server, request, n_clients, seconds):
     """(requests a second, median ms, 99th percentile ms, ms of CPU for each, requests that were lost)."""
-    asyncio.run(load(request, n_clients, 1))
+    asyncio.run(load(server.port, request, n_clients, 0.5))
     cpu = server.cpu()
-    clients, took = asyncio.run(load(request, n_clients, seconds))
+    clients, took = asyncio.run(load(server.port, request, n_clients, seconds))
     times = sorted(each for client in clients for each in client.seconds)
     lost = sum(len(client.lost) for client in clients)
     if not times:
@@ -191,33 +189,32 @@ def figures(server, request, n_clients, seconds):
 
 
 def speed(arguments):
-    """Prints a table: each server's requests a second, median and 99th percentile, the servers in turn."""
+    """Prints a table: each server's requests a second, median and 99th percentile; of several rounds, their median."""
     png, instance = picture()
     text = json.dumps({'data': [base64.b64encode(png).decode()]}).encode()
     png_kind, json_kind = 'image/png', 'application/json'
-    servers = {
-        'serve': (
-            ours,
-            {'read': ('/read', png, png_kind), 'predict': ('/v1/models/pretrained:predict', instance, json_kind)},
-        ),
-        'flask': (
-            lambda: peer('flask', arguments.peers_python),
-            {'read': ('/read', png, png_kind), 'predict': ('/predict', instance, json_kind)},
-        ),
-        'gradio': (lambda: peer('gradio', arguments.peers_python), {'read': ('/gradio_api/run/read', text, json_kind)}),
+    read, predict = ('/read', png, png_kind), ('/predict', instance, json_kind)
+    requests = {
+        'serve': {'read': read, 'predict': ('/v1/models/pretrained:predict', instance, json_kind)},
+        'flask': {'read': read, 'predict': predict},
+        'gradio': {'read': ('/gradio_api/run/read', text, json_kind)},
     }
+    measured = {}
+    with contextlib.ExitStack() as stack:
+        servers = [stack.enter_context(ours())]
+        servers += [stack.enter_context(peer(name, arguments.peers_python)) for name in ('flask', 'gradio')]
+        for _ in range(arguments.rounds):
+            for what in ('read', 'predict'):
+                for n_clients in arguments.clients:
+                    for server in servers:
+                        if what in requests[server.name]:
+                            found = figures(server, requests[server.name][what], n_clients, arguments.seconds)
+                            measured.setdefault((what, n_clients, server.name), []).append(found)
+                            print(what, n_clients, server.name, *found, file=sys.stderr, flush=True)
     rows = []
-    for _ in range(arguments.rounds):
-        for name, (start, requests) in servers.items():
-            with start() as server:
-                for what, request in requests.items():
-                    for n_clients in arguments.clients:
-                        rate, median, late, cpu, lost = figures(server, request, n_clients, arguments.seconds)
-                        rows.append(
-                            [what, n_clients, name, f'{rate:.0f}', f'{median:.1f}', f'{late:.1f}', f'{cpu:.1f}', lost]
-                        )
-                        print(rows[-1], file=sys.stderr, flush=True)
-    rows.sort(key=lambda row: (row[0], row[1]))
+    for (what, n_clients, name), rounds in measured.items():
+        rate, median, late, cpu, lost = (statistics.median(column) for column in zip(*rounds))
+        rows.append([what, n_clients, name, f'{rate:.0f}', f'{median:.1f}', f'{late:.1f}', f'{cpu:.1f}', f'{lost:.0f}'])
     print(measure.machine())
     print(
         measure.markdown_table(
@@ -236,7 +233,7 @@ def memory(arguments):
             if tenth < 10:
                 for request, share in zip(requests, (0.1, 0.9)):
                     each = int(arguments.requests / 10 * share / 16)
-                    clients, _ = asyncio.run(load(request, 16, 3600, each))
+                    clients, _ = asyncio.run(load(server.port, request, 16, 3600, each))
                     if lost := [error for client in clients for error in client.lost]:
                         raise measure.BenchmarkError(f'{len(lost)} requests were lost, the first by {lost[0]}')
 
@@ -253,7 +250,7 @@ def sigterm(arguments):
             with ours() as server:
 
                 async def until_the_end():
-                    working = asyncio.create_task(load(request, 64, 60))
+                    working = asyncio.create_task(load(server.port, request, 64, 60))
                     await asyncio.sleep(3)
                     server.process.send_signal(signal.SIGTERM)
                     return await working
@@ -270,8 +267,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('what', choices=['speed', 'memory', 'sigterm'])
     parser.add_argument('--clients', type=lambda text: [int(part) for part in text.split(',')], default=[1, 8, 64])
-    parser.add_argument('--seconds', type=float, default=10)
-    parser.add_argument('--rounds', type=int, default=1)
+    parser.add_argument('--seconds', type=float, default=5)
+    parser.add_argument('--rounds', type=int, default=3)
     parser.add_argument('--requests', type=int, default=200_000)
     parser.add_argument('--peers_python', default=sys.executable, help='interpreter that has flask and gradio')
     arguments = parser.parse_args()

@@ -1,4 +1,4 @@
-"""Makes a trained run the reader that ships with the package: `mnist_graph/pretrained/`.
+"""Makes a trained run the shipped reader: `mnist_graph/pretrained/`.
 
     python -m mnist_graph.main --flagfile=flags/pretrained.flags --model_dir=runs/pretrained
     python benchmarks/ship_reader.py runs/pretrained

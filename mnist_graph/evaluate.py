@@ -2,7 +2,8 @@
 
     python -m mnist_graph.evaluate --report_dir=report
 
-By default the newest model, on the test set of the data it was trained on.
+By default it measures your newest run, or the shipped reader if you have no run yet, on the test
+set of the data that the model was trained on.
 """
 
 import functools
@@ -23,7 +24,7 @@ def define_flags() -> None:
     common_flags.define('trained_dataset', 'trained_data_dir', 'pictures', 'skip_bad_pictures')
     common_flags.define_enum('split', 'test', ('validation', 'test'), 'Which part of the data set to measure on.')
     common_flags.define('tta')
-    common_flags.define_path('report_dir', 'Folder to write pictures of the result into (needs matplotlib).')
+    common_flags.define_path('report_dir', 'Folder to write pictures of the result into (extra: plots).')
     common_flags.define('num_threads')
 
 

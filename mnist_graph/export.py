@@ -1,9 +1,10 @@
 """Writes a trained model in a format that other programs load.
+The format litert needs the extra `litert`, and onnx the extra `onnx`.
 
     python -m mnist_graph.export --format=onnx --model_dir=runs/latest --output=digits.onnx
 
-What was written is read again by the program that it is for, and compared with the model on every test picture. If
-they do not agree, nothing is left behind.
+The file is then read again, by TensorFlow, LiteRT or ONNX Runtime (npz by this package), and
+compared with the model on every test picture. If they do not agree, nothing is left behind.
 """
 
 from absl import flags
@@ -21,7 +22,7 @@ def define_flags() -> None:
 
     common_flags.define('trained_model_dir', 'checkpoint')
     kinds = '; '.join(f'{name} ({each.help})' for name, each in FORMATS.items())
-    flags.DEFINE_enum('format', None, list(FORMATS), f'What to write: {kinds}.', case_sensitive=False)
+    flags.DEFINE_enum('format', None, list(FORMATS), f'What to write (required): {kinds}.', case_sensitive=False)
     common_flags.define_path(
         'output', 'File to write, or folder for saved_model; it must not exist yet. By default model with its ending.'
     )
@@ -29,7 +30,7 @@ def define_flags() -> None:
         'pixels',
         'float32',
         tuple(PIXEL_RANGES),
-        'Type of the pixels that are fed: float32 (0 to 1) or uint8 (0 to 255).',
+        'Type of the pixels that the file takes: float32 (0 to 1) or uint8 (0 to 255).',
     )
     common_flags.define_enum(
         'shape', 'flat', SHAPES, 'Shape of the pixels: flat is [n, 784], and image is [n, height, width, channels].'

@@ -1,7 +1,8 @@
 """The network as a TensorFlow 1 graph, in the tutorial's order, one function for each stage.
 
-Nothing is computed here. `train.py` runs what is built, and `examples/by_hand.py` does so by hand.
-What the tutorial does not have is in `network/`, and in the graph only if a hyperparameter asks for it.
+Nothing is computed here: `train.py` runs the graph, and `examples/by_hand.py` shows how to run it yourself.
+The formulas of dropout, of the first weights and of their updates are in `network/`. So is everything that the
+tutorial does not have, which is in the graph only if a hyperparameter asks for it.
 """
 
 import functools
@@ -26,7 +27,7 @@ from mnist_graph.network.updater import Updater
 
 
 def placeholders(spec: InputSpec) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """X float32 [batch, features], Y float32 [batch, classes] and keep_prob float32 []; see `Network`."""
+    """X float32 [batch, features], Y float32 [batch, classes] and keep_prob float32 []; see `network/network.py`."""
     X = tf.placeholder(tf.float32, [None, spec.n_features], name='X')
     Y = tf.placeholder(tf.float32, [None, spec.n_classes], name='Y')
     keep_prob = tf.placeholder(tf.float32, [], name='keep_prob')
@@ -37,7 +38,7 @@ def placeholders(spec: InputSpec) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def make_model(hparams: HParams, spec: InputSpec) -> Model:
-    """Makes the variables: the weights and biases, and what batch normalization and averaging keep."""
+    """Makes the variables: the weights and biases, and the running means that batch normalization and averaging need."""
     n_input, shapes = spec.n_features, {}
     if hparams.model == 'cnn':
         n_input, shapes = cnn.n_features(hparams, spec), cnn.filter_shapes(hparams, spec)
@@ -48,7 +49,7 @@ def make_model(hparams: HParams, spec: InputSpec) -> Model:
 
     weights, biases = {}, {}
     for index, (name, shape) in enumerate(shapes.items()):
-        with tf.name_scope('weights/'):  # the slash reopens the scope; without it the next one is weights_1
+        with tf.name_scope('weights/'):  # with the slash it is the same scope again; without it, weights_1
             weights[name] = tf.Variable(initial_weights(hparams, shape, index), name=name)
         bias_name = name.replace('w', 'b')
         with tf.name_scope('biases/'):
@@ -84,6 +85,7 @@ def inference(model: Model, X: tf.Tensor, masks: Masks, step: tf.Tensor | None =
             if moments:
                 layer = batch_norm.batch_normalize(layer, moments[f'w{number}'], step)
             layer = activation(tf.nn.bias_add(layer, biases[f'b{number}']))
+            # Dropout as tf.nn.dropout does it: the mask is 0 for a dropped unit, and 1 / keep_prob for the others.
             if f'layer_{number}' in masks:
                 layer = tf.multiply(layer, masks[f'layer_{number}'], name='layer_drop')
     with tf.name_scope('output_layer'):
@@ -102,7 +104,16 @@ def mean_cross_entropy(output_layer: tf.Tensor, Y: tf.Tensor) -> tf.Tensor:
 def training_loss(
     model: Model, step: tf.Tensor, teacher: Teacher | None, is_last: bool, X: tf.Tensor, Y: tf.Tensor, masks: Masks
 ) -> tf.Tensor:
-    """What a tower minimises, float32 []: the cross-entropy with Y, with smoothed labels, or with a teacher's answers."""
+    """The loss that training minimises, float32 [], of one part of the batch (a tower; see `n_towers` in `build`).
+
+    Args:
+      model: The weights and biases.
+      step: int64 []: updates so far.
+      teacher: The network to learn from; None to learn from Y, smoothed by `label_smoothing`.
+      is_last: Whether this is the last tower, which alone updates the running means of batch normalization.
+      X, Y: The rows of this tower, as `inference` and `mean_cross_entropy` take them.
+      masks: As `inference` takes them.
+    """
     output_layer = inference(model.for_tower(is_last), X, masks, step)
     if teacher:
         return distillation_loss(output_layer, teacher(X), model.hparams.distillation_temperature)
@@ -131,11 +142,11 @@ def training_step(
         return updater.apply_gradients(gradients, step), batch_loss
 
 
-# 6. Evaluation: what is right.
+# 6. Evaluation: how many answers are right.
 
 
 def evaluation(output_layer: tf.Tensor, Y: tf.Tensor) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
-    """probabilities float32 [batch, classes], correct_pred bool [batch] and accuracy float32 []; see `Network`."""
+    """probabilities float32 [batch, classes], correct_pred bool [batch] and accuracy float32 []; see `network/network.py`."""
     probabilities = tf.nn.softmax(output_layer, name='probabilities')
     correct_pred = tf.equal(tf.argmax(output_layer, 1), tf.argmax(Y, 1), name='correct_pred')
     accuracy = tf.reduce_mean(tf.cast(correct_pred, tf.float32), name='accuracy')
@@ -160,12 +171,12 @@ def build(
     Args:
       hparams: The hyperparameters.
       spec: The shape of the pictures and the number of classes.
-      n_steps: Length of the training, for schedules; by default hparams.n_iterations.
+      n_steps: Number of steps of the whole training, which schedules need; by default hparams.n_iterations.
       n_towers: Number of parts into which `loop` splits each batch; they are computed at the same time.
       training: False leaves out everything that only training needs.
       fed_step: False leaves out `train_step`, which is for feeding by hand; `loop` does not need it.
       teacher: With distillation_temperature, the network to learn from.
-      placement: The devices of the towers and of everything else, to train on several machines.
+      placement: Which machine computes which part, to train on several machines.
 
     Raises:
       UsageError, ValueError: The pictures are too small, or an argument contradicts the hyperparameters.
@@ -193,7 +204,7 @@ def build(
 def add_training(
     network: Network, n_steps: int, placement: Placement, fed_step: bool, teacher: Teacher | None
 ) -> Network:
-    """The same network, to which everything is added that training needs; see `build` for the arguments."""
+    """Adds what training needs to the graph; returns the network with it. See `build` for the arguments."""
     model, step = network.model, tf.identity(network.global_step)
     updater = Updater(model, network.global_step, n_steps)
     one_step = functools.partial(training_step, model, updater, network.keep_prob, teacher)

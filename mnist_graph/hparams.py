@@ -68,9 +68,8 @@ def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
 class HParams:
     """One training run's hyperparameters, checked when made.
 
-    The defaults are the tutorial's network, with a ReLU after each hidden layer
-    and with its dropout connected. Of all that the tutorial does not have, only
-    validation is on by default.
+    The defaults are the tutorial's network with three changes: a ReLU after each
+    hidden layer, dropout that has an effect, and validation.
 
     Raises:
       UsageError: A value has the wrong type or is out of bounds.
@@ -135,21 +134,20 @@ class HParams:
         TRAINING,
         '',
         'text',
-        'Trained model to start from, instead of random weights: pretrained (the reader that comes with the package), or '
-        'the folder of a run. What it says of the network need not be given again.',
+        'Trained model to start from, instead of random weights: pretrained (the reader that is shipped with this '
+        'package), or the folder of a run. You need not repeat the flags that describe its network.',
     )
     trainable: str = _enum(
         TRAINING,
         'all',
-        'Layers that are trained; the others stay as --init_checkpoint has them',
+        'Which layers are trained; the others keep the weights of --init_checkpoint',
         {'all': 'every one', 'last': 'only the last'},
     )
 
     n_validation: int = _int(
         DATA,
         5000,
-        'Pictures held out for validation, the first of the training set. Without this flag, a tenth of the training '
-        'pictures if that is fewer than 5000.',
+        'Pictures held out for validation, the first of the training set; by default a tenth of them, but at most 5000.',
         0,
         10_000_000,
     )
@@ -163,7 +161,7 @@ class HParams:
     hidden_units: tuple[int, ...] = _ints(
         NETWORK,
         (512, 256, 128),
-        'Units of each hidden layer, separated by commas, first layer first; empty is no hidden layer.',
+        'Units of each hidden layer, separated by commas, first layer first. An empty value means no hidden layer.',
         1,
         65_536,
         may_be_empty=True,
@@ -194,7 +192,8 @@ class HParams:
         NETWORK, 'Shift and scale the pixels to mean 0 and standard deviation 1 over all pictures.'
     )
     deskew: bool = _bool(
-        NETWORK, 'Shear every picture until its ink stands upright, in training (after --augment) and in use.'
+        NETWORK,
+        'Make slanted digits upright by shearing them, in training (after --augment) and when the network is used.',
     )
 
     dropout: float = _float(
@@ -221,7 +220,8 @@ class HParams:
     label_smoothing: float = _float(
         REGULARISATION,
         0.0,
-        'Part of the probability of each training label that is spread evenly over all classes.',
+        'Instead of probability 1 for the right class, train with 1 minus this fraction, and share the fraction evenly '
+        'among all classes.',
         0,
         1,
         open_upper=True,
@@ -258,7 +258,8 @@ class HParams:
     augment_taper: float = _float(
         AUGMENTATION,
         0.0,
-        'Fraction of the training, at its end, in which each picture is distorted by a random part of the full strength.',
+        'Distort the pictures less towards the end: in this last fraction of the training, the distortion of each picture '
+        'is multiplied by a random number from 0 to 1.',
         0,
         1,
     )
@@ -274,7 +275,7 @@ class HParams:
           n_train: Number of training pictures.
 
         Raises:
-          UsageError: The learning rate is still warming up when it should have fallen.
+          UsageError: The warm-up is as long as the whole training, or longer, so the schedule would never begin.
         """
         n_steps = math.ceil(self.n_epochs * n_train / self.batch_size) if self.n_epochs else self.n_iterations
         if SCHEDULES[self.learning_rate_schedule].factor and self.warmup_steps >= n_steps:
@@ -285,7 +286,7 @@ class HParams:
         return n_steps
 
     def validation_interval(self, n_steps: int) -> int:
-        """Steps from one validation to the next in a training of `n_steps`: `eval_steps`, or about a tenth."""
+        """Steps from one validation to the next in a training of `n_steps`: `eval_steps`, or a tenth of them if that is 0."""
         return self.eval_steps or math.ceil(n_steps / _DEFAULT_VALIDATIONS)
 
     def to_dict(self) -> dict[str, Any]:
@@ -330,7 +331,7 @@ class HParams:
 SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
 DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
 ABOVE_ZERO, GIVEN = object(), object()
-# What the weights of a trained model can be used with alone.
+# Hyperparameters that must be the same for the weights of a trained model to fit.
 ARCHITECTURE = ('model', 'hidden_units', 'activation', 'filters', 'kernel_sizes', 'batch_norm', 'standardize', 'deskew')
 # Hyperparameters that have an effect only beside another: {name: (that other, the value it needs, ABOVE_ZERO or GIVEN)}.
 NEEDS: dict[str, tuple[str, Any]] = {
@@ -344,7 +345,7 @@ NEEDS: dict[str, tuple[str, Any]] = {
 
 
 def missing_flag(name: str, hparams: HParams) -> str:
-    """What must be given for the hyperparameter `name` of NEEDS to have an effect, as '--augment'; '' if nothing is missing."""
+    """The flag that is missing for the hyperparameter `name` of NEEDS to have an effect, as '--augment'; '' if none is."""
     other, value = NEEDS[name]
     if value is ABOVE_ZERO:
         return '' if getattr(hparams, other) > 0 else f'a --{other} above 0'

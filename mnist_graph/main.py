@@ -2,9 +2,11 @@
 
     python -m mnist_graph.main --learning_rate=1e-4 --n_iterations=1000
 
-Read `main` below from top to bottom: it does one step after another. `graph.py`
-says what the graph looks like, and `train.py` how it is trained.
+The model is then in a new folder in runs/. `python -m mnist_graph.predict` reads pictures with it.
 """
+
+# Read `main` from top to bottom: it does one step after another. `graph.py` says what the graph looks like, and `train.py`
+# how it is trained.
 
 import contextlib
 import dataclasses
@@ -18,7 +20,7 @@ FLAGS = flags.FLAGS
 
 
 def define_flags() -> None:
-    """The hyperparameters, and how this run is to be done."""
+    """Defines the flags: the hyperparameters, and those that say how to run."""
     common_flags.define_hparams()
     common_flags.define('dataset', 'data_dir', 'pictures', 'skip_bad_pictures', 'model_dir')
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
@@ -27,13 +29,15 @@ def define_flags() -> None:
         'Folder of the trained model to learn from with --distillation_temperature. Its last checkpoint is used. Several '
         'folders, separated by commas, are averaged.',
     )
-    common_flags.define_path('image', 'Picture to predict at the end; by default test_img.png.')
+    common_flags.define_path(
+        'image', 'Picture to predict at the end; by default test_img.png, or a drawn digit if there is none.'
+    )
     flags.DEFINE_integer('display_step', 100, 'Steps from one printed line to the next.', lower_bound=1)
     flags.DEFINE_integer(
         'save_steps', 1000, 'Steps from one checkpoint to the next; one is also saved every 30 seconds.', lower_bound=1
     )
     flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
-    common_flags.define('checkpoint', 'num_threads')
+    common_flags.define('tested_checkpoint', 'num_threads')
     flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
     machines.define_flags()
 
@@ -44,6 +48,7 @@ def main(arguments) -> int:
     job = training_job.from_flags()
 
     dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation, job.pictures)
+    # By default the number depends on the data; from here on, and in hparams.json, it is the true one.
     job = job._replace(hparams=dataclasses.replace(job.hparams, n_validation=len(dataset.validation)))
     from mnist_graph.models import readings
 
@@ -53,7 +58,7 @@ def main(arguments) -> int:
         cluster = stack.enter_context(job.open_cluster())
         network, described = build_network(job, dataset, cluster)
         folder = stack.enter_context(job.open_folder(described))
-        if cluster:
+        if cluster:  # what to do when a worker is lost, now that there is a run to resume
             cluster.lost = functools.partial(machines.begin_again, folder.path)
         sess = stack.enter_context(open_session(job, network, described, cluster))
         result, exit_code = train_network(job, dataset, described, network, sess, folder)
@@ -67,7 +72,7 @@ def main(arguments) -> int:
 
 
 def open_session(job, network, described, cluster):
-    """A session for the network, of the `runtime.Cluster` if there is one."""
+    """Opens a session for the network; on several machines, the `runtime.Cluster` opens it."""
     from mnist_graph.training import cores
 
     if cluster:
@@ -76,10 +81,10 @@ def open_session(job, network, described, cluster):
 
 
 def build_network(job, dataset, cluster=None):
-    """The `graph.Network` to train, and the `description.Description` of what it will be."""
+    """Returns the `graph.Network` to train, and the `description.Description` that is saved beside it."""
     from mnist_graph.base import tensorflow
 
-    tf = tensorflow.import_tensorflow()  # which takes seconds, so not before the data set is there
+    tf = tensorflow.import_tensorflow()  # takes seconds, so it is done after the data was loaded
     from mnist_graph import graph
     from mnist_graph.training import cores, description
 
@@ -92,6 +97,7 @@ def build_network(job, dataset, cluster=None):
     learns_from = teacher.logits if teacher else None
     described = described._replace(input_spec=job.input_spec(described))
     placement = graph.Placement(*cluster.devices(n_towers, FLAGS.ps_tasks)) if cluster else None
+    # `network.loop` trains, so `train_step`, which is for feeding by hand, is not needed.
     network = graph.build(
         hparams, described.input_spec, n_steps, n_towers, fed_step=False, teacher=learns_from, placement=placement
     )
@@ -102,7 +108,7 @@ def train_network(job, dataset, described, network, sess, folder):
     """Trains from the start, or from where the run in the folder stopped.
 
     Returns:
-      The `train.Result`, and the exit code if it was stopped before its end.
+      The `train.Result`, and the exit code if it was stopped before its end: 128 plus the number of the signal.
     """
     from mnist_graph import train
     from mnist_graph.cli.printer import TrainingPrinter

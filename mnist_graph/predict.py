@@ -3,8 +3,8 @@
     python -m mnist_graph.predict test_img.png photos/*.jpg some_folder/
     python -m mnist_graph.predict test.csv --format=kaggle > submission.csv
 
-The model is a folder that `mnist_graph.main` wrote, by default the newest; it
-describes itself, so no flag says how it was built.
+The model is a folder that `mnist_graph.main` wrote, by default the newest, or the shipped reader
+if you have no run yet. The folder describes the model, so no flag says how it was built.
 """
 
 import contextlib
@@ -29,19 +29,24 @@ def define_flags() -> None:
         'digits',
         'auto',
         ('one', 'many', 'auto'),
-        'How many digits a picture holds; auto and many read all rows, one the digit that stands out.',
+        'one reads only the most conspicuous digit of a picture. many reads all digits. auto does so, too, if the model '
+        'reads digits, and otherwise gives it the whole picture.',
     )
     common_flags.define('tta')
     common_flags.define_enum(
         'format',
         'text',
         FORMATS,
-        'How the readings are written to standard output; kaggle is for a table of pictures, and writes ImageId and Label.',
+        'How the readings are written to standard output. kaggle is for a table of pictures, and writes ImageId and Label.',
     )
     flags.DEFINE_float(
-        'min_probability', 0.0, 'Digits that are less likely are written as ?.', lower_bound=0.0, upper_bound=1.0
+        'min_probability',
+        0.0,
+        'Digits that are less probable than this are written as ?.',
+        lower_bound=0.0,
+        upper_bound=1.0,
     )
-    common_flags.define_path('save_view', 'Picture file to write with what the network saw (needs matplotlib).')
+    common_flags.define_path('save_view', 'Picture file to write with what the network saw (extra: plots).')
     common_flags.define('num_threads')
 
 

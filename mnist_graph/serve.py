@@ -1,14 +1,15 @@
-"""Serves a page to draw digits on, and reads pictures for programs.
+"""Serves a page to draw digits on, and reads pictures for programs. This needs the extra `serve`.
 
     python -m mnist_graph.serve --model_dir=runs/a --model_dir=runs/b --port=8080
 
-Without a run of yours it serves the reader that ships with the package. This needs the extra `serve`.
+Without --model_dir it serves your newest run, or the shipped reader if you have no run yet.
 """
 
 import importlib.util
 
 from absl import flags
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import common_flags, process
 
@@ -20,9 +21,9 @@ def define_flags() -> None:
     """Which models are served, where, and where corrections go."""
     common_flags.define('served_model_dir')
     flags.DEFINE_integer('port', 8080, 'Port to listen on; 0 takes one that is free.', lower_bound=0, upper_bound=65535)
-    flags.DEFINE_string('host', '127.0.0.1', 'Address to listen on; other machines reach all but this one.')
+    flags.DEFINE_string('host', '127.0.0.1', 'Address to listen on. With the default, only this machine can connect.')
     common_flags.define_path(
-        'corrections_dir', 'Folder to save corrections from the page into; without it none is saved.'
+        'corrections_dir', 'Folder to save corrections from the page into; without this flag, none is saved.'
     )
     common_flags.define('num_threads')
 
@@ -31,7 +32,7 @@ def main(arguments) -> int:
     """Serves until it is stopped; returns the exit code."""
     process.no_arguments(arguments)
     if missing := [name for name in _NEEDED if not importlib.util.find_spec(name)]:
-        raise UsageError(f"{missing[0]} is not installed; install it with pip install 'mnist-graph[serve]'.")
+        raise UsageError(f'{missing[0]} is not installed; install it with {extras.install_command("serve")}.')
     from mnist_graph.serving import catalogue, server
     from mnist_graph.serving.corrections import Corrections
 

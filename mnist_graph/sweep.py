@@ -1,4 +1,5 @@
 """Searches hyperparameters: trains with many values of the flags of main, on one machine or on many.
+This needs the extra `sweep`.
 
     python -m mnist_graph.sweep --search=learning_rate=log:1e-5:1e-2 --search=batch_size=64,128 \\
         --n_iterations=1000 --n_trials=50 --sweep_dir=runs/lr
@@ -32,7 +33,7 @@ def run(space, **options):
 
 
 def define_flags() -> None:
-    """The hyperparameters, and how they are to be searched."""
+    """Defines the flags: the hyperparameters, and those that say how to search them."""
     from mnist_graph.sweeps.plan import PRUNERS, SAMPLERS
 
     common_flags.define_hparams()
@@ -40,15 +41,16 @@ def define_flags() -> None:
     flags.DEFINE_multi_string(
         'search',
         [],
-        'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
-        'int:lo:hi[:step]; in lists of numbers write x between them, as in hidden_units=512x256x128,128. Give it once '
-        'for each searched flag.',
+        'A flag to search over and its values, as FLAG=SPEC. SPEC is a,b,c (these values), lo:hi (any number between the '
+        'two), log:lo:hi (the same, but small and large ones are equally likely), or int:lo:hi[:step] (whole numbers). In '
+        'lists of numbers write x between them, as in hidden_units=512x256x128,128. Give --search once for each flag.',
     )
     flags.DEFINE_enum(
         'sampler',
         'auto',
         list(SAMPLERS),
-        'How the next values are chosen. auto means grid if every --search is a list and --n_trials is not given, else tpe.',
+        'How the next values are chosen: grid (each combination of the listed values), random, tpe (values near those that '
+        'did well so far), or auto, which is grid if every --search is a list and --n_trials is not given, and otherwise tpe.',
     )
     flags.DEFINE_integer(
         'n_trials',
@@ -57,13 +59,26 @@ def define_flags() -> None:
         lower_bound=1,
         upper_bound=1_000_000,
     )
-    flags.DEFINE_enum('pruner', 'none', list(PRUNERS), 'What ends bad trials early, by their validation accuracies.')
+    flags.DEFINE_enum(
+        'pruner',
+        'none',
+        list(PRUNERS),
+        'What ends bad trials early, by their validation accuracies: none, median (ends a trial that is below the median of '
+        'the others at the same step), hyperband (as successive_halving, but some trials get more time before the first '
+        'cut), or successive_halving (lets only the best part go on, again and again).',
+    )
     flags.DEFINE_float('timeout', None, 'Seconds after which no new trial begins.', lower_bound=0)
     flags.DEFINE_integer(
-        'workers', 0, 'Processes that train; 0 is one for each usable core.', lower_bound=0, upper_bound=1024
+        'workers',
+        0,
+        'Processes on this machine that train; 0 is one for each usable core.',
+        lower_bound=0,
+        upper_bound=1024,
     )
     common_flags.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
-    flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')
+    flags.DEFINE_string(
+        'storage', None, 'Database that several machines share for one sweep: postgresql://USER:PASSWORD@HOST/DATABASE.'
+    )
     flags.DEFINE_string('study', None, 'Name of the sweep in --storage.')
     flags.DEFINE_boolean('resume', False, 'Go on with the sweep as it was begun; its flags need not be given again.')
     flags.DEFINE_boolean('report', False, 'Show what the sweep has found so far, and train nothing.')

@@ -1,8 +1,8 @@
 """The training loop: mini-batches through a Session, until done or told to stop.
 
-Which pictures are used at step n, and how, depends only on the hyperparameters,
-the data and n. So training may stop after any step and go on later, in another
-process, from a checkpoint: the weights become the same to the last bit.
+The pictures of step n, and how they are distorted, depend only on the
+hyperparameters, the data and n. So training may stop after any step and go on
+later, in another process, from a checkpoint: the weights become exactly the same.
 """
 
 import time
@@ -40,12 +40,13 @@ def train(
       sess: A session on its graph whose variables are initialised or restored.
       hparams: The hyperparameters.
       dataset: `train` is trained on, `validation` measured; `test` is not touched.
-      start: Where to begin; the variables must be those of that step.
-      monitors: Objects that are told of everything that happens; see `training/monitor.py`.
-      display_step, save_steps: Steps between two calls of on_display, on_save.
-      save_seconds: on_save is also called when so many seconds have passed since its last call.
+      start: The step to begin at, for a training that goes on; the variables must be those of that step.
+      monitors: Objects whose methods are called when something happens, for example after each validation; see
+        `training/monitor.py`.
+      display_step, save_steps: Steps from one call of the monitors' on_display, on_save to the next.
+      save_seconds: on_save is also called when this many seconds have passed since its last call.
       should_stop: Called several times a second; if it returns something true, the training is saved and stops.
-      n_threads: Threads for evaluation.
+      n_threads: Batches of validation pictures computed at the same time; training uses the threads of the session.
 
     Raises:
       DivergedError: The loss or the weights are no longer finite numbers; the message says at which step.

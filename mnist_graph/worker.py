@@ -2,8 +2,9 @@
 
     python -m mnist_graph.worker --listen=10.0.0.2:2222
 
-It waits for `python -m mnist_graph.main --workers=10.0.0.1:2222,10.0.0.2:2222`, ends its work when that ends, and waits
-again.
+It waits until a training on another machine calls it, for example
+`python -m mnist_graph.main --workers=10.0.0.1:2222,10.0.0.2:2222`. When that training has ended, it
+waits for the next one.
 """
 
 import os

@@ -62,7 +62,7 @@ def test_the_layers_are_those_of_the_contract():
     """docs/architecture.md shows each layer of pyproject.toml, in its order."""
     settings = tomllib.loads((REPOSITORY / 'pyproject.toml').read_text())['tool']['importlinter']['contracts'][0]
     text = text_of('docs/architecture.md')
-    table = text[text.index('## Who may import whom') :]
+    table = text[text.index('## Which module may import which') :]
     rows = [set(re.findall(r'`(\w+)`', row)) for row in re.findall(r'^\|.*`.*\|$', table, re.M)]
     numbers = [rows.index(set(re.findall(r'\w+', layer))) for layer in settings['layers']]
     assert numbers == sorted(numbers)

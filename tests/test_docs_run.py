@@ -15,6 +15,7 @@ from helpers.markdown import PAGES, text_of
 from helpers.programs import ENTRY_POINTS, REPOSITORY
 from helpers.small_model import digits_model, picture
 from mnist_graph import data, drawn
+from mnist_graph.serving.corrections import Corrections
 from mnist_graph.training import runs
 
 # Commands that cannot run here, by how they begin, and why.
@@ -59,6 +60,7 @@ def workplace(fresh_folder, monkeypatch):
             (fresh_folder / 'mine' / part / str(digit)).mkdir(parents=True)
             for n in range(5):
                 picture(digit, side=80 + 4 * n).save(fresh_folder / 'mine' / part / str(digit) / f'{n}.png')
+    Corrections('corrections').save(np.zeros((28, 28, 1), np.uint8), '4', '0123456789', reads_digits=True)
     (fresh_folder / 'my_pictures').mkdir()
     picture(2).save(fresh_folder / 'my_pictures/2_by_me.png')
     few = write_idx_folder(fresh_folder / 'drawn', n_train=100, shape=(28, 28), n_classes=10)

@@ -5,6 +5,7 @@ import math
 import os
 import re
 import shutil
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -146,6 +147,25 @@ def test_every_test_picture_of_the_data_trained_on_is_measured(evaluate):
     assert confusion == [['14', '.', '.'], ['1', '14', '.'], ['.', '1', '15']]
 
 
+@pytest.mark.parametrize('arguments', [(), ('--dataset=auto',)])
+def test_auto_is_the_data_set_that_the_model_was_trained_on(entry_point, monkeypatch, arguments):
+    """As --help says, also if that data set has a name and no folder."""
+    from absl import flags
+
+    from mnist_graph.cli import loading
+
+    entry_point.load('evaluate').define_flags()
+    flags.FLAGS(['evaluate', *arguments])
+    asked = []
+    monkeypatch.setattr(loading, 'load_data', lambda *given, **options: asked.append(given) or few)
+    found = saved_model.find(digits_model().model)
+    few = SimpleNamespace(name='drawn')
+    trained_on_drawn = found.descriptions[0]._replace(dataset_flag='drawn', dataset='drawn', data_dir='')
+    monkeypatch.setattr(saved_model.Found, 'check_reads', lambda self, dataset: [])
+    loading.load_measured_data(found._replace(descriptions=[trained_on_drawn]))
+    assert asked == [('drawn', None)]
+
+
 def test_validation_split(evaluate):
     ended = evaluate('--split=validation')
     assert 'Accuracy on validation set (digits): 1.0000' in ended.out and ' 15 pictures)' in ended.out
@@ -272,7 +292,7 @@ def test_without_matplotlib_the_report_is_refused_at_once(evaluate, monkeypatch)
         importlib.util, 'find_spec', lambda name, *rest: None if name == 'matplotlib' else find_spec(name, *rest)
     )
     ended = evaluate('--report_dir=report')
-    assert ended.code == 2 and ended.out == '' and 'mnist-graph[plots]' in ended.err and ended.err.count('\n') == 1
+    assert ended.code == 2 and ended.out == '' and "[plots]'" in ended.err and ended.err.count('\n') == 1
 
 
 def test_many_classes_and_odd_names_can_be_drawn(tmp_path):

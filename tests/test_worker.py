@@ -95,13 +95,13 @@ def free_address():
         return '{}:{}'.format(*server.getsockname())
 
 
-@pytest.mark.parametrize('n_workers', [2, 4])
-def test_the_bits_are_those_of_one_process(place, n_workers):
-    ended = run_python(
-        *('-m', 'mnist_graph.main', *JOB, f'--local_workers={n_workers}', f'--model_dir=local{n_workers}'), folder=place
-    )
+@pytest.mark.parametrize('n_workers, ps_tasks', [(2, 1), (4, 1), (2, 2)])
+def test_the_bits_are_those_of_one_process(place, n_workers, ps_tasks):
+    folder = f'local{n_workers}-{ps_tasks}'
+    spread = f'--local_workers={n_workers}', f'--ps_tasks={ps_tasks}', f'--model_dir={folder}'
+    ended = run_python('-m', 'mnist_graph.main', *JOB, *spread, folder=place)
     assert (ended.code, ended.err) == (0, '')
-    assert bits(place / f'local{n_workers}') == bits(place / 'alone')
+    assert bits(place / folder) == bits(place / 'alone')
 
 
 def test_whatever_is_lost_changes_no_bit(place, start):

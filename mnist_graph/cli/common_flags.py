@@ -21,6 +21,10 @@ FLAGS = flags.FLAGS
 # The order in which --help shows them.
 GROUPS = ('search', 'training', 'network', 'regularisation', 'augmentation', 'data', 'run')
 _DATA_FLAGS = ('dataset', 'data_dir', 'pictures', 'skip_bad_pictures', 'split', 'n_validation')
+_WHICH_MODEL = (
+    'Folder of a trained run, or pretrained, which is the reader that is shipped with this package. By default the newest '
+    'run (which is also called runs/latest), or the shipped reader if there is no run yet.'
+)
 _SEARCH_FLAGS = ('search', 'sampler', 'n_trials', 'pruner', 'timeout', 'workers')
 
 
@@ -84,8 +88,8 @@ def define_hparams() -> None:
     flags.DEFINE_string(
         'recipe',
         None,
-        'Name of a recipe, a list of flags that comes with this package, such as mlp_99_4; flags after it override '
-        'its own.',
+        'Name of a recipe, a list of flags that comes with this package, such as mlp_99_4. If you add further flags after '
+        'it, they win.',
     )
     for name, spec in SPECS.items():
         if spec.kind == 'bool':
@@ -138,20 +142,22 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     ),
     'data_dir': lambda: define_path(
         'data_dir',
-        'Folder with your data, which is only read: the four MNIST files, mnist.npz, mnist.pkl.gz, train.csv, '
-        'train/CLASS/*.png with test/CLASS/*.png, and the like. If it has several data sets, name a file of one. To download MNIST into it, add --dataset=mnist. By default '
-        'the cache folder, into which MNIST is downloaded.',
+        'Folder with your data: the four MNIST files, mnist.npz, mnist.pkl.gz, train.csv, train/CLASS/*.png with '
+        'test/CLASS/*.png, and the like. If it has several data sets, name a file of one. Nothing is written into it, '
+        'unless you add --dataset=mnist, which downloads MNIST into it. Without --data_dir, MNIST is downloaded into the '
+        'cache folder.',
     ),
     'trained_dataset': lambda: define_enum(
         'dataset',
         'auto',
         DATASETS,
         'Data set to measure on: mnist, drawn (digits that the package draws itself), handwriting (mnist with drawn and '
-        'printed digits, and pictures of no digit), or auto, which is what is in --data_dir. By default the data set '
-        'that the model was trained on.',
+        'printed digits, and pictures of no digit as an eleventh class), or auto, which is what is in --data_dir or, '
+        'without --data_dir, the data set that the model was trained on.',
     ),
     'trained_data_dir': lambda: define_path(
-        'data_dir', 'Folder of the data set to measure on. By default the one that the model was trained on.'
+        'data_dir',
+        'Folder of the data set to measure on; by default that of the data set that the model was trained on.',
     ),
     'pictures': lambda: define_enum(
         'pictures',
@@ -172,15 +178,15 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         flags.ArgumentSerializer(),
         'model_dir',
         None,
-        'Folder of a trained run; by default the newest, which is also called runs/latest. The probabilities of several '
-        'are averaged: separate them by commas, or give this flag several times.',
+        f'{_WHICH_MODEL} The probabilities of several models are averaged: separate them by commas, or give this flag '
+        'several times.',
     ),
     'served_model_dir': lambda: flags.DEFINE_multi(
         PathParser(),
         flags.ArgumentSerializer(),
         'model_dir',
         None,
-        'Folder of a trained run, by default the newest; several flags, or a comma-separated list, serve several.',
+        f'{_WHICH_MODEL} To serve several models, separate them by commas, or give this flag several times.',
     ),
     'checkpoint': lambda: define_enum(
         'checkpoint',
@@ -188,10 +194,16 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         ('last', 'best'),
         'Which checkpoint to use: the last one, or the one with the best validation accuracy.',
     ),
+    'tested_checkpoint': lambda: define_enum(
+        'checkpoint',
+        'last',
+        ('last', 'best'),
+        'Which checkpoint to test and to predict with at the end: the last one, or the one with the best validation accuracy.',
+    ),
     'tta': lambda: flags.DEFINE_integer(
         'tta',
         1,
-        'How many slightly moved views of each picture to average over, at most 9; 1 is the picture alone.',
+        'How many slightly moved copies (views) of each picture to average over, at most 9; 1 is the picture alone.',
         lower_bound=1,
         upper_bound=9,
     ),

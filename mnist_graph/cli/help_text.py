@@ -27,13 +27,12 @@ def show(main: Callable, names: Sequence[str]) -> None:
     """Prints the help of a command.
 
     Args:
-      main: The `main` of the command. The first two paragraphs of its module's
-        docstring say what the command does and how it is called.
+      main: The `main` of the command. Its module's docstring says what the
+        command does, shows how it is called, and says what else there is to know.
       names: Its flags, in the order in which they were defined.
     """
     columns = min(_MOST_COLUMNS, shutil.get_terminal_size((80, 24)).columns)
-    paragraphs = (sys.modules[main.__module__].__doc__ or '').strip().split('\n\n')
-    print('\n\n'.join(paragraphs[:2]))
+    print((sys.modules[main.__module__].__doc__ or '').strip().replace('`', ''))
     for group in common_flags.GROUPS:
         members = [name for name in names if common_flags.group_of(name) == group]
         if members:
@@ -58,8 +57,9 @@ def _entry(name: str, columns: int) -> str:
 
 
 def _default(flag) -> str:
+    """'Default: 5.', or '' if it is nothing, or if the help says itself what is done by default."""
     value = flag.default
-    if value is None or value == [] or flag.boolean and not value:
+    if value in (None, '', []) or flag.boolean and not value or 'by default' in flag.help.lower():
         return ''
     if isinstance(value, (tuple, list)):
         value = ','.join(map(str, value))

@@ -38,7 +38,7 @@ def load_data(dataset: str, data_dir: str | None, n_validation: int | None = Non
 def load_measured_data(found, among_classes: bool = False, or_drawn: bool = False):
     """The data set that models are to be measured on.
 
-    Without flags that is what the (first) model was trained on.
+    Without --data_dir, --dataset=auto is what the (first) model was trained on.
 
     Args:
       found: A `saved_model.Found`.
@@ -53,7 +53,7 @@ def load_measured_data(found, among_classes: bool = False, or_drawn: bool = Fals
     from mnist_graph import data
 
     described = found.descriptions[0]
-    if FLAGS['dataset'].present or FLAGS.data_dir:
+    if FLAGS.dataset != 'auto' or FLAGS.data_dir:
         same_data = FLAGS.dataset in (described.dataset_flag, described.dataset)
         folder = FLAGS.data_dir or (described.data_dir if same_data else None) or None
         dataset_flag = FLAGS.dataset
@@ -108,8 +108,8 @@ def _rebuild(found, n_views: int):
 class ReadingModels(contextlib.ExitStack):
     """The model that reads, and the one that finds digits in pictures, each loaded when there is a picture for it.
 
-    A model that was trained on digits alone cannot tell what is none; the
-    reader that ships with the package then finds the digits that it reads.
+    A model that was trained on digits alone cannot say that something is no
+    digit. The shipped reader then finds the digits, and the model reads them.
 
     Attributes:
       class_names: Of the model that reads.

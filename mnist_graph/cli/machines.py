@@ -19,18 +19,26 @@ _ALONE = '127.0.0.1:2222'  # the port of TensorFlow's own examples
 
 
 def define_flags() -> None:
-    """How the towers of a training are spread."""
+    """Defines the flags that say how the towers of a training are spread over machines."""
     flags.DEFINE_list(
         'workers',
         [],
         'Machines to train on, as HOST:PORT, separated by commas: first this one, then those where mnist_graph.worker waits. '
-        'By default those of the environment variable TF_CONFIG, if it names any.',
+        'By default those of the environment variable TF_CONFIG, if it names any. --num_threads then counts the cores of all '
+        'machines together.',
     )
-    flags.DEFINE_integer('local_workers', 0, 'Workers to start on this machine instead, this one included.', 0, 64)
+    flags.DEFINE_integer(
+        'local_workers',
+        0,
+        'Instead of --workers: train with this many processes on this machine. One is this process; it starts the others.',
+        0,
+        64,
+    )
     flags.DEFINE_integer(
         'n_towers',
         0,
-        'Parts of each batch that are computed at the same time; 0 chooses, with --workers one for each of them.',
+        'Parts (towers) into which each batch is split; they are computed at the same time. 0 chooses: with several '
+        'workers, one for each.',
         0,
         1024,
     )

@@ -8,12 +8,12 @@ import warnings
 from types import ModuleType
 from typing import Any
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 from mnist_graph.base.tensorflow import import_tensorflow
 from mnist_graph.compat import contrib, estimator, keras, old_names, tutorials
 
 _V1_MODULES = 'tensorflow._api.v2.compat.v1.'
-_NEEDS = 'mnist_graph.run_tf1 needs the extra "tf1": pip install "mnist_graph[tf1]"'
 # The last release of TensorFlow 1, for scripts that ask for the version.
 _VERSION = '1.15.5'
 
@@ -27,7 +27,7 @@ def install() -> Any:
     os.environ['TF_USE_LEGACY_KERAS'] = '1'  # asks TensorFlow for Keras 2, before it is imported
     for name in ('tf_keras', 'tf_slim', 'fissix'):
         if importlib.util.find_spec(name) is None:
-            raise UsageError(f'{_NEEDS} ({name} is missing).')
+            raise UsageError(f'run_tf1 needs the package {name}; install it with {extras.install_command("tf1")}.')
     tf = import_tensorflow()
     warnings.filterwarnings('ignore', '.* is deprecated and will be removed')
     tf.logging.set_verbosity(tf.logging.ERROR)  # else every second function says that it is deprecated

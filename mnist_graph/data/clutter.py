@@ -23,6 +23,8 @@ _SIGNS = '+x=*#%&@?!()[]{}<>:;'
 _SIGN_SHARE = 0.08
 # The quantile of the distance between real digits, within which a picture is taken for one.
 _NEAR = 0.9
+# Real digits that lookalikes are told by, of all hands.
+_N_KNOWN = 16000
 # Pixels of the reduced pictures whose distances are measured.
 _REDUCED = 14
 
@@ -65,7 +67,7 @@ def make(n: int, digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
       digits: uint8 [m, 28, 28], real digits that the pieces come from.
       rng: Everything random.
     """
-    looks_like_digit = Lookalikes(digits[:10000])
+    looks_like_digit = Lookalikes(digits[rng.permutation(len(digits))[:_N_KNOWN]])
     n_signs = round(_SIGN_SHARE * n)
     kept = [np.rint(normalize_digit(_sign(rng)) * 255).astype(np.uint8) for _ in range(n_signs)]
     names = list(_KINDS)

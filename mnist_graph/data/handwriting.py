@@ -18,7 +18,7 @@ NONE = 'none'
 CLASS_NAMES = (*'0123456789', NONE)
 _SEED = 2016
 # Pictures of each kind beside MNIST's; the test set has a tenth of each, from another stream.
-_N_DRAWN, _N_PRINTED, _N_NONE = 10000, 10000, 30000
+_N_DRAWN, _N_PRINTED, _N_NONE = 15000, 10000, 30000
 
 
 def add_to(mnist: RawData) -> RawData:

@@ -9,6 +9,8 @@ import os
 import numpy as np
 from PIL import Image, ImageDraw, ImageFont
 
+from mnist_graph.base import extras
+from mnist_graph.base.errors import UsageError
 from mnist_graph.base.opencv import cv2
 
 # Pixels: the size in which text is set; it is several times MNIST's 20, so that reducing it is what blurs it.
@@ -49,10 +51,14 @@ def fonts() -> tuple:
     """What `draw` takes: Pillow's fonts, and the numbers of OpenCV's.
 
     Raises:
-      ImportError: matplotlib is not installed.
+      UsageError: matplotlib is not installed.
     """
-    import matplotlib
-
+    try:
+        import matplotlib
+    except ImportError:
+        raise UsageError(
+            f'Some fonts of the printed digits come with matplotlib; install it with {extras.install_command("plots")}.'
+        ) from None
     folder = os.path.join(matplotlib.get_data_path(), 'fonts', 'ttf')
     outlines = [ImageFont.truetype(os.path.join(folder, name), _FONT_SIZE) for name in _MATPLOTLIB_FONTS]
     return (*outlines, ImageFont.load_default(_FONT_SIZE), *_HERSHEY_FONTS)

@@ -1,5 +1,6 @@
 """The reader that ships with the package: where it lies, and how a trained run is made into it."""
 
+import dataclasses
 import json
 import os
 
@@ -33,7 +34,9 @@ def temperature(logits: np.ndarray, labels: np.ndarray) -> float:
 
 
 def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) -> float:
-    """Writes a run with its tested values alone, and its last layer divided by the temperature.
+    """Writes a run with its last layer divided by the temperature, and its moving averages in place of its weights.
+
+    So every number is stored once, and the description says that there are no averages (ema_decay is 0).
 
     Args:
       model: A `saved_model.SavedModel` of one run.
@@ -47,15 +50,19 @@ def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) 
 
     (network, sess), described = model.members[0], model.description
     found = temperature(evaluation.logits(network, sess, images, 1), labels)
+    layers = [(name, variable) for group in (network.weights, network.biases) for name, variable in group.items()]
+    # All are read before the first is written, as averages share their first values.
+    values = sess.run([network.tested(variable) for _, variable in layers])
+    for (name, variable), value in zip(layers, values):
+        sess.run(variable.initializer, {variable.initializer.inputs[1]: value / found if name == 'out' else value})
     with network.graph.as_default():
-        variables = tf.global_variables()
-        last = [list(group.values())[-1] for group in (network.weights, network.biases)]
-        for variable in map(network.tested, last):
-            sess.run(variable.initializer, {variable.initializer.inputs[1]: sess.run(variable) / found})
-        saver = tf.train.Saver(variables, max_to_keep=0)
+        averages = {variable.op.name for variable in network.averages.values()}
+        kept = [variable for variable in tf.global_variables() if variable.op.name not in averages]
+        saver = tf.train.Saver(kept, max_to_keep=0)
     os.makedirs(folder, exist_ok=True)
-    # How and where it was trained says nothing to who uses it.
-    description.write(folder, described._replace(data_dir=''))
+    # The averages are the weights now. Where it was trained says nothing to who uses it.
+    hparams = dataclasses.replace(described.hparams, ema_decay=0.0)
+    description.write(folder, described._replace(hparams=hparams, data_dir=''))
     checkpoint.save(sess, saver, os.path.join(folder, 'checkpoints'), 0, {'temperature': round(found, 4)}, keep=1)
     return found
 

@@ -124,8 +124,8 @@ def find(
     """Finds one model, or several to be averaged, and checks all that can be checked quickly.
 
     Args:
-      model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the reader
-        that ships with the package; None is the newest run.
+      model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the
+        shipped reader; None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
       flag: The flag that gave the folders, for error messages.
       or_pretrained: Whether None is the shipped reader where there is no run.
@@ -140,7 +140,7 @@ def find(
     notice = ''
     if not folders and or_pretrained and pretrained.is_there() and runs.is_empty():
         folders, which = [pretrained.FOLDER], 'last'
-        notice = 'There is no trained model here yet, so this uses the reader that ships with the package.'
+        notice = 'There is no trained model here yet, so this uses the reader that is shipped with the package.'
     if not folders:
         newest = runs.newest()
         folders, notice = [newest.folder], newest.notice

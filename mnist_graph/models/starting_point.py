@@ -58,7 +58,7 @@ class StartingPoint(NamedTuple):
     """A trained model that fits a training.
 
     Attributes:
-      model: With arrays; without its last layer where that is to be drawn anew.
+      model: With arrays; without its last layer if that starts with random weights.
       spec: The training's, with the model's standardization.
       notice: A line that says what is taken over.
     """
@@ -110,9 +110,9 @@ def load(hparams: HParams, spec: InputSpec, class_names: tuple[str, ...]) -> Sta
         )
     else:
         del weights['out'], biases['out']
-        last = f'the last layer is drawn anew, for {len(class_names)} classes instead of {len(described.class_names)}'
+        last = f'the last layer starts with random weights, for {len(class_names)} classes instead of {len(described.class_names)}'
         if len(class_names) == len(described.class_names):
-            last = 'the last layer is drawn anew, for other classes'
+            last = 'the last layer starts with random weights, for other classes'
     taken = spec._replace(pixel_mean=described.input_spec.pixel_mean, pixel_std=described.input_spec.pixel_std)
     notice = f'Starting from {hparams.init_checkpoint}, step {saved.step}: {last}.'
     return StartingPoint(model._replace(weights=weights, biases=biases), taken, notice)

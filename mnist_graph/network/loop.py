@@ -136,4 +136,5 @@ def gradients_in_towers(
                 # A short batch may leave a tower without rows, whose mean loss is NaN; its fraction is 0.
                 losses.append(tf.math.multiply_no_nan(loss(tower == n_towers - 1, *tower_rows), fraction))
                 gradients.append(tf.gradients(losses[-1], variables))
-    return [tf.add_n(parts) for parts in zip(*gradients)], tf.add_n(losses)
+    # Where the sum itself is sent to another machine, TensorFlow begins it with another part, and the last bit differs.
+    return [tf.identity(tf.add_n(parts)) for parts in zip(*gradients)], tf.add_n(losses)

@@ -18,6 +18,7 @@ from typing import Any
 import numpy as np
 from PIL import ExifTags, Image, ImageOps
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.files import is_special
 from mnist_graph.pictures.picture_paths import NOT_A_FILE
@@ -126,7 +127,7 @@ def _open(file, path: str) -> Image.Image:
         from pillow_heif import HeifImageFile
     except ImportError:
         raise ImageError(
-            f'{path}: is a HEIC picture; to read it, pip install "mnist_graph[heic]", or save it as JPEG.'
+            f'{path}: is a HEIC picture; save it as JPEG, or install what reads it with {extras.install_command("heic")}.'
         ) from None
     return HeifImageFile(file)
 

@@ -17,9 +17,11 @@ _SLASH = 4.0
 # Degrees that a slash as high as its neighbours leans, by itself and more than they; of its length, its breadth; and
 # the share of its box, turned with it, that a stroke by a ruler fills, at the size of MNIST.
 _SLASH_LEAN, _MORE_THAN_OTHERS, _SLASH_BREADTH, _RULED = (18, 35), 8, 0.15, 0.67
-# Of the picture's side: a bar as long, or of the second length and cut by the picture's border, that lies so near its
-# edge, and is as thin, is a line along it.
-_LINE_LENGTH, _LINE_LENGTH_AT_BORDER, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.25, 0.12, 0.15
+# How many digits stand before, between and after slashes; and of the lowest digit's height, the highest's beside them.
+_GROUPS, _ONE_SIZE = (1, 2, 4), 1.4
+# Of the picture's side: a bar as long that lies so near its edge, and is as thin, is a line along it. A shorter one is
+# if the picture's border cuts it, or (the third length) if the digits beside it are of another height, or none is.
+_LINE_LENGTH, _LINE_LENGTH_AT_BORDER, _LINE_LENGTH_INSIDE, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.25, 0.35, 0.12, 0.15
 # Rows so many times as high, or as low, as the longest row's must be read as surely as that in the mean.
 _OTHER_SIZE, _SURE_ROW = 1.7, 0.97
 # Of its neighbours' height: that of a 1 that may touch the picture's border.
@@ -36,12 +38,20 @@ class Digit(NamedTuple):
       scores: float [classes]: what the network said.
       box: (left, top, right, bottom) in the picture that was looked at.
       area: Pixels of ink.
+      share: Probability that the ink was cut rightly.
     """
 
     image: np.ndarray
     scores: np.ndarray
     box: tuple[int, int, int, int]
     area: int
+    share: float = 1.0
+
+    def weighed(self) -> 'Digit':
+        """The digit with its scores times its share; the rest of 1 goes to the last class, `none`."""
+        scores = self.scores * self.share
+        scores[-1] += 1 - self.share
+        return self._replace(scores=scores, share=1.0)
 
 
 def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Digit]]:
@@ -61,12 +71,15 @@ def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Di
         mean = np.mean([digit.scores[:10].max() for digit in row])
         if len(longest) >= 2 * len(row) and not 1 / _OTHER_SIZE < ratio < _OTHER_SIZE and mean < _SURE_ROW:
             continue
-        kept = []
+        slashes, kept = _slashes(row, height), []
         for digit in row:
             if len(digits) > 2 and _high(digit) < _LEAST_HEIGHT_OF_TYPICAL * typical:
                 continue
             if label(digit) == 1 and (
-                _is_along_edge(digit, mask) or len(digits) > 1 and _is_no_one(digit, row, height, found, mask)
+                any(digit is slash for slash in slashes)
+                or _is_along_edge(digit, row, mask)
+                or len(digits) > 1
+                and _is_no_one(digit, row, height, found, mask)
             ):
                 continue
             kept.append(digit)
@@ -75,13 +88,19 @@ def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Di
     return result
 
 
-def _is_along_edge(digit: Digit, mask: np.ndarray) -> bool:
-    """Whether a bar lies along the left or right edge of the picture."""
+def _is_along_edge(digit: Digit, row: list[Digit], mask: np.ndarray) -> bool:
+    """Whether a bar lies along the left or right edge of the picture, and is not as long as the digits beside it."""
     left, top, right, bottom = digit.box
     high, wide = mask.shape
     is_near = right < _LINE_PLACE * wide or left > (1 - _LINE_PLACE) * wide
+    if not is_near or right - left >= min(_LINE_WIDTH * wide, _BAR * _high(digit)):
+        return False
     runs_out = (top <= 2 or bottom >= high - 2) and _high(digit) > _LINE_LENGTH_AT_BORDER * high
-    return is_near and (runs_out or _high(digit) > _LINE_LENGTH * high) and right - left < _LINE_WIDTH * wide
+    if runs_out or _high(digit) > _LINE_LENGTH * high:
+        return True
+    others = [_high(other) for other in row if label(other) != 1]
+    is_like_others = bool(others) and _LIKE_NEIGHBOURS < _high(digit) / np.median(others) < 1 / _LIKE_NEIGHBOURS
+    return _high(digit) > _LINE_LENGTH_INSIDE * high and not is_like_others
 
 
 def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], mask: np.ndarray) -> bool:
@@ -92,17 +111,30 @@ def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[D
     if len(row) == 1 and max(map(len, found)) >= 3:
         return True
     at_edge = left <= 1 or top <= 1 or right >= mask.shape[1] - 1 or bottom >= mask.shape[0] - 1
-    if at_edge and not _LIKE_NEIGHBOURS < high / height < 1 / _LIKE_NEIGHBOURS:
-        return True
-    if digit is row[0] or digit is row[-1]:
-        return False
+    return at_edge and not _LIKE_NEIGHBOURS < high / height < 1 / _LIKE_NEIGHBOURS
+
+
+def _slashes(row: list[Digit], height: float) -> list[Digit]:
+    """What reads as a 1 and is a slash, as in a date or a fraction.
+
+    It looks like one, the digits are of one size, and they stand in groups as in dates.
+    """
+    slashes = [digit for digit in row[1:-1] if label(digit) == 1 and _looks_like_slash(digit, row, height)]
+    heights = [_high(digit) for digit in row if not any(digit is slash for slash in slashes)]
+    if not slashes or max(heights) > _ONE_SIZE * min(heights):
+        return []
+    places = [-1, *(k for k, digit in enumerate(row) if any(digit is slash for slash in slashes)), len(row)]
+    return slashes if all(int(n) - 1 in _GROUPS for n in np.diff(places)) else []
+
+
+def _looks_like_slash(digit: Digit, row: list[Digit], height: float) -> bool:
     lean, breadth, filled = _bar(digit.image)
     if breadth > _BAR:
         return False
     others = [_slant(other.image) for other in row if label(other) != 1]
     is_ruled = breadth < _SLASH_BREADTH and filled > _RULED and _SLASH_LEAN[0] < lean < _SLASH_LEAN[1]
     leans_most = lean > float(np.mean(others or [0])) + _MORE_THAN_OTHERS
-    return (high / height - 1) * abs(lean) > _SLASH or is_ruled and leans_most
+    return (_high(digit) / height - 1) * abs(lean) > _SLASH or is_ruled and leans_most
 
 
 def _bar(image: np.ndarray) -> tuple[float, float, float]:

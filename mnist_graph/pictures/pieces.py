@@ -24,6 +24,9 @@ _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
 _BAR = 0.2
 # Of the typical height: a single curve as wide is a rule or an underline, and what is as high is no digit.
 _LONG_CURVE, _TOO_HIGH = 1.8, 2.6
+# Of its height: the width of a flat piece; of the typical height: its length, and the height of what is written; and of
+# the thickness of strokes: that of a rule beside them.
+_HAIR_FLAT, _HAIR_LENGTH, _HIGH, _HAIR_WIDTH = 3, 0.3, 0.5, 0.45
 # Times its own thickness: ink of a single curve in a column.
 _SINGLE = 1.5
 
@@ -31,6 +34,9 @@ _SINGLE = 1.5
 # Pieces that the border cuts, and their share of the ink, in cloth and the like. Of its length: what is lower is a line.
 # Of the mean area: what is smaller is a speck.
 _MANY_CUT, _MUCH_CUT, _FLAT, _SPECK_OF_MEAN = 5, 0.3, 0.25, 0.1
+# Times that the border crosses ink, ink's share of the picture, and the share of it in pieces that the border cuts: of
+# texture, whatever hangs together. A page with digits up to its border has less of each.
+_MANY_CROSSINGS, _DENSE, _NEARLY_ALL = 8, 0.26, 0.6
 
 
 class Pieces(NamedTuple):
@@ -89,14 +95,30 @@ def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
     return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
 
 
-def is_texture(pieces: Pieces) -> bool:
+def is_dense_texture(pieces: Pieces) -> bool:
+    """Whether there is ink all over, as in cloth: the picture's border crosses it many times."""
+    labels = pieces.labels
+    n_crossings = sum(
+        int((line[0] > 0) + np.count_nonzero((line[1:] > 0) & (line[:-1] == 0)))
+        for line in (labels[0], labels[-1], labels[:, 0], labels[:, -1])
+    )
+    total = pieces.area.sum()
+    is_dense = total > _DENSE * labels.size and pieces.area[_is_cut(pieces)].sum() > _NEARLY_ALL * total
+    return bool(n_crossings >= _MANY_CROSSINGS and is_dense)
+
+
+def has_much_cut(pieces: Pieces) -> bool:
     """Whether much of the ink is in pieces that the picture's border cuts, as of cloth; lines along it are none."""
-    height, width = pieces.labels.shape
-    is_cut = (pieces.left == 0) | (pieces.top == 0) | (pieces.right == width) | (pieces.bottom == height)
     is_line = np.minimum(pieces.height, pieces.width) < _FLAT * np.maximum(pieces.height, pieces.width)
     total = int(pieces.area.sum())
-    is_cut &= ~is_line & (pieces.area * len(pieces.area) > _SPECK_OF_MEAN * total)
+    is_cut = _is_cut(pieces) & ~is_line & (pieces.area * len(pieces.area) > _SPECK_OF_MEAN * total)
     return bool(is_cut.sum() >= _MANY_CUT and pieces.area[is_cut].sum() > _MUCH_CUT * total)
+
+
+def _is_cut(pieces: Pieces) -> np.ndarray:
+    """bool [pieces]: whether the picture's border cuts them."""
+    height, width = pieces.labels.shape
+    return (pieces.left == 0) | (pieces.top == 0) | (pieces.right == width) | (pieces.bottom == height)
 
 
 def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
@@ -108,18 +130,35 @@ def clutter(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
       typical: Pixels: the height of digits.
     """
     result = [n for n in numbers.tolist() if _encloses(pieces, n, numbers) or _is_underline(pieces, n, numbers)]
+    result += _hairlines(pieces, numbers, typical)
     for n in numbers.tolist():
         if pieces.height[n] > _TOO_HIGH * typical:
             result.append(n)
         elif pieces.width[n] > _LONG_CURVE * typical:
-            inside = np.s_[pieces.top[n] : pieces.bottom[n], pieces.left[n] : pieces.right[n]]
-            mask = (pieces.labels[inside] == n + 1).astype(np.uint8)
-            contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
-            around = sum(cv2.arcLength(contour, True) for contour in contours)
-            thickness = max(1.0, 2 * pieces.area[n] / max(around, 1.0))
-            if pieces.area[n] < _SINGLE * thickness * pieces.width[n]:
+            if pieces.area[n] < _SINGLE * _stroke_width(pieces, n) * pieces.width[n]:
                 result.append(n)
     return result
+
+
+def _stroke_width(pieces: Pieces, n: int) -> float:
+    """Pixels: twice the area of a piece over the length of its outline, its holes' included."""
+    inside = np.s_[pieces.top[n] : pieces.bottom[n], pieces.left[n] : pieces.right[n]]
+    mask = (pieces.labels[inside] == n + 1).astype(np.uint8)
+    contours, _ = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_NONE)
+    around = sum(cv2.arcLength(contour, True) for contour in contours)
+    return max(1.0, 2 * pieces.area[n] / max(around, 1.0))
+
+
+def _hairlines(pieces: Pieces, numbers: np.ndarray, typical: float) -> list[int]:
+    """Flat pieces that are much thinner than the strokes of the largest piece: bits of rules and creases."""
+    is_flat = (pieces.width[numbers] > _HAIR_FLAT * pieces.height[numbers]) & (
+        pieces.width[numbers] > _HAIR_LENGTH * typical
+    )
+    flat, high = numbers[is_flat], numbers[pieces.height[numbers] >= _HIGH * typical]
+    if not len(flat) or not len(high):
+        return []
+    stroke = _stroke_width(pieces, int(high[np.argmax(pieces.area[high])]))
+    return flat[pieces.area[flat] < _HAIR_WIDTH * stroke * pieces.width[flat]].tolist()
 
 
 def _encloses(pieces: Pieces, n: int, others: np.ndarray) -> bool:

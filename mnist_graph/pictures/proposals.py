@@ -41,6 +41,7 @@ class Proposal(NamedTuple):
       height: Pixels: the digits' typical height, 0 if there is nothing.
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
+      is_texture: Whether the ink is the grain of cloth and the like all over.
       is_second_guess: Whether ink is looked for on the other side of the paper than where most of it seems to be.
     """
 
@@ -52,6 +53,7 @@ class Proposal(NamedTuple):
     total: int
     outside: int
     is_second_guess: bool = False
+    is_texture: bool = False
 
     def image(self, run: list[rows.Atom]) -> np.ndarray | None:
         """Some atoms as one digit, float32 [28, 28], or None where that is too little ink."""
@@ -79,10 +81,6 @@ def views(picture: np.ndarray) -> list[np.ndarray]:
     return [picture] if outline is None else [sheet.cut_out(picture, outline), picture]
 
 
-def can_be_closer(picture, was_reduced: bool) -> bool:
-    return was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE
-
-
 def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tuple[np.ndarray, float]:
     """The picture in more detail, and by how much; enlarged where its digits are small all the same."""
     side = max(picture.shape[:2])
@@ -103,7 +101,10 @@ def proposals(picture: np.ndarray, height: float | None):
     ink = planes.find_ink(shade, is_dark, reach)
     if ink is not None:
         mask = ink.mask
-        yield _propose(ink, mask)
+        proposal = _propose(ink, mask, may_be_texture=True)
+        yield proposal
+        if proposal.is_texture:
+            return
         rules = pieces_of.find_rules(mask)
         if rules.any():
             mask = pieces_of.without_rules(mask, rules)
@@ -122,10 +123,12 @@ def proposals(picture: np.ndarray, height: float | None):
             yield _propose(ink, ink.mask)._replace(is_second_guess=dark != is_dark)
 
 
-def _propose(ink: planes.Ink, mask: np.ndarray) -> Proposal:
+def _propose(ink: planes.Ink, mask: np.ndarray, may_be_texture: bool = False) -> Proposal:
     pieces = pieces_of.find_pieces(mask)
     nothing = Proposal(ink, mask, [], [], 0.0, 0, 0)
-    if len(pieces.area) > _MOST_PIECES or pieces_of.is_texture(pieces):
+    if may_be_texture and pieces_of.is_dense_texture(pieces):
+        return nothing._replace(is_texture=True)
+    if len(pieces.area) > _MOST_PIECES or pieces_of.has_much_cut(pieces):
         return nothing
     keep, total, outside = writing(pieces)
     height = rows.typical_height(pieces, np.flatnonzero(keep)) if keep.any() else 0.0

@@ -10,18 +10,11 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph.pictures import proposals, rows
-from mnist_graph.pictures.decode import WORKING_SIDE, read_picture
-from mnist_graph.pictures.doubts import LEAST_ONE, Digit, label, without_doubtful
+from mnist_graph.pictures import paths, proposals, rows
+from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
+from mnist_graph.pictures.doubts import Digit, label, without_doubtful
 from mnist_graph.pictures.mnist_style import mnist_digit
 
-# Natural logarithm: how much better than a digit `none` must be.
-_NONE_PENALTY = -2.5
-# Natural logarithms: how much better than a whole digit the parts on both sides of a cut must be, than two pieces the
-# digit that they make together, and a 1, which any piece is like, than the rest.
-_CUT_PENALTY, _JOIN_PENALTY, _ONE_PENALTY = -0.5, -0.1, -0.3
-# Natural logarithm: an atom of which nothing is known but that its figure was read whole.
-_UNKNOWN = -20.0
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
 # The digits that are like a mere stroke, or two.
@@ -30,8 +23,6 @@ _STROKES = (1, 7)
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
 _ALL = (-1, (0, 0))
-# Of the row's height: what is lower and narrower than this is a point, and lower than the second a dash or a comma.
-_POINT, _LOW = 0.22, 0.4
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
 # Of the ink: what a clean reading leaves out.
@@ -108,38 +99,65 @@ def read(source) -> Asking:
         return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
     picture = proposals.enlarged(picture)
     was_reduced = max(picture.shape[:2]) == WORKING_SIDE
-    best, height, n_scored = Page([], 0.0, picture.shape[1::-1], -np.inf), 0.0, 0
-    for is_closer in (False, True):
-        if is_closer:
-            picture, scale = proposals.closer(source, picture, was_reduced, height)
-            if scale == 1:
+    look = yield from _look(picture, None, was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE, _MOST_SCORED)
+    page = look.page
+    if not look.is_final:
+        picture, scale = proposals.closer(source, picture, was_reduced, look.height)
+        if scale != 1:
+            closer = yield from _look(picture, look.height * scale, False, look.n_left)
+            page = closer.page if closer.page.is_clean else max(page, closer.page, key=lambda each: each.explained)
+    return page._replace(rows=[[digit.weighed() for digit in row] for row in page.rows])
+
+
+class _Look(NamedTuple):
+    """What was read in a picture of one size.
+
+    Attributes:
+      page: The best way to read it.
+      height: Pixels: the typical height of what is written, 0 if there is nothing.
+      n_left: How many more candidates may be scored.
+      is_final: Whether there is no use in a closer look.
+    """
+
+    page: Page
+    height: float
+    n_left: int
+    is_final: bool = False
+
+
+def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left: int):
+    """Reads a picture as it is, in all views of it and all ways to see them.
+
+    Args:
+      picture: float32 [height, width, 1 or 3].
+      height: Pixels: the typical height of what is written, or None if it is not known.
+      can_be_closer: Whether small writing is left to a closer look.
+      n_left: How many candidates may be scored.
+
+    Returns:
+      A _Look.
+    """
+    best, found_height = Page([], 0.0, picture.shape[1::-1], -np.inf), 0.0
+    for view in proposals.views(picture):
+        for proposal in proposals.proposals(view, height):
+            found_height = found_height or proposal.height
+            if proposal.is_texture and view is picture:
+                return _Look(best, found_height, n_left, is_final=True)
+            if can_be_closer and proposal.height < proposals.LEAST_HEIGHT:
                 break
-            height *= scale
-        first_height = 0.0
-        for view in proposals.views(picture):
-            for proposal in proposals.proposals(view, height if is_closer else None):
-                first_height = first_height or proposal.height
-                if (
-                    not is_closer
-                    and proposal.height < proposals.LEAST_HEIGHT
-                    and proposals.can_be_closer(picture, was_reduced)
-                ):
-                    break
-                if not proposal.atoms:
-                    continue
-                if n_scored > _MOST_SCORED:
-                    return best
-                scored = yield from _score(proposal)
-                n_scored += len(scored)
-                page = _settle(proposal, scored, view.shape)._replace(seen=view)
-                if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
-                    continue
-                if page.explained > best.explained:
-                    best = page
-                if page.is_clean:
-                    return page
-        height = first_height or height
-    return best
+            if not proposal.atoms:
+                continue
+            if n_left < 0:
+                return _Look(best, found_height, n_left, is_final=True)
+            scored = yield from _score(proposal)
+            n_left -= len(scored)
+            page = _settle(proposal, scored, view.shape)._replace(seen=view)
+            if proposal.is_second_guess and not (page.is_sure and page.left_out < _MUCH_LEFT):
+                continue
+            best = max(best, page, key=lambda each: each.explained)
+            if page.is_clean:
+                return _Look(page, found_height, n_left, is_final=True)
+    return _Look(best, found_height or height or 0.0, n_left)
 
 
 def _score(proposal: proposals.Proposal):
@@ -158,13 +176,21 @@ def _score(proposal: proposals.Proposal):
         if key != _ALL and run[0].group == run[-1].group and len(run) == sizes[key[0], run[0].group]
     }
     scored = yield from _ask(proposal, groups)
-    sure = {(key[0], groups[key][0].group) for key, (_, scores) in scored.items() if scores[:10].max() > _SETTLED}
+    sure, firm = set(), set()
+    for (row, run), (_, scores) in scored.items():
+        group = row, groups[row, run][0].group
+        if scores[:10].max() > _SETTLED:
+            sure.add(group)
+            if int(scores[:10].argmax()) not in _STROKES:
+                firm.add(group)
+
+    def is_open(key, run) -> bool:
+        """Whether a run may be more than the figures in it are by themselves."""
+        of_run = {(key[0], atom.group) for atom in run}
+        return key == _ALL or not of_run <= sure and not of_run & firm
+
     if len(sure) == len(sizes) and len(sizes) > 1 and _ALL in runs or len(sure) < len(sizes):
-        rest = {
-            key: run
-            for key, run in runs.items()
-            if key not in groups and (key == _ALL or any((key[0], atom.group) not in sure for atom in run))
-        }
+        rest = {key: run for key, run in runs.items() if key not in groups and is_open(key, run)}
         scored |= yield from _ask(proposal, rest)
     return scored
 
@@ -186,13 +212,15 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
         candidates: list[tuple[Digit, set[int], int]] = []
         dropped: set[int] = set()
         of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
-        for (first, stop), is_digit in _best_path(atoms, of_row):
-            run = atoms[first:stop]
+        for step in paths.best_path(atoms, of_row):
+            run = atoms[slice(*step.run)]
             area = sum(atom.area for atom in run)
             looked_at += area
-            if is_digit:
-                image, scores = scored[row, (first, stop)]
-                candidates.append((Digit(image, scores, rows.box(run), area), {atom.group for atom in run}, len(run)))
+            if step.is_digit:
+                image, scores = scored[row, step.run]
+                candidates.append(
+                    (Digit(image, scores, rows.box(run), area, step.share), {atom.group for atom in run}, len(run))
+                )
             else:
                 dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
         # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
@@ -237,60 +265,8 @@ def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, sco
     ink = sum(digit.area for digit in digits)
     by_parts = sum(digit.area * np.log(max(digit.scores[:10].max(), 1e-6)) for digit in digits) / ink
     area = sum(atom.area for atom in atoms)
-    by_parts += _JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
+    by_parts += paths.JOIN_PENALTY * (len(digits) - 1) + np.log(ink / area)
     are_settled = all(digit.scores[:10].max() > _SETTLED for digit in digits)
     if are_settled or np.log(max(scores[:10].max(), 1e-6)) <= by_parts:
         return found
     return [[Digit(image, scores, rows.box(atoms), area)]]
-
-
-def _best_path(atoms: list[rows.Atom], scores: dict) -> list[tuple[tuple[int, int], bool]]:
-    """The runs (and whether each is a digit) that together cover a row's atoms and score best.
-
-    A run's score is the logarithm of its probability times its ink, so that the path of few runs is not preferred.
-
-    Args:
-      atoms: Of one row.
-      scores: {(first, stop): scores} of the runs that were scored.
-    """
-    n = len(atoms)
-    height = max(atom.bottom - atom.top for atom in atoms)
-    best = np.full(n + 1, -np.inf)
-    best[0] = 0
-    came: list = [None] * (n + 1)
-    for first, stop in sorted([*scores, *((k, k + 1) for k in range(n) if (k, k + 1) not in scores)]):
-        if best[first] == -np.inf:
-            continue
-        run, of = atoms[first:stop], scores.get((first, stop))
-        area = sum(atom.area for atom in run)
-        for value, is_digit in _values(run, of, height, n):
-            if first > 0 and is_digit:
-                value += _CUT_PENALTY * (atoms[first - 1].group == run[0].group)
-            if best[first] + area * value > best[stop]:
-                best[stop], came[stop] = best[first] + area * value, ((first, stop), is_digit)
-    path, at = [], n
-    while at:
-        path.append(came[at])
-        at = came[at][0][0]
-    return path[::-1]
-
-
-def _values(run: list[rows.Atom], of: Scores | None, height: int, n: int) -> list[tuple[float, bool]]:
-    """What a run is worth, in natural logarithms, as a digit and as none.
-
-    Args:
-      run: The atoms; there are n in the row, which is `height` pixels high.
-      of: Its scores, or None if it was not scored.
-    """
-    if of is None:
-        return [(_UNKNOWN, False)]
-    left, top, right, bottom = rows.box(run)
-    high, wide = bottom - top, right - left
-    sure, none, is_one = float(of[:10].max()), float(of[10:].sum()), int(of[:10].argmax()) == 1
-    if high < _LOW * height and is_one or max(high, wide) < _POINT * height or wide > 2 * high:
-        sure = 0.0
-    elif is_one and high < LEAST_ONE * height:
-        sure *= 0.2
-    penalty = _JOIN_PENALTY * sum(one.group != other.group for one, other in zip(run, run[1:]))
-    penalty += _ONE_PENALTY * (n > 1 and is_one)
-    return [(np.log(max(sure, 1e-6)) + penalty, True), (np.log(max(none, 1e-3)) + _NONE_PENALTY, False)]

@@ -9,7 +9,7 @@ import os
 
 import numpy as np
 
-from mnist_graph.base import cache
+from mnist_graph.base import cache, extras
 from mnist_graph.base.errors import UsageError
 from mnist_graph.plots import picture_file
 
@@ -52,7 +52,7 @@ def check_can_write_into(folder: str) -> None:
 
 def _check_matplotlib() -> None:
     if importlib.util.find_spec('matplotlib') is None:
-        raise UsageError("Drawing pictures needs matplotlib; install it with pip install 'mnist-graph[plots]'.")
+        raise UsageError(f'Plots need matplotlib; install it with {extras.install_command("plots")}.')
 
 
 class Drawing:

@@ -39,6 +39,9 @@ class Reading(BaseModel):
         description='Width and height of the picture that the boxes are in: reduced, or only the sheet of paper in it.'
     )
     left_out: float = Field(description='Share of the ink that was seen and is in no digit.')
+    seen: str | None = Field(
+        None, description='The picture that the boxes are in, a JPEG in base64, if it was asked for.'
+    )
     layers: list[dict[str, Any]] | None = Field(None, description='What each layer computed, if it was asked for.')
 
 

@@ -26,8 +26,7 @@ class Batcher:
     """Collects jobs in a queue, from which one thread takes all that are for the same network at once.
 
     Args:
-      expected: How many requests there are now that may still bring a job; None for not known. Nobody waits for
-        more than there are.
+      expected: How many requests there are now that may still bring a job. Nobody waits for more than there are.
       observe: Is told the number of pictures of each run.
     """
 
@@ -35,7 +34,7 @@ class Batcher:
         self._expected, self._observe = expected, observe
         self._jobs: deque[_Job] = deque()
         self._changed = threading.Condition()
-        self._closed = False
+        self._closed = self._is_running = False
         self._thread = threading.Thread(target=self._work, name='batcher', daemon=True)
         self._thread.start()
 
@@ -55,6 +54,24 @@ class Batcher:
             self._changed.notify()
         return job.future
 
+    def run_alone(self, run: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> np.ndarray | None:
+        """run(X), computed in the caller's thread; or None, and nothing is done, where X may be joined with others."""
+        with self._changed:
+            if self._is_running or self._jobs or self._closed or self._expected() > 1:
+                return None
+            self._is_running = True
+        try:
+            self._observe(len(X))
+            return run(X)
+        finally:
+            self._ran()
+
+    def _ran(self) -> None:
+        with self._changed:
+            self._is_running = False
+            if self._jobs or self._closed:
+                self._changed.notify()
+
     def close(self) -> None:
         """Ends the thread once the queue is empty."""
         with self._changed:
@@ -71,6 +88,8 @@ class Batcher:
                 for job in batch:
                     job.future.set_exception(error)
                 continue
+            finally:
+                self._ran()
             ends = np.cumsum([len(job.X) for job in batch])
             for job, part in zip(batch, np.split(results, ends[:-1])):
                 job.future.set_result(part)
@@ -78,7 +97,7 @@ class Batcher:
     def _next_batch(self) -> list[_Job]:
         """Jobs for the same network, the oldest first; [] at the end."""
         with self._changed:
-            while not self._jobs and not self._closed:
+            while self._is_running or not (self._jobs or self._closed):
                 self._changed.wait()
             if not self._jobs:
                 return []
@@ -94,5 +113,5 @@ class Batcher:
                     n += len(job.X)
                 else:
                     rest.append(job)
-            self._jobs = rest
+            self._jobs, self._is_running = rest, True
             return batch

@@ -119,20 +119,17 @@ class ServedModel:
 
     def _load(self, step: int) -> Version:
         found = self._whole(step)
+        import tensorflow.compat.v1 as tf
+
         from mnist_graph.training import cores
 
-        sess = cores.open_session(self.network, self._n_threads)
+        # A network for a few pictures is done sooner than another thread would have woken up: all is done in the caller's.
+        sess = tf.Session(graph=self.network.graph, config=cores.session_config(self._n_threads, -1))
         with self.network.graph.as_default():
             checkpoint.restore(sess, self._saver, found, self._variables)
-        inputs = [self.network.X, self.network.keep_prob]
-        logits = sess.make_callable(self.network.output_layer, inputs)
-        insides = sess.make_callable([self.network.output_layer, *self.inside.outputs], inputs)
-        version = Version(
-            step,
-            sess,
-            lambda X: evaluation.softmax(logits(X, 1.0)),
-            lambda X: (lambda first, *rest: (evaluation.softmax(first), list(rest)))(*insides(X, 1.0)),
-        )
+        scores = _make_callable(sess, self.network, [])
+        insides = _make_callable(sess, self.network, self.inside.outputs)
+        version = Version(step, sess, lambda X: scores(X)[0], insides)
         version.scores(np.zeros((1, self.description.input_spec.n_features), np.float32))  # which takes longest
         return version
 
@@ -151,6 +148,25 @@ class ServedModel:
                 except CheckpointError as problem:
                     error = problem
         raise error
+
+
+def _make_callable(sess: Any, network: Any, outputs: list[Any]) -> Callable[[np.ndarray], tuple[np.ndarray, list]]:
+    """A function of float32 [n, features] that returns [n, classes] probabilities and a list of these tensors' values.
+
+    `Session.run` sorts out anew in each call what is fed and fetched, which takes longer than a picture's network. What
+    `Session.make_callable` prepares once, it prepares for fetches only, but the session does it for both.
+    """
+    from tensorflow.core.protobuf import config_pb2
+
+    feeds, fetches = [network.X, network.keep_prob], [network.output_layer, *outputs]
+    options = config_pb2.CallableOptions(feed=[each.name for each in feeds], fetch=[each.name for each in fetches])
+    call = sess._make_callable_from_options(options)
+
+    def run(X: np.ndarray) -> tuple[np.ndarray, list]:
+        logits, *values = call(np.ascontiguousarray(X, np.float32), np.float32(1.0))
+        return evaluation.softmax(logits), values
+
+    return run
 
 
 class Catalogue:

@@ -10,6 +10,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import Response
 from pydantic import BaseModel, ValidationError
 
+from mnist_graph.models import pretrained
 from mnist_graph.models.inside import Unit
 from mnist_graph.serving import answers
 from mnist_graph.serving.catalogue import ServedModel
@@ -68,13 +69,18 @@ def make_router(service: Service, corrections: Corrections | None) -> APIRouter:
         image = picture_of(model, asked.picture)
         save = asyncio.get_running_loop().run_in_executor
         try:
-            saved = await save(None, corrections.save, image, asked.label, model.description.class_names)
+            described = model.description
+            saved = await save(
+                None, corrections.save, image, asked.label, described.class_names, described.reads_digits
+            )
         except ValueError as error:
             raise RequestError(400, str(error)) from None
         except OSError as error:
             raise RequestError(500, f'the correction could not be saved ({error.strerror})') from None
         count = await save(None, corrections.count)
-        return {'saved': saved, 'count': count, 'command': corrections.command()}
+        (folder,) = model.found.folders
+        command = corrections.command(pretrained.NAME if folder == pretrained.FOLDER else folder)
+        return {'saved': saved, 'count': count, 'command': command}
 
     return router
 

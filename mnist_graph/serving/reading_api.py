@@ -1,10 +1,12 @@
 """POST /read: a picture file comes in, and what was read goes out."""
 
 import base64
+import io
 from typing import Annotated, Any
 
 import numpy as np
 from fastapi import APIRouter, Query, Request
+from PIL import Image
 
 from mnist_graph.models import readings
 from mnist_graph.models.inside import Layer
@@ -43,14 +45,17 @@ def make_router(service: Service) -> APIRouter:
         model: Annotated[str | None, Query(description='Its name; the first by default.')] = None,
         version: Annotated[int | None, Query(description='A checkpoint; the newest by default.')] = None,
         pictures: Annotated[bool, Query(description='Send what the network saw, too.')] = False,
+        seen: Annotated[bool, Query(description='Send the picture that the boxes are in, too.')] = False,
         inside: Annotated[
             int | None, Query(description='Number of the digit of which every layer is to be sent, or -1.')
         ] = None,
     ):
         content = await picture_body(request)
         served, loaded = await service.version(model, version)
-        found = await service.read(served, loaded, content)
+        found = await service.read(served, loaded, content, seen)
         answer = reading_as_json(found, pictures)
+        if found.seen is not None:
+            answer['seen'] = jpeg(found.seen)
         if inside is not None and len(found.images):
             number = max(-1, min(inside, len(found.images) - 1)) % len(found.images)
             image = found.images[number].reshape(1, -1)
@@ -100,6 +105,13 @@ def reading_as_json(found: Found, with_pictures: bool) -> dict[str, Any]:
         'size': found.size,
         'left_out': float(reading.left_out),
     }
+
+
+def jpeg(picture: np.ndarray) -> str:
+    """A uint8 picture as a JPEG file in base64."""
+    content = io.BytesIO()
+    Image.fromarray(picture).save(content, 'JPEG')
+    return base64.b64encode(content.getvalue()).decode()
 
 
 def as_bytes(image: np.ndarray) -> str:

@@ -8,12 +8,14 @@ import numpy as np
 from mnist_graph.models import readings
 from mnist_graph.models.inside import Unit
 from mnist_graph.pictures.reading import Page
-from mnist_graph.serving import limits
 from mnist_graph.serving.batching import Batcher
 from mnist_graph.serving.catalogue import Catalogue, ServedModel, Version
 from mnist_graph.serving.limits import RequestError
 from mnist_graph.serving.metrics import Metrics
 from mnist_graph.serving.workers import Job, Workers
+
+# Pictures whose network is done sooner than a thread would have woken up; meanwhile no other request is looked at.
+_FEW = 4
 
 
 class Found(NamedTuple):
@@ -26,6 +28,7 @@ class Found(NamedTuple):
       size: (width, height) of the picture that the boxes are in; it may be a reduced one, or only the sheet of paper
         in it. (0, 0) without boxes.
       row_lengths: Digits in each row, top to bottom.
+      seen: uint8 [height, width] or [height, width, 3]: the picture of that size, perhaps reduced; None if not asked for.
     """
 
     reading: readings.Reading
@@ -33,6 +36,7 @@ class Found(NamedTuple):
     boxes: list[tuple[int, int, int, int]]
     size: tuple[int, int]
     row_lengths: list[int]
+    seen: np.ndarray | None = None
 
 
 class Service:
@@ -60,6 +64,10 @@ class Service:
 
     async def scores(self, version: Version, X: np.ndarray) -> np.ndarray:
         """float64 [n, classes] probabilities of float32 [n, features]."""
+        if len(X) <= _FEW:
+            await asyncio.sleep(0)  # now other requests that came at the same moment are known, too
+            if (found := self._batcher.run_alone(version.scores, X)) is not None:
+                return found
         return await asyncio.wrap_future(self._batcher.submit(version.scores, X))
 
     async def insides(self, version: Version, X: np.ndarray) -> tuple[np.ndarray, list[np.ndarray]]:
@@ -77,7 +85,7 @@ class Service:
         kind = 'one' if model.description.reads_digits else 'plain'
         return (await self._workers.read(Job(content, kind, model.shape))).ravel()
 
-    async def read(self, model: ServedModel, version: Version, content: bytes) -> Found:
+    async def read(self, model: ServedModel, version: Version, content: bytes, keeps_seen: bool = False) -> Found:
         """Reads a picture file, as `predict` does."""
         if not content:
             raise RequestError(400, 'the body is empty; send a picture file')
@@ -85,7 +93,11 @@ class Service:
             image = await self.picture(model, content)
             return self._found(model, await self.scores(version, image[None]), image[None])
         finds = version if model.finder is model else await self._loaded(model.finder)
-        page = await self._workers.read(Job(content, 'page', model.shape), lambda images: self._score(finds, images))
+
+        async def score(images: np.ndarray) -> np.ndarray:
+            return await self.scores(finds, images.reshape(len(images), -1))
+
+        page = await self._workers.read(Job(content, 'page', model.shape, keeps_seen), score)
         images = page.images
         if model.finder is model:
             scores = np.array([digit.scores for row in page.rows for digit in row])
@@ -100,11 +112,6 @@ class Service:
             return version
         return await asyncio.get_running_loop().run_in_executor(None, model.version, number)
 
-    def _score(self, version: Version, images: np.ndarray) -> np.ndarray:
-        """Called in a worker's thread."""
-        future = self._batcher.submit(version.scores, images.reshape(len(images), -1))
-        return future.result(limits.PICTURE_SECONDS)
-
     @staticmethod
     def _found(model: ServedModel, scores: np.ndarray, images: np.ndarray, page: Page | None = None) -> Found:
         names = model.description.class_names
@@ -112,7 +119,8 @@ class Service:
         scores = scores.reshape(-1, len(names))
         reading = readings.reading_of('', scores, names, lengths if page else (), page.left_out if page else 0.0)
         boxes = [digit.box for row in page.rows for digit in row] if page else []
-        return Found(reading, images.reshape(-1, *model.shape), boxes, page.size if page else (0, 0), lengths)
+        size, seen = (page.size, page.seen) if page else ((0, 0), None)
+        return Found(reading, images.reshape(-1, *model.shape), boxes, size, lengths, seen)
 
     def close(self) -> None:
         """Ends the workers and the queue."""

@@ -5,13 +5,13 @@ import contextlib
 import io
 import multiprocessing
 import os
-import queue
+import pickle
 import signal
-import threading
-from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
-from multiprocessing.connection import Connection
-from typing import NamedTuple
+import socket
+import struct
+from collections import deque
+from collections.abc import Awaitable, Callable
+from typing import Any, NamedTuple
 
 import numpy as np
 
@@ -19,7 +19,13 @@ from mnist_graph.base.errors import ImageError
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
 
-Score = Callable[[np.ndarray], np.ndarray]
+Score = Callable[[np.ndarray], Awaitable[np.ndarray]]
+# Between the processes, each message is a pickle after the number of its bytes.
+_LENGTH = struct.Struct('!Q')
+# Seconds that a process may take to start, and bytes that are taken from its socket at a time.
+_START_SECONDS, _PIECE = 60.0, 1 << 20
+# Pixels: the longest side of a picture that is sent back, which the page shows no larger.
+_SHOWN_SIDE = 800
 
 
 class Job(NamedTuple):
@@ -30,14 +36,16 @@ class Job(NamedTuple):
       kind: 'page' looks for all digits, and asks for their scores; 'one' takes the digit that stands out; 'plain'
         resizes the picture as it is.
       shape: (height, width, channels) of what the network takes.
+      keeps_seen: Whether the page is to hold the picture that was looked at, uint8 and of _SHOWN_SIDE pixels at most.
     """
 
     content: bytes
     kind: str
     shape: tuple[int, int, int]
+    keeps_seen: bool = False
 
 
-def work(connection: Connection) -> None:
+def work(connection: socket.socket) -> None:
     """Answers jobs until the other side is gone.
 
     A job is answered by any number of float32 [n, 28, 28] images, to each of which the other side sends scores, and at
@@ -49,20 +57,33 @@ def work(connection: Connection) -> None:
 
     cv2.setNumThreads(1)  # the pictures are what is done side by side
     _limit_memory()
-    connection.send('ready')
-    with contextlib.suppress(EOFError, BrokenPipeError, ConnectionResetError):
+    incoming = connection.makefile('rb')
+
+    def send(message: Any) -> None:
+        connection.sendall(_packed(message))
+
+    def receive() -> Any:
+        return pickle.loads(incoming.read(*_LENGTH.unpack(incoming.read(_LENGTH.size))))
+
+    with contextlib.suppress(struct.error, ConnectionError):  # the other side is gone
+        send('ready')
         while True:
-            job = connection.recv()
+            job = receive()
             try:
-                answer = ('done', _read(connection, job))
+                answer = ('done', _read(job, send, receive))
             except ImageError as error:
                 answer = ('refused', str(error))
             except MemoryError:
                 answer = ('refused', 'the picture takes too much memory to read; make it smaller.')
-            connection.send(answer)
+            send(answer)
 
 
-def _read(connection: Connection, job: Job):
+def _packed(message: Any) -> bytes:
+    content = pickle.dumps(message, pickle.HIGHEST_PROTOCOL)
+    return _LENGTH.pack(len(content)) + content
+
+
+def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
     from mnist_graph.pictures import extract, reading
 
     source = io.BytesIO(job.content)
@@ -74,10 +95,18 @@ def _read(connection: Connection, job: Job):
     try:
         asked = next(reader)
         while True:
-            connection.send(np.ascontiguousarray(asked, np.float32))
-            asked = reader.send(connection.recv())
+            send(np.ascontiguousarray(asked, np.float32))
+            asked = reader.send(receive())
     except StopIteration as done:
-        return done.value
+        page = done.value
+        return page._replace(seen=_small(page.seen) if job.keeps_seen and page.seen is not None else None)
+
+
+def _small(picture: np.ndarray) -> np.ndarray:
+    import cv2
+
+    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
+    return np.rint(255 * cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)).astype(np.uint8)
 
 
 def _limit_memory() -> None:
@@ -96,96 +125,105 @@ class _Process:
     def __init__(self) -> None:
         # A fresh interpreter: one that is forked would inherit TensorFlow's locks but not its threads.
         context = multiprocessing.get_context('spawn')
-        self.connection, theirs = context.Pipe()
+        self._connection, theirs = socket.socketpair()
+        self._connection.setblocking(False)
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
         self.process.start()
         theirs.close()
         self._is_ready = False
 
-    def receive(self, seconds: float):
+    async def send(self, message: Any) -> None:
+        """Sends a message; raises TimeoutError or OSError where nobody takes it."""
+        async with asyncio.timeout(limits.PICTURE_SECONDS):
+            await asyncio.get_running_loop().sock_sendall(self._connection, _packed(message))
+
+    async def receive(self) -> Any:
         """The next message; raises TimeoutError or EOFError where there is none."""
         if not self._is_ready:
-            if not self.connection.poll(60):
-                raise TimeoutError
-            self.connection.recv()
+            async with asyncio.timeout(_START_SECONDS):
+                await self._message()
             self._is_ready = True
-        if not self.connection.poll(seconds):
-            raise TimeoutError
-        return self.connection.recv()
+        async with asyncio.timeout(limits.PICTURE_SECONDS):
+            return await self._message()
+
+    async def _message(self) -> Any:
+        loop, content, size = asyncio.get_running_loop(), bytearray(), _LENGTH.size
+        while len(content) < size:
+            piece = await loop.sock_recv(self._connection, _PIECE)
+            if not piece:
+                raise EOFError
+            content += piece
+            if len(content) >= _LENGTH.size:
+                size = _LENGTH.size + _LENGTH.unpack_from(content)[0]
+        return pickle.loads(memoryview(content)[_LENGTH.size :])
 
     def end(self) -> None:
         """Ends it at once."""
         self.process.kill()
-        self.connection.close()
+        self._connection.close()
         self.process.join()
 
 
 class Workers:
-    """So many worker processes, each with a thread here that talks to it.
+    """So many worker processes.
 
     Args:
       n: How many, at least 1.
     """
 
     def __init__(self, n: int):
-        self._idle: queue.SimpleQueue[_Process] = queue.SimpleQueue()
-        self._all: set[_Process] = set()
-        self._lock = threading.Lock()
-        self._closed = False
-        self._threads = ThreadPoolExecutor(n, thread_name_prefix='worker')
-        for _ in range(n):
-            self._start()
-
-    def _start(self) -> None:
-        with self._lock:
-            if not self._closed:
-                process = _Process()
-                self._all.add(process)
-                self._idle.put(process)
+        self._all = {_Process() for _ in range(n)}
+        # The last one used is taken first, as its memory is at hand.
+        self._idle = deque(self._all)
+        self._n_idle = asyncio.Semaphore(n)
 
     async def read(self, job: Job, score: Score | None = None):
         """What the worker made of a job: a `reading.Page`, or float32 [height, width, channels].
 
         Args:
           job: The picture.
-          score: Called in a thread with float32 [n, 28, 28], for 'page'.
+          score: Called with float32 [n, 28, 28], for 'page'.
 
         Raises:
           RequestError: The picture cannot be read.
         """
-        return await asyncio.get_running_loop().run_in_executor(self._threads, self._converse, job, score)
-
-    def _converse(self, job: Job, score: Score | None):
-        process = self._idle.get()
-        is_well = False
-        try:
-            process.connection.send(job)
-            while isinstance(message := process.receive(limits.PICTURE_SECONDS), np.ndarray):
-                process.connection.send(score(message) if score else None)
-            kind, answer = message
-            is_well = True
-        except TimeoutError:
-            raise RequestError(
-                400, f'the picture took more than {limits.PICTURE_SECONDS:.0f} seconds to read'
-            ) from None
-        except (EOFError, OSError):
-            raise RequestError(400, 'the picture could not be decoded: it ended the process that tried to') from None
-        finally:
-            if is_well:
-                self._idle.put(process)
-            else:
-                with self._lock:
-                    self._all.discard(process)
-                process.end()
-                self._start()
+        async with self._n_idle:
+            process = self._idle.pop()
+            is_well = False
+            try:
+                kind, answer = await self._converse(process, job, score)
+                is_well = True
+            except TimeoutError:
+                raise RequestError(
+                    400, f'the picture took more than {limits.PICTURE_SECONDS:.0f} seconds to read'
+                ) from None
+            except (EOFError, OSError):
+                raise RequestError(
+                    400, 'the picture could not be decoded: it ended the process that tried to'
+                ) from None
+            finally:
+                if is_well:
+                    self._idle.append(process)
+                else:
+                    await asyncio.get_running_loop().run_in_executor(None, self._replace, process)
         if kind == 'refused':
             raise RequestError(400, answer)
         return answer
 
+    async def _converse(self, process: _Process, job: Job, score: Score | None) -> tuple[str, Any]:
+        await process.send(job)
+        while isinstance(message := await process.receive(), np.ndarray):
+            await process.send(await score(message) if score else None)
+        return message
+
+    def _replace(self, process: _Process) -> None:
+        self._all.discard(process)
+        process.end()
+        process = _Process()
+        self._all.add(process)
+        self._idle.appendleft(process)
+
     def close(self) -> None:
         """Ends all processes; nothing may be asked any more."""
-        with self._lock:
-            self._closed = True
-        self._threads.shutdown(cancel_futures=True)
         for process in self._all:
             process.end()

@@ -16,7 +16,8 @@ def share_cores(n_threads: int, hparams: HParams | None = None, n_towers: int = 
     matrix product to be worth its while. There is one alone where operations
     share the cores as well by themselves, in large batches, wide layers (whose
     gradients each tower would make anew) and convolutions; with batch
-    normalization, which needs the batch whole; and on a GPU.
+    normalization, which would use the moments of each part instead of those of
+    the whole batch; and on a GPU.
 
     To be called before the first graph is built: the graph's loop makes the
     threads within operations, once for the whole process, and what a session

@@ -256,6 +256,32 @@ def is_own(name):
     return flags.FLAGS.find_module_defining_flag(name, '').startswith('mnist_graph')
 
 
+@pytest.mark.parametrize('name', ENTRY_POINTS)
+def test_help_has_all_that_the_module_says(entry_point, name):
+    says = ' '.join((entry_point.load(name).__doc__ or '').replace('`', '').split())
+    assert ' '.join(helped(entry_point, name).split()).startswith(says)
+
+
+@pytest.mark.parametrize('name', ENTRY_POINTS)
+def test_no_flag_has_two_defaults_or_an_empty_one(entry_point, name):
+    for entry in re.split(r'\n  --', helped(entry_point, name))[1:]:
+        text = ' '.join(entry.split())
+        assert len(re.findall('by default|Default:', text, re.I)) <= 1 and 'Default: .' not in text, text
+
+
+@pytest.mark.parametrize(
+    'name, extra', [('serve', 'serve'), ('sweep', 'sweep'), ('export', 'onnx'), ('export', 'litert')]
+)
+def test_help_names_the_extra_that_the_command_needs(entry_point, name, extra):
+    assert f'the extra {extra}' in helped(entry_point, name)
+
+
+@pytest.mark.parametrize('name', ['predict', 'evaluate', 'export', 'serve'])
+def test_help_says_which_model_is_used_without_a_run(entry_point, name):
+    entry = ' '.join(helped(entry_point, name).split('--model_dir ')[-1].split())
+    assert 'or pretrained, which is the reader' in entry and 'the shipped reader if there is no run yet' in entry
+
+
 def test_flags_come_in_groups_in_the_order_in_which_a_person_meets_them(entry_point):
     out = helped(entry_point, 'main')
     titles = [title.lower() for title in re.findall(r'^(\w+):$', out, re.M)]

@@ -278,7 +278,7 @@ def test_a_missing_extra_is_named(export, monkeypatch):
     monkeypatch.setattr(format.importlib.util, 'find_spec', lambda name: None if name == 'tf2onnx' else find_spec(name))
     ended = export('--format=onnx')
     assert ended.code == 2 and ended.err == (
-        "mnist_graph: --format=onnx: needs the package tf2onnx; install it with pip install 'mnist-graph[onnx]'.\n"
+        f"mnist_graph: --format=onnx: needs the package tf2onnx; install it with pip install -e '{REPOSITORY}[onnx]'.\n"
     )
 
 

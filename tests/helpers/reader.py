@@ -1,4 +1,4 @@
-"""The reader that ships with the package, loaded once for all tests."""
+"""The shipped reader, loaded once for all tests."""
 
 import functools
 

@@ -1,4 +1,4 @@
-"""--init_checkpoint and --trainable: what is taken over, what is drawn anew, what is refused, and exact resuming."""
+"""--init_checkpoint and --trainable: what is taken over, what starts at random, what is refused, and exact resuming."""
 
 import os
 import shutil
@@ -85,7 +85,10 @@ def test_other_classes_are_drawn_anew(source, tf):
     write_idx_folder('seven', n_train=70, n_classes=7)
     ended = source(*TUNED, '--data_dir=seven', '--n_iterations=2', '--model_dir=tuned')
     assert ended.code == 0
-    assert 'the last layer is drawn anew, for 7 classes instead of 4.\n' in ended.err and ended.err.count('\n') == 1
+    assert (
+        'the last layer starts with random weights, for 7 classes instead of 4.\n' in ended.err
+        and ended.err.count('\n') == 1
+    )
     first, old = values(tf, 'tuned', 0), values(tf, 'source')
     assert first['weights/out'].shape == (5, 7)
     np.testing.assert_array_equal(first['weights/w1'], old['averages/weights_w1'])

@@ -239,7 +239,7 @@ def test_a_heic_picture_without_its_extra_says_what_to_install(tmp_path, monkeyp
     path = tmp_path / 'phone.heic'
     path.write_bytes(b'\0\0\0\x1cftypheic' + bytes(100))
     monkeypatch.setitem(sys.modules, 'pillow_heif', None)
-    assert 'mnist_graph[heic]' in fails(path)
+    assert "[heic]'" in fails(path)
 
 
 def test_documents_are_refused_with_the_remedy(tmp_path):

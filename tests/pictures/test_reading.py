@@ -187,7 +187,7 @@ def test_cloth_holds_no_digit():
     threads = np.random.default_rng(0).random((12, 12), np.float32)
     image = Image.fromarray(np.uint8(255 * threads)).resize((240, 240), Image.Resampling.BICUBIC)
     assert read(image) == ''
-    assert not pieces.is_texture(pieces.find_pieces(np.zeros((40, 40), np.uint8)))
+    assert not pieces.has_much_cut(pieces.find_pieces(np.zeros((40, 40), np.uint8)))
 
 
 def test_a_stroke_by_a_ruler_between_upright_digits_is_a_slash():

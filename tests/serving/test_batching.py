@@ -101,3 +101,27 @@ def test_closing_answers_what_is_in_the_queue(network):
     network.go.set()
     batcher.close()
     assert [future.result(0).item() for future in futures] == [0, 2, 4, 6, 8]
+
+
+def test_what_is_asked_alone_is_computed_at_once_by_who_asks(network):
+    observed = []
+    batcher = Batcher(lambda: 1, observed.append)
+    threads = []
+    assert batcher.run_alone(lambda X: threads.append(threading.current_thread()) or 2 * X, rows(3)).item() == 6
+    assert threads == [threading.current_thread()] and observed == [1]
+    first = batcher.submit(network.run, rows(1))
+    network.begun.wait(20)
+    assert batcher.run_alone(network.run, rows(2)) is None  # another run is under way
+    network.go.set()
+    assert first.result(20).item() == 2
+    with pytest.raises(ZeroDivisionError):
+        batcher.run_alone(lambda X: 1 / 0, rows(1))
+    assert batcher.submit(network.run, rows(2)).result(20).item() == 4  # which the error did not block
+    batcher.close()
+    assert batcher.run_alone(network.run, rows(2)) is None
+
+
+def test_what_is_asked_while_others_are_expected_waits_for_them(network):
+    batcher = Batcher(lambda: 2)
+    assert batcher.run_alone(network.run, rows(1)) is None and not network.sizes
+    batcher.close()

@@ -237,6 +237,13 @@ def test_the_first_layers_weights_are_what_a_unit_shows(client):
     assert answer['strongest'] == []  # a black picture adds nothing
 
 
+def test_the_picture_that_the_boxes_are_in_is_sent_if_it_is_asked_for(client):
+    assert 'seen' not in client.post('/read', content=TWO).json()
+    answer = client.post('/read?seen=true', content=TWO).json()
+    with Image.open(io.BytesIO(base64.b64decode(answer['seen']))) as image:
+        assert image.format == 'JPEG' and list(image.size) == answer['size']
+
+
 def test_a_correction_is_saved_under_its_label_and_nowhere_else(client, corrections_dir):
     digit = client.post('/read?pictures=true', content=TWO).json()['digits'][0]
     question = {'model': 'small', 'picture': digit['picture'], 'label': '1'}
@@ -244,10 +251,22 @@ def test_a_correction_is_saved_under_its_label_and_nowhere_else(client, correcti
     with Image.open(corrections_dir / saved['saved']) as image:
         assert image.size == (28, 28) and image.tobytes() == base64.b64decode(digit['picture'])
     assert saved['saved'].startswith('train/1/') and saved['count'] == 1
-    assert f'--data_dir={corrections_dir}/train' in saved['command']
+    assert f'--init_checkpoint={digits_model().model} --data_dir={corrections_dir} ' in saved['command']
     for label in ('../1', '9', '', '1/../../x', 'train'):
         assert 'must be one of 0, 1, 2' in error_of(client.post('/corrections', json={**question, 'label': label}), 400)
-    assert [path.name for path in corrections_dir.rglob('*') if path.is_file()] == [os.path.basename(saved['saved'])]
+    found = [path for path in corrections_dir.rglob('*') if path.is_file()]
+    assert [path.name for path in found if 'drawn' not in path.name] == [os.path.basename(saved['saved'])]
+    # Digits that are not to be forgotten: of the model's classes, in both parts, and none that the training will test with.
+    drawn = [path for path in found if 'drawn' in path.name]
+    assert {(path.parts[-3], path.parts[-2]) for path in drawn} == {(a, b) for a in ('train', 'test') for b in '012'}
+    assert len({path.read_bytes() for path in drawn}) == len(drawn) == 2 * 3 * 20
+
+
+def test_a_model_of_other_classes_is_trained_on_its_corrections_alone(tmp_path):
+    corrections = Corrections(str(tmp_path / 'new'))
+    name = corrections.save(np.zeros((8, 8, 3), np.uint8), 'cat', ('cat', 'dog'), reads_digits=False)
+    assert [str(path.relative_to(tmp_path / 'new')) for path in tmp_path.rglob('*.png')] == [name]
+    assert f' --init_checkpoint=runs/a --data_dir={tmp_path}/new/train ' in corrections.command('runs/a')
 
 
 def test_without_a_folder_no_correction_is_saved():

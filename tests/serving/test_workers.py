@@ -40,7 +40,7 @@ def test_a_digit_a_page_and_a_plain_picture(workers):
     assert read(workers, TWO, 'plain').shape == (28, 28, 1)
     asked = []
 
-    def score(images):
+    async def score(images):
         asked.append(images.shape[1:])
         return np.eye(11)[[2] * len(images)]
 
@@ -58,7 +58,7 @@ def test_a_picture_that_cannot_be_read_is_refused(workers):
 def test_a_process_that_dies_is_replaced(workers):
     victim = next(iter(workers._all))
 
-    def die(images):
+    async def die(images):
         os.kill(victim.process.pid, signal.SIGKILL)
         return np.zeros((len(images), 11))
 
@@ -68,12 +68,19 @@ def test_a_process_that_dies_is_replaced(workers):
     assert victim not in workers._all and not victim.process.is_alive()
 
 
+def test_the_pictures_of_many_share_the_processes(workers):
+    async def read_all():
+        return await asyncio.gather(*(workers.read(Job(TWO, 'one', (28, 28, 1))) for _ in range(5)))
+
+    assert [found.shape for found in asyncio.run(read_all())] == [(28, 28, 1)] * 5
+
+
 def test_a_picture_that_takes_too_long_is_given_up(workers, monkeypatch):
     read(workers, TWO)
     victim = next(iter(workers._all))
     monkeypatch.setattr(limits, 'PICTURE_SECONDS', 0.2)
 
-    def stop(images):
+    async def stop(images):
         os.kill(victim.process.pid, signal.SIGSTOP)
         return np.zeros((len(images), 11))
 
@@ -84,8 +91,11 @@ def test_a_picture_that_takes_too_long_is_given_up(workers, monkeypatch):
 
 
 def test_a_defect_of_the_scores_is_no_fault_of_the_picture(workers):
+    async def fail(images):
+        return 1 / 0
+
     with pytest.raises(ZeroDivisionError):
-        read(workers, TWO, 'page', lambda images: 1 / 0)
+        read(workers, TWO, 'page', fail)
     assert read(workers, TWO).shape == (28, 28, 1)
 
 

@@ -9,6 +9,7 @@ from typing import Any
 
 import numpy as np
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.data import mat_structure
 from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
@@ -92,9 +93,7 @@ def _load(path: str) -> dict[str, Any]:
     try:
         from scipy.io import loadmat
     except ImportError:
-        raise UsageError(
-            f'{path}: reading it needs SciPy; install the extra mat: pip install "mnist_graph[mat]"'
-        ) from None
+        raise UsageError(f'{path}: reading it needs SciPy; install it with {extras.install_command("mat")}.') from None
     try:
         mat_structure.check(path)
     except OSError as error:

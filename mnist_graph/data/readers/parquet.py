@@ -13,6 +13,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import DataError, ImageError, UsageError
 from mnist_graph.data import unpacking
 from mnist_graph.data.raw_data import RawData, ReadOptions
@@ -92,7 +93,7 @@ def _open(path: str) -> Any:
         import pyarrow.parquet
     except ImportError:
         raise UsageError(
-            f'{path}: reading it needs pyarrow; install the extra parquet: pip install "mnist_graph[parquet]"'
+            f'{path}: reading it needs pyarrow; install it with {extras.install_command("parquet")}.'
         ) from None
     try:
         table = pyarrow.parquet.ParquetFile(path)

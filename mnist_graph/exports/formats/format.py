@@ -6,6 +6,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 
 # A function of pictures as the exported file takes them that returns probabilities, float32 [n, classes].
@@ -71,5 +72,5 @@ class Format(NamedTuple):
         for module in self.modules:
             if importlib.util.find_spec(module) is None:
                 raise UsageError(
-                    f"--format={name}: needs the package {module}; install it with pip install 'mnist-graph[{self.extra}]'."
+                    f'--format={name}: needs the package {module}; install it with {extras.install_command(self.extra)}.'
                 )

@@ -16,7 +16,7 @@ export class Drawing {
     this.pen = null; // the pointer that draws, or 'keys'
     this.cursor = [WIDTH / 2, HEIGHT / 2];
     this.usesKeys = false;
-    this.marks = [];
+    this.marks = [[]];
     this.shown = paper.getContext('2d');
     this.shown.setTransform(paper.width / WIDTH, 0, 0, paper.height / HEIGHT, 0, 0);
     // What is sent: the same in black on white, a pixel for each unit.
@@ -26,8 +26,8 @@ export class Drawing {
     paper.addEventListener('pointermove', (event) => this.move(event));
     for (const name of ['pointerup', 'pointercancel']) paper.addEventListener(name, (event) => this.up(event));
     paper.addEventListener('keydown', (event) => this.key(event));
-    paper.addEventListener('blur', () => { if (this.pen === 'keys') this.pen = null; this.mark(this.marks); });
-    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.render(); this.mark(this.marks); });
+    paper.addEventListener('blur', () => { if (this.pen === 'keys') this.pen = null; this.mark(...this.marks); });
+    matchMedia('(prefers-color-scheme: dark)').addEventListener('change', () => { this.render(); this.mark(...this.marks); });
   }
 
   get isEmpty() { return !this.strokes.length && !this.picture; }
@@ -81,7 +81,7 @@ export class Drawing {
     } else return;
     event.preventDefault();
     this.usesKeys = true;
-    this.mark(this.marks);
+    this.mark(...this.marks);
     if (this.pen === 'keys') {
       this.strokes.at(-1).push([...this.cursor, this.widthInput.valueAsNumber]);
       this.extended(this.strokes.at(-1).length - 1, event.timeStamp);
@@ -118,13 +118,6 @@ export class Drawing {
     this.onChange(time);
   }
 
-  // Where the picture lies on the paper: [left, top, width, height].
-  pictureBox() {
-    const { width, height } = this.picture.bitmap;
-    const scale = Math.min(WIDTH / width, HEIGHT / height);
-    return [(WIDTH - width * scale) / 2, (HEIGHT - height * scale) / 2, width * scale, height * scale];
-  }
-
   render() {
     const pen = this.picture ? '#000' : getComputedStyle(document.documentElement).getPropertyValue('--pen').trim();
     this.shown.clearRect(0, 0, WIDTH, HEIGHT);
@@ -135,7 +128,7 @@ export class Drawing {
   }
 
   paint(context, pen) {
-    if (this.picture) context.drawImage(this.picture.bitmap, ...this.pictureBox());
+    if (this.picture) context.drawImage(this.picture.bitmap, ...fitted(this.picture.bitmap));
     context.strokeStyle = context.fillStyle = pen;
     context.lineCap = context.lineJoin = 'round';
     for (const stroke of this.strokes) paintStroke(context, stroke, 0);
@@ -143,16 +136,22 @@ export class Drawing {
 
   // What is sent: the file itself if nothing was drawn on it, or the paper in black on white.
   source() {
-    if (this.picture && !this.strokes.length) return { blob: this.picture.blob, place: this.pictureBox() };
-    return { blob: greyBlob(this.sent.getImageData(0, 0, WIDTH, HEIGHT)), place: [0, 0, WIDTH, HEIGHT] };
+    const isPicture = Boolean(this.picture);
+    if (isPicture && !this.strokes.length) return { blob: this.picture.blob, place: fitted(this.picture.bitmap), isPicture };
+    return { blob: greyBlob(this.sent.getImageData(0, 0, WIDTH, HEIGHT)), place: [0, 0, WIDTH, HEIGHT], isPicture };
   }
 
-  // Draws boxes [left, top, width, height] over the paper, and the cursor of the arrow keys.
-  mark(boxes) {
-    this.marks = boxes;
+  // Draws boxes [left, top, width, height] over the paper, or over a picture in its place, and the cursor of the arrow keys.
+  mark(boxes, instead = null) {
+    this.marks = [boxes, instead];
     const context = this.boxes.getContext('2d');
     context.setTransform(this.boxes.width / WIDTH, 0, 0, this.boxes.height / HEIGHT, 0, 0);
     context.clearRect(0, 0, WIDTH, HEIGHT);
+    if (instead) {
+      context.fillStyle = getComputedStyle(this.paper.parentElement).backgroundColor;
+      context.fillRect(0, 0, WIDTH, HEIGHT);
+      context.drawImage(instead, ...fitted(instead));
+    }
     context.strokeStyle = getComputedStyle(document.documentElement).getPropertyValue('--box').trim();
     context.lineWidth = 1.5;
     for (const box of boxes) {
@@ -166,6 +165,12 @@ export class Drawing {
       context.stroke();
     }
   }
+}
+
+// Where a picture lies on the paper: [left, top, width, height].
+export function fitted({ width, height }) {
+  const scale = Math.min(WIDTH / width, HEIGHT / height);
+  return [(WIDTH - width * scale) / 2, (HEIGHT - height * scale) / 2, width * scale, height * scale];
 }
 
 // Paints a stroke from its point `first` on: from the middle of each step to that of the next, bent towards the point

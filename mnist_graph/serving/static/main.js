@@ -1,12 +1,13 @@
 // Puts the page together.
 
-import { Drawing, fromText, toText } from '/static/drawing.js';
+import { Drawing, fitted, fromText, toText } from '/static/drawing.js';
+import { bytesOf } from '/static/layers.js';
 import { takePictures } from '/static/pictures.js';
 import { Reader, ask } from '/static/reader.js';
 
 const find = (id) => document.getElementById(id);
-const SAME_ASPECT = 0.03; // a picture whose sides are in another ratio was cut out, so boxes in it have no place here
-let readers = [];
+const SAME_ASPECT = 0.03; // a picture whose sides are in another ratio is the sheet of paper that was cut out of it
+let readers = [], answers = 0;
 
 const drawing = new Drawing(find('paper'), find('boxes'), find('width'), changed);
 find('undo').addEventListener('click', () => drawing.undo());
@@ -49,17 +50,24 @@ function changed(time) {
   for (const reader of readers) reader.read(source);
 }
 
-function onBoxes(reader, answer, place) {
+// Marks the digits on the drawing, or on the sheet of paper that was cut out of a picture, which is then shown instead.
+async function onBoxes(reader, answer, place) {
   if (reader !== readers[0]) return;
-  const [width, height] = answer?.size ?? [0, 0];
-  if (!width || Math.abs(width / height / (place[2] / place[3]) - 1) > SAME_ASPECT) {
+  const number = ++answers, [width, height] = answer?.size ?? [0, 0];
+  let sheet = null;
+  if (width && Math.abs(width / height / (place[2] / place[3]) - 1) > SAME_ASPECT) {
+    sheet = answer.seen && await createImageBitmap(new Blob([bytesOf(answer.seen)], { type: 'image/jpeg' }));
+    if (number !== answers) return;
+    place = sheet && fitted(sheet);
+  }
+  if (!width || !place) {
     drawing.mark([]);
     return;
   }
   const scale = place[2] / width;
   drawing.mark(answer.digits.map(({ box: [left, top, right, bottom] }) => [
     place[0] + left * scale - 3, place[1] + top * scale - 3, (right - left) * scale + 6, (bottom - top) * scale + 6,
-  ]));
+  ]), sheet);
 }
 
 // A line for the user, with a command that can be copied.
@@ -67,7 +75,11 @@ function message(text, command) {
   find('message').textContent = text + (command ? ' ' : '');
   if (command) {
     const code = document.createElement('code');
-    code.textContent = command;
+    for (const word of command.split(' ')) { // so that lines end between flags
+      const part = document.createElement('span');
+      part.textContent = word;
+      code.append(part, ' ');
+    }
     find('message').append(code);
   }
 }

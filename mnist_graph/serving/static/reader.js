@@ -114,7 +114,8 @@ export class Reader {
     const query = new URLSearchParams({
       model: this.model.name, version: this.version, pictures: true, inside: this.selected,
     });
-    const { blob, place } = source.make();
+    const { blob, place, isPicture } = source.make();
+    if (isPicture) query.set('seen', true);
     const answer = await ask(`/read?${query}`, { method: 'POST', body: blob });
     if (this.waiting === 'nothing') return;
     this.show(answer);

@@ -5,12 +5,15 @@ import re
 import urllib.parse
 from collections.abc import Iterator
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 
 try:
     import psycopg
 except ImportError:
-    raise UsageError('Sweeps on PostgreSQL need psycopg: pip install "mnist_graph[postgresql]".') from None
+    raise UsageError(
+        f'Sweeps on PostgreSQL need psycopg; install it with {extras.install_command("postgresql")}.'
+    ) from None
 
 CONNECT_SECONDS = 10
 _SCHEMES = ('postgresql://', 'postgres://', 'postgresql+psycopg://')

@@ -3,6 +3,7 @@
 import warnings
 from typing import Any, NamedTuple
 
+from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 from mnist_graph.sweeps import search_space
 from mnist_graph.sweeps.plan import CRASHED, Attempt, Sweep
@@ -12,7 +13,7 @@ try:
         warnings.simplefilter('ignore')
         import optuna
 except ImportError:
-    raise UsageError('Sweeps need Optuna: pip install "mnist_graph[sweep]".') from None
+    raise UsageError(f'Sweeps need Optuna; install it with {extras.install_command("sweep")}.') from None
 
 from optuna.distributions import CategoricalDistribution, FloatDistribution, IntDistribution
 from optuna.trial import FrozenTrial, TrialState
