@@ -53,7 +53,7 @@ def main(arguments) -> int:
     request = request_from_flags()
     request.check()
     found = saved_model.find(FLAGS.model_dir, FLAGS.checkpoint, or_pretrained=True)
-    dataset = loading.load_measured_data(found, among_classes=True)
+    dataset = loading.load_measured_data(found, among_classes=True, or_drawn=True)
     with loading.load_model(found, FLAGS.tta) as model:
         from mnist_graph.exports import exporting
 

@@ -41,9 +41,9 @@ def define_flags() -> None:
     flags.DEFINE_multi_string(
         'search',
         [],
-        'A flag and its values, FLAG=SPEC, where SPEC is a,b,c (these), lo:hi (a range), log:lo:hi, or '
-        'int:lo:hi[:step]; in lists of numbers write x between them, as in hidden_units=512x256x128,128. Give it once '
-        'for each searched flag.',
+        'A flag to search over and its values, as FLAG=SPEC. SPEC is a,b,c (these values), lo:hi (any number between the '
+        'two), log:lo:hi (the same, but small and large ones are equally likely), or int:lo:hi[:step] (whole numbers). In '
+        'lists of numbers write x between them, as in hidden_units=512x256x128,128. Give --search once for each flag.',
     )
     flags.DEFINE_enum(
         'sampler',
@@ -76,7 +76,9 @@ def define_flags() -> None:
         upper_bound=1024,
     )
     common_flags.define_path('sweep_dir', 'Folder of the sweep and its results: by default a new one under runs/.')
-    flags.DEFINE_string('storage', None, 'postgresql://USER:PASSWORD@HOST/DATABASE, for many machines.')
+    flags.DEFINE_string(
+        'storage', None, 'Database that several machines share for one sweep: postgresql://USER:PASSWORD@HOST/DATABASE.'
+    )
     flags.DEFINE_string('study', None, 'Name of the sweep in --storage.')
     flags.DEFINE_boolean('resume', False, 'Go on with the sweep as it was begun; its flags need not be given again.')
     flags.DEFINE_boolean('report', False, 'Show what the sweep has found so far, and train nothing.')

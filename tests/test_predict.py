@@ -380,6 +380,7 @@ def test_labels_in_a_table_are_left_out(predict, divisor):
         ('test.csv test.csv --format=kaggle', 2, '--format=kaggle: is for one table of pictures'),
         ('test.csv --save_view=seen.png', 2, '--save_view=seen.png: is for pictures, not for tables'),
         ('test.csv --digits=one', 2, '--digits=one: is for pictures, not for tables'),
+        ('pipe.csv', 1, 'pipe.csv: is a named pipe, a socket or a device'),
     ],
 )
 def test_bad_tables(predict, test_table, arguments, code, problem):
@@ -387,6 +388,7 @@ def test_bad_tables(predict, test_table, arguments, code, problem):
     save_digits(0)
     for name, text in ('empty.csv', ''), ('small.csv', '1,2,3,4,5,6,7,8,9\n'), ('words.csv', 'a,b\nc,d\n'):
         pathlib.Path(name).write_text(text)
+    os.mkfifo('pipe.csv')
     ended = predict(*arguments.split())
     assert ended.code == code and problem in ended.err and ended.err.count('\n') == 1 and not ended.out
 

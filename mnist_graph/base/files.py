@@ -34,12 +34,11 @@ def write_atomically(path: str, content: bytes | str) -> None:
     content = content.encode() if isinstance(content, str) else content
     path = os.path.realpath(path)
     old = _status(path)
-    if old and not stat.S_ISREG(old.st_mode) and not stat.S_ISDIR(old.st_mode):
+    if is_special(path):
         with open(path, 'wb') as file:
             file.write(content)
         return
-    folder, name = os.path.split(path)
-    temporary = os.path.join(folder, f'{name[:_PREFIX_CHARACTERS]}.{secrets.token_hex(4)}.part')
+    temporary = temporary_name(path)
     try:
         with open(temporary, 'xb') as file:
             file.write(content)
@@ -52,6 +51,12 @@ def write_atomically(path: str, content: bytes | str) -> None:
         with contextlib.suppress(OSError):
             os.unlink(temporary)
         raise
+
+
+def temporary_name(path: str) -> str:
+    """The path of a file or folder beside `path` that is given its name when it is whole; one that no other process uses."""
+    folder, name = os.path.split(path)
+    return os.path.join(folder, f'{name[:_PREFIX_CHARACTERS]}.{secrets.token_hex(4)}.part')
 
 
 def sync(path: str) -> None:
@@ -78,6 +83,15 @@ def _status(path: str) -> os.stat_result | None:
         return os.stat(path)
     except FileNotFoundError:
         return None
+
+
+def is_special(path: str) -> bool:
+    """Whether a path is neither a file nor a folder: to open a named pipe may take for ever."""
+    try:
+        mode = os.stat(path).st_mode
+    except OSError:
+        return False  # opening it will tell why
+    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def remove_leftovers(folder: str, min_age: float = 0.0) -> None:

@@ -32,7 +32,13 @@ _OTHER_NAMES = {
     **dict.fromkeys(('decay', 'l2', 'wd'), 'weight_decay'),
     **dict.fromkeys(('patience', 'early_stopping'), 'early_stopping_patience'),
     **dict.fromkeys(('scheduler', 'lr_schedule', 'schedule'), 'learning_rate_schedule'),
+    **dict.fromkeys(
+        ('finetune', 'fine_tune', 'pretrained', 'warm_start', 'warm_start_from', 'init'), 'init_checkpoint'
+    ),
+    **dict.fromkeys(('freeze', 'train_layers', 'trainable_layers'), 'trainable'),
+    **dict.fromkeys(('bind', 'address', 'hostname', 'ip'), 'host'),
 }
+_OUTPUTS = ('output', 'out', 'output_file', 'output_dir', 'save_to')
 
 
 def parse(argv: Sequence[str], own_flags: Sequence[str]) -> list[str]:
@@ -80,6 +86,8 @@ def _hint(name: str, own_flags: Sequence[str]) -> str:
     ):
         return 'Use --workers, the number of processes that train.'
     known = _OTHER_NAMES.get(name)
+    if name in _OUTPUTS:  # what commands write has a name in each
+        known = next((each for each in ('output', 'report_dir', 'sweep_dir') if each in own_flags), known)
     if known not in own_flags:
         known = next(iter(difflib.get_close_matches(name, own_flags, n=1)), None)
     return f'Did you mean --{known}?' if known else 'See --help.'

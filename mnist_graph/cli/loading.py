@@ -35,7 +35,7 @@ def load_data(dataset: str, data_dir: str | None, n_validation: int | None = Non
     return loaded
 
 
-def load_measured_data(found, among_classes: bool = False):
+def load_measured_data(found, among_classes: bool = False, or_drawn: bool = False):
     """The data set that models are to be measured on.
 
     Without --data_dir, --dataset=auto is what the (first) model was trained on.
@@ -44,6 +44,8 @@ def load_measured_data(found, among_classes: bool = False):
       found: A `saved_model.Found`.
       among_classes: Whether its classes may be some of those that the models
         read; labels are then numbers of the models' classes.
+      or_drawn: Whether drawn digits, as a note says, take the place of data that
+        cannot be downloaded, if the models read digits and no data is asked for.
 
     Raises:
       DataError: The data set is gone, or its pictures or classes are not those of the models.
@@ -59,7 +61,15 @@ def load_measured_data(found, among_classes: bool = False):
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
         if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
             raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
-    dataset = load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
+    try:
+        dataset = load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
+    except data.NoDataError:
+        if not (or_drawn and described.reads_digits) or FLAGS['dataset'].present or FLAGS.data_dir:
+            raise
+        process.note(
+            'MNIST could not be downloaded, so this uses the built-in drawn digits; --data_dir names other data.'
+        )
+        dataset = load_data('drawn', None, n_validation=0)
     if among_classes:
         dataset = dataset.with_classes(described.class_names)
     for difference in found.check_reads(dataset):

@@ -27,13 +27,12 @@ def check(addresses: Sequence[str], insecure: bool) -> None:
     for number, address in enumerate(addresses):
         if found[number] in found[:number]:
             raise UsageError(f'{address}: is there twice; give each worker an address of its own.')
+        refuse_public(address, insecure)
     local = [ipaddress.ip_address(host).is_loopback for host, _ in found]
     if local[0] and not all(local):
         raise UsageError(
             f'{addresses[0]}: reaches this machine only from itself; give the address that the others see.'
         )
-    for address in addresses:
-        refuse_public(address, insecure)
     listen(addresses[0]).close()
 
 

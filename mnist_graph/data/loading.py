@@ -80,6 +80,8 @@ def _read_named(data_dir: str, may_download: bool, options: ReadOptions, show_pr
     if re.match('[A-Za-z][A-Za-z0-9+.-]+:/', data_dir):
         raise DataError(f'{data_dir}: is an address, but --data_dir must be a folder or a file of this machine.')
     folder = files.expand_user(data_dir)
+    if files.is_special(folder):
+        raise DataError(f'{data_dir}: is a named pipe, a socket or a device; give a folder or a file.')
     is_file = os.path.exists(folder) and not os.path.isdir(folder)
     raw = readers.read_file(folder, options) if is_file else readers.read_folder(folder, options)
     if raw is None:

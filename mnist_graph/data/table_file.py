@@ -14,6 +14,7 @@ from typing import NamedTuple
 
 import numpy as np
 
+from mnist_graph.base import files
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import pixel_range, unpacking
 
@@ -125,6 +126,8 @@ def _lines(path: str) -> Iterator[str]:
     Raises:
       DataError: It cannot be read, is damaged, would fill the memory, or has a line without an end.
     """
+    if files.is_special(path):
+        raise DataError(f'{path}: is a named pipe, a socket or a device; save the table as a file and name that.')
     try:
         packed = os.path.getsize(path)
         with open(path, 'rb') as file:

@@ -1,9 +1,9 @@
 """From trained models to a file of another format: written, read again, compared, and only then given its name."""
 
 import os
-import secrets
 import shutil
 
+from mnist_graph.base import files
 from mnist_graph.base.errors import ExportError, UsageError
 from mnist_graph.data import Dataset
 from mnist_graph.exports import description, inference_graph, verification
@@ -49,7 +49,7 @@ def export(request: Request, found: Found, model: SavedModel, dataset: Dataset) 
     )
     about = description.make(described, members, request.pixels, request.n_views, measured, request.licence)
     exported = Exported(inference, members, request.pixels, about, request.quantize)
-    part = f'{request.output.rstrip(os.sep)}.{secrets.token_hex(4)}.part'
+    part = files.temporary_name(request.output.rstrip(os.sep))
     try:
         chosen.write(exported, part)
         reader = chosen.open(part, exported)

@@ -5,11 +5,11 @@ at once.
 """
 
 import os
-import stat
 from collections.abc import Iterable, Sequence
 from typing import NoReturn
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.files import is_special
 
 PICTURE_ENDINGS = frozenset(
     {
@@ -37,15 +37,6 @@ PICTURE_ENDINGS = frozenset(
 
 
 NOT_A_FILE = 'is a named pipe, a socket or a device, not a picture file; save the picture as a file and name that.'
-
-
-def is_special(path: str) -> bool:
-    """Whether a path is neither a file nor a folder: to open a named pipe may take for ever."""
-    try:
-        mode = os.stat(path).st_mode
-    except OSError:
-        return False  # opening it will tell why
-    return not (stat.S_ISREG(mode) or stat.S_ISDIR(mode))
 
 
 def find_files(paths: Sequence[str]) -> tuple[list[str], list[str]]:

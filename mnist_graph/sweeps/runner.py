@@ -14,6 +14,7 @@ from typing import Any, NamedTuple
 from mnist_graph.base import files, tensorflow
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
+from mnist_graph.models import starting_point
 from mnist_graph.sweeps import importance, location, plan, search_space, summary
 from mnist_graph.sweeps.coordinator import Coordinator, SweepCallback
 from mnist_graph.sweeps.location import SweepLocation
@@ -76,7 +77,8 @@ def run(
       dataset, data_dir: See `data.load`.
       tensorboard: Whether each trial writes event files.
       callback: Told of everything that happens.
-      **hparams: The hyperparameters that are not searched; without n_validation `data.load` chooses it.
+      **hparams: The hyperparameters that are not searched; without n_validation `data.load` chooses it, and beside
+        init_checkpoint those of the network are that model's.
 
     Raises:
       UsageError: What is asked for makes no sense, or the place holds another sweep.
@@ -84,7 +86,8 @@ def run(
     """
     searched = search_space.from_python(space)
     plan.check_free(searched, hparams)
-    sweep = plan.make(searched, HParams.from_dict(hparams), sampler, pruner, n_trials)
+    base = starting_point.resolved(HParams.from_dict(hparams), (*hparams, *searched))
+    sweep = plan.make(searched, base, sampler, pruner, n_trials)
     where = SweepLocation(sweep_dir, storage, study, dataset, data_dir)
     with location.opened(where, create=True) as store:
         return search(

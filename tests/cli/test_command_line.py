@@ -148,6 +148,11 @@ def test_a_wheel_has_the_recipes(tmp_path):
         ('sweep', '--num_threads=2', 'Use --workers, the number of processes that train.'),
         ('sweep', '--lr=1', 'Did you mean --learning_rate?'),
         ('predict', '--model=x', 'Did you mean --model_dir?'),
+        ('main', '--output_dir=x', 'Did you mean --model_dir?'),
+        ('main', '--finetune=pretrained', 'Did you mean --init_checkpoint?'),
+        ('export', '--output_dir=x', 'Did you mean --output?'),
+        ('evaluate', '--output=x', 'Did you mean --report_dir?'),
+        ('serve', '--bind=0.0.0.0', 'Did you mean --host?'),
         ('show', '--lr=1', 'See --help.'),
         ('show', '--recipe=mlp_99_4', 'See --help.'),
     ],
@@ -159,7 +164,7 @@ def test_hints(entry_point, command, flag, hint):
 
 
 def test_every_hint_names_a_flag_that_exists(parsed):
-    known = {name for command in ('main', 'sweep') for name in parsed(name=command)}
+    known = {name for command in ('main', 'sweep', 'serve') for name in parsed(name=command)}
     assert set(command_line._OTHER_NAMES.values()) <= known
     assert not set(command_line._OTHER_NAMES) & known
 

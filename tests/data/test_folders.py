@@ -96,3 +96,11 @@ def test_a_file_with_a_changed_name_is_recognised(downloads, fresh_folder, name,
         assert f'Rename "{name}" to {right}.' in str(caught.value)
     (folder / name).rename(folder / right)
     assert len(load('auto', 'half', 5).test) == 25
+
+
+@pytest.mark.parametrize('name', ['pipe', 'train.csv', 'mnist.npz'])
+def test_a_named_pipe_is_refused_without_opening_it(fresh_folder, name):
+    """Nobody may ever write to it."""
+    os.mkfifo(name)
+    with pytest.raises(DataError, match=f'{name}: is a named pipe, a socket or a device'):
+        load('auto', name)

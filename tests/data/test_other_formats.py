@@ -184,6 +184,7 @@ def packed_element(content):
         b'',
         b'<html>',
         b'MATLAB 7.3 MAT-file'.ljust(124) + b'\0\2IM',
+        bytes(20) + b'x' * 200,  # as of MATLAB 4
         packed_element(bytes(200_000_000)),
         packed_element(struct.pack('<II', 14, 64) + bytes(10)),
     ],
@@ -191,7 +192,32 @@ def packed_element(content):
 def test_bad_mat_files(folder, content):
     scipy_io()
     problem = 'x.mat: (is damaged or no file of MATLAB|is of MATLAB 7.3|unpacks to .* bytes|has no array)'
-    assert_refused(folder / 'x.mat', content, problem, 16 << 20)
+    assert_refused(folder / 'x.mat', content, problem, 80 << 20)  # of which 64 may be unpacked
+
+
+@pytest.mark.parametrize(
+    'position, value, problem',
+    [
+        (132, 1 << 30, 'an element is longer than the file'),
+        (144, 5, 'an array of another kind'),  # a sparse one
+        (160, 1 << 30, 'claims the shape 1073741824x1'),
+        (160, -1, 'claims the shape -1x1'),
+        (160, 2, 'other parts than it must have'),
+    ],
+)
+def test_what_a_mat_file_claims_costs_no_memory(folder, position, value, problem):
+    scipy_io().savemat(folder / 'x.mat', {'dataset': {'train': {'images': TRAIN}, 'test': np.zeros((1, 3))}})
+    content = bytearray((folder / 'x.mat').read_bytes())
+    struct.pack_into('<i', content, position, value)
+    assert_refused(folder / 'x.mat', bytes(content), problem, 2 << 20)
+
+
+def test_mat_files_in_mat_files_have_an_end(folder):
+    value = 1.0
+    for _ in range(40):
+        value = {'a': value}
+    scipy_io().savemat(folder / 'x.mat', {'dataset': value})
+    assert_refused(folder / 'x.mat', (folder / 'x.mat').read_bytes(), 'arrays lie in arrays too deep')
 
 
 def test_mat_files_that_are_cut_short(folder):

@@ -21,6 +21,11 @@ def test_the_card_names_these_weights():
     assert pretrained.is_there() and pretrained.sha256() in CARD
 
 
+def test_tensorflow_finds_it(tf):
+    folder = os.path.join(pretrained.FOLDER, 'checkpoints')
+    assert tf.train.latest_checkpoint(folder) == os.path.join(folder, 'model.ckpt-0')
+
+
 def test_it_is_small():
     files = [os.path.join(folder, name) for folder, _, names in os.walk(pretrained.FOLDER) for name in names]
     assert sum(map(os.path.getsize, files)) < 2_000_000

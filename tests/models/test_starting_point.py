@@ -1,5 +1,6 @@
 """--init_checkpoint and --trainable: what is taken over, what starts at random, what is refused, and exact resuming."""
 
+import os
 import shutil
 
 import numpy as np
@@ -157,3 +158,16 @@ def test_a_sweep_may_search_over_it(source):
     assert ended.code == 0, ended.err
     assert 'init_checkpoint=source' in ended.out and 'Best of 2 of 2 points' in ended.out
     assert '--init_checkpoint=source' in open('swept/best.flags').read()
+
+
+def test_a_sweep_from_python_has_the_network_of_its_source(source, monkeypatch):
+    from mnist_graph.sweeps import runner
+
+    begun = []
+    monkeypatch.setattr(
+        runner, 'search', lambda store, choose_sweep, where, **options: begun.append(choose_sweep(None))
+    )
+    runner.run({'learning_rate': [0.01, 0.02]}, sweep_dir='swept', init_checkpoint='source', ema_decay=0.5)
+    base = begun[0].base
+    assert (base.model, base.filters, base.hidden_units, base.ema_decay) == ('cnn', (2, 3, 2), (5,), 0.5)
+    assert os.path.isabs(base.init_checkpoint)

@@ -5,22 +5,17 @@ This needs the extra `mat` (SciPy).
 
 import os
 import re
-import zlib
-from typing import Any, BinaryIO, Literal
+from typing import Any
 
 import numpy as np
 
 from mnist_graph.base import extras
 from mnist_graph.base.errors import DataError, UsageError
-from mnist_graph.data import unpacking
+from mnist_graph.data import mat_structure
 from mnist_graph.data.raw_data import Part, RawData, ReadOptions, from_arrays
 from mnist_graph.data.readers import named_arrays
 from mnist_graph.data.readers.format import Files, Format, folder_name, list_files, one_line
 
-# The header of a MATLAB 5 file, and the tag of each of its elements: type and size, 32 bits each (MathWorks, "MAT-File
-# Format").
-_HEADER_BYTES, _TAG_BYTES, _COMPRESSED = 128, 8, 15
-_CHUNK_BYTES = 1 << 20
 # `mnist_all.mat` holds an array of pictures for each digit.
 _DIGIT = re.compile(r'(?P<part>train|test)(?P<digit>\d)')
 
@@ -100,8 +95,7 @@ def _load(path: str) -> dict[str, Any]:
     except ImportError:
         raise UsageError(f'{path}: reading it needs SciPy; install it with {extras.install_command("mat")}.') from None
     try:
-        with open(path, 'rb') as file:
-            _check_size(path, file)
+        mat_structure.check(path)
     except OSError as error:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     try:
@@ -114,27 +108,6 @@ def _load(path: str) -> dict[str, Any]:
         raise DataError(f'{path}: claims an array larger than the memory.') from None
     except Exception as error:  # damaged files make SciPy raise anything
         raise DataError(f'{path}: is damaged or no file of MATLAB ({one_line(error)}).') from None
-
-
-def _check_size(path: str, file: BinaryIO) -> None:
-    """Refuses a file whose packed elements would fill the memory; unpacks them without keeping them.
-
-    Raises:
-      DataError: They unpack to too much.
-    """
-    total = 0
-    order: Literal['little', 'big'] = 'little' if file.read(_HEADER_BYTES)[126:128] == b'IM' else 'big'
-    while len(tag := file.read(_TAG_BYTES)) == _TAG_BYTES:
-        kind, size = (int.from_bytes(half, order) for half in (tag[:4], tag[4:]))
-        packed = file.read(min(size, os.path.getsize(path)))
-        unpacker = zlib.decompressobj()
-        while kind == _COMPRESSED and packed:
-            try:
-                total += len(unpacker.decompress(packed, _CHUNK_BYTES))
-            except zlib.error as error:
-                raise DataError(f'{path}: is damaged or no file of MATLAB ({error}).') from None
-            packed = unpacker.unconsumed_tail
-            unpacking.check_size(path, os.path.getsize(path), total)
 
 
 FORMAT = Format('emnist-letters.mat', _find, _read, ('.mat',))

@@ -1,0 +1,78 @@
+"""What the benchmarks' ports of a recipe compute in NumPy is what the package computes in its graph."""
+
+import pathlib
+import sys
+
+import numpy as np
+import pytest
+import tensorflow.compat.v1 as tf
+
+from mnist_graph import graph
+from mnist_graph.base.inputs import InputSpec
+from mnist_graph.hparams import HParams
+from mnist_graph.network import augmentation, averages, batch_norm, updater
+
+BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / 'benchmarks'
+sys.path.insert(0, str(BENCHMARKS / 'peers'))
+
+import common  # noqa: E402
+import recipe  # noqa: E402
+
+FAST = sorted(path.stem for path in (BENCHMARKS.parent / 'flags').glob('fast_*.flags'))
+
+
+def job_of(name, n_steps=50):
+    digits = common.Digits(np.zeros((300, 784), np.float32), np.zeros(300, np.int64), *np.zeros((2, 1), np.float32))
+    return recipe.Job(HParams(**recipe.read_flags(name)), digits, n_steps, '')
+
+
+@pytest.mark.parametrize('name', FAST)
+def test_a_recipe_has_the_package_s_weights_and_learning_rates(name):
+    job = job_of(name, n_steps=300)
+    hparams, steps = job.hparams, np.arange(300)
+    with tf.Graph().as_default(), tf.Session() as sess:
+        model = graph.make_model(hparams, InputSpec(28, 28, 1, 10, 0.1, 0.3))
+        shapes = {weight: tuple(variable.shape.as_list()) for weight, variable in model.weights.items()}
+        rates, moved = sess.run(
+            [
+                updater.learning_rate_at(
+                    steps, hparams.learning_rate, hparams.learning_rate_schedule, hparams.warmup_steps, 300
+                ),
+                averages.ema_step_size(hparams.ema_decay, tf.constant(steps)),
+            ]
+        )
+    assert recipe.weight_shapes(hparams) == shapes
+    np.testing.assert_allclose(recipe.learning_rates(job), rates, rtol=1e-4, atol=1e-9)
+    np.testing.assert_allclose(1 - recipe.average_keeps(hparams.ema_decay, 300), moved, atol=1e-6)
+    assert (recipe.BATCH_NORM_DECAY, recipe.BATCH_NORM_EPSILON) == (batch_norm.DECAY, batch_norm.EPSILON)
+
+
+def test_distortions_are_spread_like_the_package_s():
+    job = job_of('fast_99_6')
+    hparams = job.hparams
+    strengths = augmentation.Augmentation(
+        hparams.augment_rotation,
+        hparams.augment_scale,
+        hparams.augment_shear,
+        hparams.augment_shift,
+        hparams.augment_elastic,
+    )
+    with tf.Graph().as_default(), tf.Session() as sess:
+        drawn = sess.run(augmentation.draw_coefficients(20000, (28, 28), 1, 1, strengths, 0.0))
+    ours = recipe._coefficients(job, 0, 20000, np.random.default_rng(0))
+    assert ours.shape == drawn.shape
+    assert next(recipe.batches(job))[1].shape == (hparams.batch_size, *drawn.shape[1:])
+    np.testing.assert_allclose(ours.mean(axis=0), drawn.mean(axis=0), atol=0.03)
+    np.testing.assert_allclose(ours.std(axis=0), drawn.std(axis=0), rtol=0.05, atol=0.005)
+    bumps = augmentation._bump_basis(28, 28, augmentation.DEFAULT.elastic_sigma)
+    np.testing.assert_allclose(recipe.basis(), np.concatenate([augmentation._affine_basis(28, 28), bumps]), atol=1e-5)
+
+
+def test_first_weights_have_he_s_variance_and_no_tails():
+    weights = recipe.he_normal((5, 5, 8, 400), np.random.default_rng(0))
+    assert weights.std() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
+    assert np.abs(weights).max() <= 2 * (2 / 200) ** 0.5 / 0.8796 + 1e-6
+
+
+def test_smoothed_labels_are_probabilities():
+    np.testing.assert_allclose(recipe.smoothed(np.array([2]), 0.1)[0], [0.01, 0.01, 0.91] + [0.01] * 7, atol=1e-6)
