@@ -37,7 +37,7 @@ HAND = pen.Style(
     pen_spread=0.1,
 )
 STARTS = {'from scratch': ['--initializer=he_normal'], 'from the shipped reader': ['--init_checkpoint=pretrained']}
-NETWORK = ['--model=cnn', '--filters=16,32,32', '--hidden_units=128', '--batch_norm', '--standardize']
+NETWORK = ['--model=cnn', '--filters=24,48,48', '--hidden_units=128', '--batch_norm', '--standardize']
 COMMON = ['--dropout=0', '--augment', '--batch_size=64', '--learning_rate=1e-3', '--n_validation=0', '--notensorboard']
 
 

@@ -23,6 +23,8 @@ _STROKES = (1, 7)
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
 _ALL = (-1, (0, 0))
+# Of the row's height: a figure as high that is no digit is a letter. What digits beside as many letters must be in the mean.
+_HIGH, _SURE_OF_LETTER = 0.5, 0.97
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
 # Of the ink: what a clean reading leaves out.
@@ -227,13 +229,14 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
         # are all mere strokes, which read as 1 and 7, is a letter.
         whole = Counter(atom.group for atom in atoms)
         made_of_more = {group for digit, groups, _ in candidates if label(digit) not in _STROKES for group in groups}
-        digits = [
-            digit
+        kept = [
+            (digit, groups)
             for digit, groups, n_atoms in candidates
             if not (groups & dropped and _is_doubtful(digit))
             and not (n_atoms < whole[min(groups)] and label(digit) in _STROKES and not groups & made_of_more)
         ]
-        if digits:
+        digits, read_groups = [digit for digit, _ in kept], {group for _, groups in kept for group in groups}
+        if digits and not _is_word(atoms, digits, read_groups):
             found.append(digits)
     if _ALL in scored and found:
         found = _one_or_several(found, proposal.all_atoms, *scored[_ALL])
@@ -248,6 +251,20 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
         found = []
     value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / page_area
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
+
+
+def _is_word(atoms: list[rows.Atom], digits: list[Digit], groups: set[int]) -> bool:
+    """Whether a row is of letters: there are more high figures without a digit than with one, or as many and unsure ones.
+
+    Args:
+      atoms: Of the row.
+      digits: What was read in it.
+      groups: Numbers of the figures that hold these.
+    """
+    high = max(atom.bottom - atom.top for atom in atoms)
+    letters = {atom.group for atom in atoms if atom.bottom - atom.top > _HIGH * high} - groups
+    mean = np.mean([digit.scores[:10].max() for digit in digits])
+    return len(letters) > len(groups) or len(letters) == len(groups) and mean < _SURE_OF_LETTER
 
 
 def _is_doubtful(digit: Digit) -> bool:

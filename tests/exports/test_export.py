@@ -6,6 +6,7 @@ import pathlib
 import re
 import subprocess
 import sys
+import time
 import zipfile
 
 import numpy as np
@@ -13,7 +14,7 @@ import pytest
 
 from helpers import markdown
 from helpers.markdown import text_of
-from helpers.programs import REPOSITORY, run_python
+from helpers.programs import REPOSITORY, environment, run_python
 from helpers.small_model import digits_model
 from mnist_graph.base.errors import ExportError
 from mnist_graph.exports import exporting, verification
@@ -288,6 +289,32 @@ def test_a_model_that_the_format_cannot_hold_is_refused(export, monkeypatch):
     assert ended.code == 2 and os.listdir() == []
     assert '--format=frozen_graph: weights for 3 classes take 50,444 bytes, and such a file can hold 1,000' in ended.err
     assert export('--format=npz', '--output=digits.npz').code == 0
+
+
+KILLED = """
+import sys
+from mnist_graph.exports.formats import converter
+converter._FOLDER = '.'
+converter.run('sleep.py', [])
+"""
+
+
+def test_a_converter_ends_with_an_export_that_is_killed(fresh_folder):
+    (fresh_folder / 'sleep.py').write_text(
+        "import os, time; print(os.getpid(), file=open('pid', 'w'), flush=True); time.sleep(60)"
+    )
+    export = subprocess.Popen([sys.executable, '-c', KILLED], cwd=fresh_folder, env=environment(fresh_folder))
+    deadline = time.monotonic() + 60
+    while not (fresh_folder / 'pid').exists() or not (text := (fresh_folder / 'pid').read_text()).endswith('\n'):
+        assert time.monotonic() < deadline and export.poll() is None
+        time.sleep(0.05)
+    os.kill(int(text), 0)  # it is there
+    export.kill()
+    export.wait()
+    with pytest.raises(ProcessLookupError):
+        while time.monotonic() < deadline:
+            os.kill(int(text), 0)
+            time.sleep(0.05)
 
 
 def test_a_converter_that_fails_leaves_nothing(export, monkeypatch, tmp_path):

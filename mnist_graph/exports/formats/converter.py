@@ -8,6 +8,13 @@ from collections.abc import Sequence
 from mnist_graph.base.errors import ExportError
 
 _FOLDER = os.path.dirname(os.path.abspath(__file__))
+# Runs a program, and ends it when nobody holds the other end of standard input any more, as when export was killed.
+_WATCHED = """
+import os, runpy, sys, threading
+threading.Thread(target=lambda: (os.read(0, 1), os._exit(1)), daemon=True).start()
+sys.argv = sys.argv[1:]
+runpy.run_path(sys.argv[0], run_name='__main__')
+"""
 # Characters of a converter's last line that a message shows.
 _MOST_SHOWN = 300
 
@@ -19,8 +26,13 @@ def run(program: str, arguments: Sequence[str]) -> None:
       ExportError: It failed; the message has its last line.
     """
     # -P keeps this folder, whose modules are named as others' packages, out of the path.
-    command = [sys.executable, '-P', os.path.join(_FOLDER, program), *arguments]
-    done = subprocess.run(command, capture_output=True, text=True, errors='replace')
+    command = [sys.executable, '-P', '-c', _WATCHED, os.path.join(_FOLDER, program), *arguments]
+    watched, held = os.pipe()
+    try:
+        done = subprocess.run(command, stdin=watched, capture_output=True, text=True, errors='replace')
+    finally:
+        os.close(watched)
+        os.close(held)
     if done.returncode:
         lines = [line.strip() for line in done.stderr.splitlines() if line.strip()]
         reason = lines[-1][:_MOST_SHOWN] if lines else f'exit code {done.returncode}'
