@@ -1,6 +1,7 @@
-"""Two hosts on one machine: network namespaces, and between them a link that takes its time.
+"""Two hosts on one machine: network namespaces, and between them a link that may take its time. Needs root on Linux.
 
-This program carries the packets from one end (a TUN device) to the other, and keeps each for a while. Needs root on Linux.
+Without a delay that is a pair of veth devices. With one, this program carries the packets from one end (a TUN device) to the
+other, and keeps each for a while: not every kernel has netem.
 """
 
 import collections
@@ -49,19 +50,26 @@ def _carry(source, target, seconds):
 
 
 @contextlib.contextmanager
-def two_hosts(delay_ms):
-    """The namespaces NAMES with the addresses HOSTS, joined by 1 Gbit/s and so many milliseconds each way."""
-    ends = [_tun(name) for name in DEVICES]
+def two_hosts(delay_ms=0.0):
+    """The namespaces NAMES with the addresses HOSTS, joined by 1 Gbit/s and so many milliseconds each way.
+
+    Raises:
+      OSError, subprocess.CalledProcessError: They cannot be made here.
+    """
+    ends = [_tun(name) for name in DEVICES] if delay_ms else []
     try:
-        for name, host, device in zip(NAMES, HOSTS, DEVICES):
+        for name in NAMES:
             _ip('netns', 'add', name)
+        if not ends:
+            _ip('link', 'add', DEVICES[0], 'type', 'veth', 'peer', 'name', DEVICES[1])
+        for name, host, device in zip(NAMES, HOSTS, DEVICES):
             _ip('link', 'set', device, 'netns', name)
             _ip('-n', name, 'address', 'add', f'{host}/24', 'dev', device)
-            _ip('-n', name, 'link', 'set', device, 'mtu', str(_MTU), 'up')
+            _ip('-n', name, 'link', 'set', device, *(['mtu', str(_MTU)] if ends else []), 'up')
             _ip('-n', name, 'link', 'set', 'lo', 'up')
             limit = f'tc qdisc add dev {device} root tbf rate 1gbit burst 256kb latency 100ms'
             _ip('netns', 'exec', name, *limit.split())
-        for source, target in (ends, ends[::-1]):
+        for source, target in (ends, ends[::-1]) if ends else ():
             threading.Thread(target=_carry, args=[source, target, delay_ms / 1000], daemon=True).start()
         yield
     finally:

@@ -1,5 +1,6 @@
-"""A training whose workers are on hosts of their own: network namespaces, joined by a link of 1 Gbit/s."""
+"""A training whose workers are on hosts of their own: network namespaces, joined by a link of 1 Gbit/s, with a delay or without."""
 
+import importlib.util
 import os
 import shutil
 import signal
@@ -10,44 +11,33 @@ import time
 import pytest
 
 from helpers.data import write_idx_folder
-from helpers.programs import environment, run_python
+from helpers.programs import REPOSITORY, environment, run_python
 from test_worker import JOB, Program, bits
 
 pytestmark = pytest.mark.integration
-HOSTS = {'mg-chief': '10.99.7.1', 'mg-worker': '10.99.7.2'}
-CHIEF, WORKER = (f'{host}:2222' for host in HOSTS.values())
+spec = importlib.util.spec_from_file_location('link', REPOSITORY / 'benchmarks/link.py')
+link = importlib.util.module_from_spec(spec)
+spec.loader.exec_module(link)
+CHIEF, WORKER = (f'{host}:2222' for host in link.HOSTS)
+CHIEF_NAME, WORKER_NAME = link.NAMES
 
 
 def ip(*words):
     subprocess.run(['ip', *words], check=True, capture_output=True, timeout=30)
 
 
-def remove_hosts():
-    for name in HOSTS:
-        subprocess.run(['ip', 'netns', 'del', name], capture_output=True, timeout=30)
-
-
-@pytest.fixture(scope='module')
-def hosts():
+@pytest.fixture
+def hosts(delay_ms):
     """Two hosts; skips where they cannot be made."""
     if not (shutil.which('ip') and shutil.which('tc')):
         pytest.skip('needs ip and tc (iproute2)')
+    made = link.two_hosts(delay_ms)
     try:
-        for name in HOSTS:
-            ip('netns', 'add', name)
-        first, second = HOSTS
-        ip('link', 'add', 'cable', 'netns', first, 'type', 'veth', 'peer', 'name', 'cable', 'netns', second)
-        for name, address in HOSTS.items():
-            ip('-n', name, 'address', 'add', f'{address}/24', 'dev', 'cable')
-            for device in ('lo', 'cable'):
-                ip('-n', name, 'link', 'set', device, 'up')
-            limit = 'tc qdisc add dev cable root tbf rate 1gbit burst 256kb latency 50ms'
-            ip('netns', 'exec', name, *limit.split())
+        made.__enter__()
     except (subprocess.CalledProcessError, OSError) as error:
-        remove_hosts()
         pytest.skip(f'namespaces cannot be made here: {getattr(error, "stderr", error)!r}')
     yield
-    remove_hosts()
+    made.__exit__(None, None, None)
 
 
 class Host(Program):
@@ -66,12 +56,14 @@ class Host(Program):
 
 
 def start_worker(folder):
-    worker = Host(folder, 'mg-worker', 'worker', 'mnist_graph.worker', f'--listen={WORKER}')
+    worker = Host(folder, WORKER_NAME, 'worker', 'mnist_graph.worker', f'--listen={WORKER}')
     time.sleep(1)
     return worker
 
 
-@pytest.mark.parametrize('n_rounds', [1, pytest.param(10, marks=pytest.mark.slow)])
+@pytest.mark.parametrize(
+    'delay_ms, n_rounds', [(0, 1), (5, 1), *(pytest.param(delay, 10, marks=pytest.mark.slow) for delay in (0, 0.2, 5))]
+)
 def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
     """The worker is killed, unplugged and paused in turn."""
     job = [*JOB, f'--n_iterations={400 * n_rounds}', '--worker_timeout=3', '--save_steps=10', '--display_step=10']
@@ -81,7 +73,7 @@ def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
     worker = start_worker(tmp_path)
     worker.expect('Waiting')
     chief = Host(
-        *(tmp_path, 'mg-chief', 'chief', 'mnist_graph.main', *job, '--model_dir=lost', f'--workers={CHIEF},{WORKER}')
+        *(tmp_path, CHIEF_NAME, 'chief', 'mnist_graph.main', *job, '--model_dir=lost', f'--workers={CHIEF},{WORKER}')
     )
     try:
         for number in range(3 * n_rounds):
@@ -90,14 +82,14 @@ def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
                 worker.process.kill()
                 worker.process.wait()
             elif number % 3 == 1:
-                ip('-n', 'mg-worker', 'link', 'set', 'cable', 'down')
+                ip('-n', WORKER_NAME, 'link', 'set', link.DEVICES[1], 'down')
             else:
                 worker.process.send_signal(signal.SIGSTOP)
             chief.expect(f'Worker {WORKER} ', times=number + 1)
             if number % 3 == 0:
                 worker = start_worker(tmp_path)
             elif number % 3 == 1:
-                ip('-n', 'mg-worker', 'link', 'set', 'cable', 'up')
+                ip('-n', WORKER_NAME, 'link', 'set', link.DEVICES[1], 'up')
             else:
                 worker.process.send_signal(signal.SIGCONT)
             chief.expect('Going on from step', times=number + 1)
@@ -107,6 +99,6 @@ def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
             each.process.kill()
             each.process.wait()
     assert bits(tmp_path / 'lost') == bits(tmp_path / 'alone')
-    for name in HOSTS:
+    for name in link.NAMES:
         left = subprocess.run(['ip', 'netns', 'pids', name], capture_output=True, text=True, timeout=30)
         assert left.stdout == '', os.linesep + left.stdout

@@ -1,4 +1,4 @@
-"""The reader that ships with the package: where it lies, and how a trained run is made into it."""
+"""The shipped reader, which comes with the package: where it lies, and how a trained run is made into it."""
 
 import dataclasses
 import json

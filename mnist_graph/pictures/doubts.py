@@ -20,8 +20,10 @@ _SLASH_LEAN, _MORE_THAN_OTHERS, _SLASH_BREADTH, _RULED = (18, 35), 8, 0.15, 0.67
 # How many digits stand before, between and after slashes; and of the lowest digit's height, the highest's beside them.
 _GROUPS, _ONE_SIZE = (1, 2, 4), 1.4
 # Of the picture's side: a bar as long that lies so near its edge, and is as thin, is a line along it. A shorter one is
-# if the picture's border cuts it, or (the third length) if the digits beside it are of another height, or none is.
+# if the picture's border cuts it, or (the third length, or nearer the edge than _HUGS) if the digits beside it are of
+# another height, or none is.
 _LINE_LENGTH, _LINE_LENGTH_AT_BORDER, _LINE_LENGTH_INSIDE, _LINE_PLACE, _LINE_WIDTH = 0.85, 0.25, 0.35, 0.12, 0.15
+_HUGS = 0.03
 # Rows so many times as high, or as low, as the longest row's must be read as surely as that in the mean.
 _OTHER_SIZE, _SURE_ROW = 1.7, 0.97
 # Of its neighbours' height: that of a 1 that may touch the picture's border.
@@ -100,7 +102,8 @@ def _is_along_edge(digit: Digit, row: list[Digit], mask: np.ndarray) -> bool:
         return True
     others = [_high(other) for other in row if label(other) != 1]
     is_like_others = bool(others) and _LIKE_NEIGHBOURS < _high(digit) / np.median(others) < 1 / _LIKE_NEIGHBOURS
-    return _high(digit) > _LINE_LENGTH_INSIDE * high and not is_like_others
+    hugs_edge = left < _HUGS * wide or right > (1 - _HUGS) * wide
+    return (hugs_edge or _high(digit) > _LINE_LENGTH_INSIDE * high) and not is_like_others
 
 
 def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], mask: np.ndarray) -> bool:

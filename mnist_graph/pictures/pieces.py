@@ -31,6 +31,8 @@ _HAIR_FLAT, _HAIR_LENGTH, _HIGH, _HAIR_WIDTH = 3, 0.3, 0.5, 0.45
 _SINGLE = 1.5
 
 
+# Of the picture's sides: how near them is at their edge; and of a piece's ink: the most that a part of a frame has inside.
+_EDGE, _INSIDE = 0.12, 0.15
 # Pieces that the border cuts, and their share of the ink, in cloth and the like. Of its length: what is lower is a line.
 # Of the mean area: what is smaller is a speck.
 _MANY_CUT, _MUCH_CUT, _FLAT, _SPECK_OF_MEAN = 5, 0.3, 0.25, 0.1
@@ -93,6 +95,14 @@ def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
     at = pieces.left == 0, pieces.right == width, pieces.top == 0, pieces.bottom == height
     # A strip along a side, and a frame, reach from one side to the other.
     return result | at[0] & at[1] | at[2] & at[3] | corner & (sum(side.astype(int) for side in at) >= 2)
+
+
+def along_edges(pieces: Pieces) -> np.ndarray:
+    """bool [pieces]: what lies nearly all along the edges of the picture: the corner of a frame, cut out with its cell."""
+    labels, n = pieces.labels, len(pieces.area) + 1
+    y, x = (round(_EDGE * side) for side in labels.shape)
+    inside = labels[y : labels.shape[0] - y, x : labels.shape[1] - x]
+    return np.bincount(inside.ravel(), minlength=n)[1:] < _INSIDE * pieces.area
 
 
 def is_dense_texture(pieces: Pieces) -> bool:

@@ -152,6 +152,7 @@ def writing(pieces: pieces_of.Pieces) -> tuple[np.ndarray, int, int]:
     if not (keep & (longest >= 8)).any():
         # A picture cut to its digit, which then touches the border, but does not only run along it.
         keep = (pieces.height >= _OF_CUT_OUT[0] * height) & (pieces.width >= _OF_CUT_OUT[1] * width)
+        keep &= ~pieces_of.along_edges(pieces)
     if not keep.any():
         return keep, 0, 0
     numbers = np.flatnonzero(keep)

@@ -23,6 +23,8 @@ _STROKES = (1, 7)
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
 _ALL = (-1, (0, 0))
+# Of the row's height: a figure as high that is no digit is a letter. What digits beside as many letters must be in the mean.
+_HIGH, _SURE_OF_LETTER = 0.5, 0.97
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
 # Of the ink: what a clean reading leaves out.
@@ -206,34 +208,10 @@ def _ask(proposal: proposals.Proposal, runs: dict):
 
 def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     """The best way to read what was proposed."""
-    found: list[list[Digit]] = []
-    looked_at = 0.0
-    for row, atoms in enumerate(proposal.atoms):
-        candidates: list[tuple[Digit, set[int], int]] = []
-        dropped: set[int] = set()
-        of_row = {run: scores for (number, run), (_, scores) in scored.items() if number == row}
-        for step in paths.best_path(atoms, of_row):
-            run = atoms[slice(*step.run)]
-            area = sum(atom.area for atom in run)
-            looked_at += area
-            if step.is_digit:
-                image, scores = scored[row, step.run]
-                candidates.append(
-                    (Digit(image, scores, rows.box(run), area, step.share), {atom.group for atom in run}, len(run))
-                )
-            else:
-                dropped |= {atom.group for atom in run if len(run) < sum(other.group == atom.group for other in atoms)}
-        # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
-        # are all mere strokes, which read as 1 and 7, is a letter.
-        whole = Counter(atom.group for atom in atoms)
-        made_of_more = {group for digit, groups, _ in candidates if label(digit) not in _STROKES for group in groups}
-        digits = [
-            digit
-            for digit, groups, n_atoms in candidates
-            if not (groups & dropped and _is_doubtful(digit))
-            and not (n_atoms < whole[min(groups)] and label(digit) in _STROKES and not groups & made_of_more)
-        ]
-        if digits:
+    found = []
+    for number, atoms in enumerate(proposal.atoms):
+        of_row = {run: image_and_scores for (row, run), image_and_scores in scored.items() if row == number}
+        if digits := _digits_of_row(atoms, of_row):
             found.append(digits)
     if _ALL in scored and found:
         found = _one_or_several(found, proposal.all_atoms, *scored[_ALL])
@@ -241,13 +219,58 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     found = without_doubtful(found, proposal.mask)
     total = max(1, proposal.total)
     read_area = sum(digit.area for row in found for digit in row)
-    page_area = shape[0] * shape[1]
     # What came in from outside may have taken digits along.
+    looked_at = float(sum(atom.area for atoms in proposal.atoms for atom in atoms))
     looked_at += max(0, proposal.outside - _MUCH_OUTSIDE * total)
     if found and np.mean([digit.scores[:10].max() for row in found for digit in row]) < _LEAST_MEAN:
         found = []
-    value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / page_area
+    value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / (shape[0] * shape[1])
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
+
+
+def _digits_of_row(atoms: list[rows.Atom], scored: dict[paths.Run, tuple[np.ndarray, Scores]]) -> list[Digit]:
+    """The digits of a row, left to right; none if it is of letters.
+
+    Args:
+      atoms: Of the row.
+      scored: (image, scores) of each run of them that was scored.
+    """
+    whole = Counter(atom.group for atom in atoms)
+    candidates: list[tuple[Digit, set[int], bool]] = []  # the figures each is of, and whether it is only a piece of one
+    broken: set[int] = set()  # figures of which a piece is no digit
+    for step in paths.best_path(atoms, {run: scores for run, (_, scores) in scored.items()}):
+        run = atoms[slice(*step.run)]
+        groups = {atom.group for atom in run}
+        if step.is_digit:
+            digit = Digit(*scored[step.run], rows.box(run), sum(atom.area for atom in run), step.share)
+            candidates.append((digit, groups, len(run) < whole[min(groups)]))
+        else:
+            broken |= {group for group in groups if len(run) < whole[group]}
+    # A piece of a figure whose rest is no digit is none either, however like a 1 it is; and a figure whose pieces
+    # are all mere strokes, which read as 1 and 7, is a letter.
+    made_of_more = {group for digit, groups, _ in candidates if label(digit) not in _STROKES for group in groups}
+    kept = [
+        (digit, groups)
+        for digit, groups, is_piece in candidates
+        if not (groups & broken and _is_doubtful(digit))
+        and not (is_piece and label(digit) in _STROKES and not groups & made_of_more)
+    ]
+    digits = [digit for digit, _ in kept]
+    return [] if digits and _is_word(atoms, digits, {group for _, groups in kept for group in groups}) else digits
+
+
+def _is_word(atoms: list[rows.Atom], digits: list[Digit], groups: set[int]) -> bool:
+    """Whether a row is of letters: there are more high figures without a digit than with one, or as many and unsure ones.
+
+    Args:
+      atoms: Of the row.
+      digits: What was read in it.
+      groups: Numbers of the figures that hold these.
+    """
+    high = max(atom.bottom - atom.top for atom in atoms)
+    letters = {atom.group for atom in atoms if atom.bottom - atom.top > _HIGH * high} - groups
+    mean = np.mean([digit.scores[:10].max() for digit in digits])
+    return len(letters) > len(groups) or len(letters) == len(groups) and mean < _SURE_OF_LETTER
 
 
 def _is_doubtful(digit: Digit) -> bool:

@@ -63,17 +63,17 @@ def find_rows(pieces: Pieces, keep: np.ndarray) -> list[list[int]]:
     numbers = np.flatnonzero(keep)
     if not len(numbers):
         return []
-    heights = pieces.height[numbers]
-    tall = numbers[heights >= _LEAST_FIGURE * typical_height(pieces, numbers)]
+    heights, typical = pieces.height[numbers], typical_height(pieces, numbers)
+    tall = numbers[heights >= _LEAST_FIGURE * typical]
     # Low pieces near a figure are its parts; others may be digits that are smaller than the rest.
-    low = numbers[heights < _LEAST_FIGURE * typical_height(pieces, numbers)]
+    low = numbers[heights < _LEAST_FIGURE * typical]
     parts = {}
     for number in low.tolist():
         distances = _distances(pieces, number, tall)
         nearest = int(tall[distances.argmin()])
         if distances.min() <= _NEAR_PART * pieces.height[nearest]:
             parts[number] = nearest
-        elif pieces.height[number] >= _LEAST_DIGIT * typical_height(pieces, numbers):
+        elif pieces.height[number] >= _LEAST_DIGIT * typical:
             tall = np.append(tall, number)
     rows = [set(chain) for chain in _chains(pieces, tall)]
     for number, nearest in parts.items():
@@ -84,7 +84,8 @@ def find_rows(pieces: Pieces, keep: np.ndarray) -> list[list[int]]:
 
 def typical_height(pieces: Pieces, numbers: np.ndarray) -> float:
     """The height that half of the ink is in pieces of, of those that do not cross the picture."""
-    numbers = numbers[~crossing(pieces)[numbers]] if not crossing(pieces)[numbers].all() else numbers
+    is_crossing = crossing(pieces)[numbers]
+    numbers = numbers if is_crossing.all() else numbers[~is_crossing]
     numbers = numbers[np.argsort(pieces.height[numbers])]
     ink = np.cumsum(pieces.area[numbers])
     return float(pieces.height[numbers[np.searchsorted(ink, ink[-1] / 2)]])

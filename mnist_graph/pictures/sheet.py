@@ -17,6 +17,9 @@ _LIKE_QUADRILATERAL = 0.93
 # Pixels: how far within and without an edge its step is measured. Grey levels: the least step. Share of the contrast
 # between sheet and ground that the step must have; lamplight fades over a longer way.
 _STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
+# Black to white is 1: what is as near to the border's colour is like it; a sheet steps by more. Of the border: what may
+# differ where all of it is one ground.
+_LIKE_BORDER, _EVEN_BORDER = 0.045, 0.02
 # Of the sheet's side: its edge is soft, and often in shadow.
 _MARGIN = 0.02
 
@@ -37,6 +40,8 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
         return None
     small = cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)
     small = np.atleast_3d(small)
+    if _is_all_one(small):
+        return None
     best, best_area = None, 0.0
     for plane in _planes(small):
         plane = cv2.medianBlur(plane, 5)
@@ -48,6 +53,17 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
     if best is None:
         return None
     return best.reshape(-1, 2).astype(np.float32) / np.array([small.shape[1] - 1, small.shape[0] - 1], np.float32)
+
+
+def _is_all_one(small: np.ndarray) -> bool:
+    """Whether the border is even, and less of the picture differs from it than a sheet would; this is quick to tell."""
+    thin = small[::2, ::2]
+    border = np.concatenate([thin[0], thin[-1], thin[:, 0], thin[:, -1]])
+    middle = np.median(border, axis=0)
+    return bool(
+        (np.abs(border - middle).max(axis=1) > _LIKE_BORDER).mean() < _EVEN_BORDER
+        and (np.abs(thin - middle).max(axis=2) > _LIKE_BORDER).mean() < _LEAST_SHARE
+    )
 
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:

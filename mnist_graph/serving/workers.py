@@ -51,8 +51,9 @@ def work(connection: socket.socket) -> None:
     A job is answered by any number of float32 [n, 28, 28] images, to each of which the other side sends scores, and at
     last by ('done', a `reading.Page` or float32 [height, width, channels]) or ('refused', a line).
     """
-    for number in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):  # who started this process will end it
-        signal.signal(number, signal.SIG_IGN)
+    for name in ('SIGINT', 'SIGTERM', 'SIGHUP'):  # who started this process will end it; Windows has no SIGHUP
+        if hasattr(signal, name):
+            signal.signal(getattr(signal, name), signal.SIG_IGN)
     import cv2
 
     cv2.setNumThreads(1)  # the pictures are what is done side by side
