@@ -137,6 +137,7 @@ def sweep_from_flags():
     if FLAGS.resume and FLAGS.report:
         raise UsageError('--resume goes on with a sweep and --report only shows it; give one of them.')
     if not FLAGS.resume and not FLAGS.report:
+        space = plan.with_real_folders(space)
         base = starting_point.resolved(common_flags.hparams_from_flags(), (*given, *space))
         made = plan.make(space, base, FLAGS.sampler, FLAGS.pruner, FLAGS.n_trials)
         return lambda saved: made

@@ -54,6 +54,18 @@ def resolved(hparams: HParams, given: tuple[str, ...] = ()) -> HParams:
     return dataclasses.replace(hparams, init_checkpoint=whole, **taken)
 
 
+def real_folder(init_checkpoint: str) -> str:
+    """The folder of the model to start from, to which no link leads; '' stays, and so does the shipped reader's name.
+
+    Raises:
+      UsageError, CheckpointError: As of `find`.
+    """
+    if not init_checkpoint:
+        return ''
+    (folder,) = find(init_checkpoint).folders
+    return pretrained.NAME if folder == pretrained.FOLDER else folder
+
+
 class StartingPoint(NamedTuple):
     """A trained model that fits a training.
 

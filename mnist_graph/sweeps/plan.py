@@ -18,6 +18,7 @@ from typing import Any, NamedTuple
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import NEEDS, SPECS, HParams, missing_flag
+from mnist_graph.models import starting_point
 from mnist_graph.sweeps import search_space
 from mnist_graph.sweeps.search_space import Space
 
@@ -282,6 +283,17 @@ def is_over(attempts: Iterable[Attempt], n_points: int) -> bool:
     return not any(attempt.state in ('waiting', 'running') for attempt in attempts) and not needed(
         attempts, n_points, n_points
     )
+
+
+def with_real_folders(space: dict[str, Any]) -> dict[str, Any]:
+    """A search space in which no model to start from can become another one while the sweep runs, as runs/latest can.
+
+    Raises:
+      UsageError, CheckpointError: One of them is no model.
+    """
+    if not isinstance(found := space.get('init_checkpoint'), search_space.Choices):
+        return space
+    return {**space, 'init_checkpoint': search_space.Choices(tuple(map(starting_point.real_folder, found.values)))}
 
 
 def check_free(space: Space, given: Iterable[str]) -> None:

@@ -86,6 +86,7 @@ def run(
     """
     searched = search_space.from_python(space)
     plan.check_free(searched, hparams)
+    searched = plan.with_real_folders(searched)
     base = starting_point.resolved(HParams.from_dict(hparams), (*hparams, *searched))
     sweep = plan.make(searched, base, sampler, pruner, n_trials)
     where = SweepLocation(sweep_dir, storage, study, dataset, data_dir)

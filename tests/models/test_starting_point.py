@@ -168,6 +168,10 @@ def test_a_sweep_from_python_has_the_network_of_its_source(source, monkeypatch):
         runner, 'search', lambda store, choose_sweep, where, **options: begun.append(choose_sweep(None))
     )
     runner.run({'learning_rate': [0.01, 0.02]}, sweep_dir='swept', init_checkpoint='source', ema_decay=0.5)
+    os.mkdir('runs')
+    os.symlink('../source', 'runs/latest')
+    runner.run({'init_checkpoint': ['runs/latest', '']}, sweep_dir='other')
+    assert begun[1].space['init_checkpoint'].values == ('source', '')  # runs/latest may name another run soon
     base = begun[0].base
     assert (base.model, base.filters, base.hidden_units, base.ema_decay) == ('cnn', (2, 3, 2), (5,), 0.5)
     assert os.path.isabs(base.init_checkpoint)
