@@ -19,6 +19,9 @@ from mnist_graph.pictures.mnist_style import mnist_digit
 _SETTLED = 0.95
 # The digits that are like a mere stroke, or two.
 _STROKES = (1, 7)
+# What 1 and 7 have together where the network hesitates between them only. Pixels of MNIST: the top of a digit. Of its
+# width: what the bar of a 7 has there, and the flag of a 1 has not.
+_ONE_OR_SEVEN, _TOP, _BAR_OF_SEVEN = 0.95, 2, 0.6
 # Mean probability of a page's digits: less sure ones were read into something else.
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
@@ -68,9 +71,9 @@ class Page(NamedTuple):
 
     @property
     def is_sure(self) -> bool:
-        """Whether there are digits, and every one is sure."""
+        """Whether there are digits, and every one is sure to be one."""
         digits = [digit for row in self.rows for digit in row]
-        return bool(digits) and all(digit.scores[:10].max() > _SURE for digit in digits)
+        return bool(digits) and all(_sureness(digit) > _SURE for digit in digits)
 
     @property
     def is_clean(self) -> bool:
@@ -203,7 +206,23 @@ def _ask(proposal: proposals.Proposal, runs: dict):
     if not images:
         return {}
     scores = yield np.stack(list(images.values()))
-    return {key: (image, of) for (key, image), of in zip(images.items(), scores)}
+    return {key: (image, _one_or_seven(image, of)) for (key, image), of in zip(images.items(), scores)}
+
+
+def _one_or_seven(image: np.ndarray, scores: Scores) -> Scores:
+    """Scores in which 1 and 7 change places where the network takes for a 7, hesitating, what has no bar along its top.
+
+    The flag of a printed 1 comes down from the stem.
+    """
+    if scores[1] + scores[7] < _ONE_OR_SEVEN or scores[7] > _SETTLED or scores[1] > scores[7]:
+        return scores
+    ink = image > 0.5
+    first = np.flatnonzero(ink.any(axis=1))[0]
+    top, whole = (np.ptp(np.flatnonzero(part.any(axis=0))) + 1 for part in (ink[first : first + _TOP], ink))
+    if top < _BAR_OF_SEVEN * whole:
+        scores = scores.copy()
+        scores[[1, 7]] = scores[[7, 1]]
+    return scores
 
 
 def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
@@ -222,7 +241,7 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     # What came in from outside may have taken digits along.
     looked_at = float(sum(atom.area for atoms in proposal.atoms for atom in atoms))
     looked_at += max(0, proposal.outside - _MUCH_OUTSIDE * total)
-    if found and np.mean([digit.scores[:10].max() for row in found for digit in row]) < _LEAST_MEAN:
+    if found and np.mean([_sureness(digit) for row in found for digit in row]) < _LEAST_MEAN:
         found = []
     value = proposal.ink.contrast * (explained - 0.3 * (total - explained)) / (shape[0] * shape[1])
     return Page(found, 1 - read_area / max(looked_at, 1.0), shape[1::-1], value)
@@ -279,7 +298,12 @@ def _is_doubtful(digit: Digit) -> bool:
 
 def _worth(digit: Digit) -> float:
     """What a digit counts for where ways to see a picture are compared: its ink, if it is sure."""
-    return digit.area * max(0.0, 2 * float(digit.scores[:10].max()) - 1) * (_WORTH_OF_ONE if label(digit) == 1 else 1)
+    return digit.area * max(0.0, 2 * _sureness(digit) - 1) * (_WORTH_OF_ONE if label(digit) == 1 else 1)
+
+
+def _sureness(digit: Digit) -> float:
+    """How surely a digit stands there, even if it may be a 1 or a 7."""
+    return float(max(digit.scores[:10].max(), digit.scores[1] + digit.scores[7]))
 
 
 def _one_or_several(found: list[list[Digit]], atoms: list[rows.Atom], image, scores) -> list[list[Digit]]:

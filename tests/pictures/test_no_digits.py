@@ -7,7 +7,7 @@ from PIL import Image, ImageDraw, ImageFont
 from helpers.drawn_pictures import draw_share
 from helpers.reader import read
 from mnist_graph.base.opencv import cv2
-from mnist_graph.pictures import doubts, pieces
+from mnist_graph.pictures import doubts, pieces, reading
 from mnist_graph.pictures.doubts import Digit
 
 
@@ -97,3 +97,14 @@ def test_dense_texture_is_told_from_a_page_of_digits_that_touch_the_border():
     assert not pieces.is_dense_texture(pieces.find_pieces(stripes))  # a tenth of it is ink
     digit = draw_share('4', (100, 100), (0, 0, 100, 100), 20)
     assert not pieces.is_dense_texture(pieces.find_pieces((digit > 0.5).astype(np.uint8)))
+
+
+@pytest.mark.parametrize('top, label', [(slice(8, 18), 7), (slice(15, 18), 1)])
+def test_a_hesitation_between_1_and_7_is_settled_by_the_bar_along_the_top(top, label):
+    image = np.zeros((28, 28), np.float32)
+    image[4:24, 15:18] = image[8:11, 8:18] = image[4:6, top] = 1
+    scores = np.zeros(11)
+    scores[1], scores[7] = 0.4, 0.6
+    assert reading._one_or_seven(image, scores).argmax() == label
+    scores[1], scores[7] = 0.02, 0.98
+    assert reading._one_or_seven(image, scores).argmax() == 7
