@@ -1,4 +1,4 @@
-"""Trains on the built-in drawn digits alone and reads MNIST's test set: how real are they?
+"""Trains on the drawn digits alone and reads MNIST's test set: how real are they?
 
 The network is the tutorial's 784-512-256-128-10 with Adam, without dropout and
 augmentation; MNIST serves for testing only. Prints one line for each seed (of the

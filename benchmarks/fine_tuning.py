@@ -70,7 +70,7 @@ def write(folder, kind, count):
                 Image.fromarray(pictures[row]).save(os.path.join(folder, part, name, f'{number:03}.png'))
 
 
-def train(kind, count, start, steps):
+def train(kind, count, start, steps, seed):
     """Test accuracy of one training."""
     with tempfile.TemporaryDirectory() as folder:
         write(os.path.join(folder, 'data'), kind, count)
@@ -79,6 +79,7 @@ def train(kind, count, start, steps):
             f'--data_dir={folder}/data',
             '--pictures=raw',
             f'--n_iterations={steps}',
+            f'--seed={seed}',
             f'--model_dir={folder}/run',
         ]
         output = measure.run_program(command).output
@@ -111,6 +112,7 @@ def main():
     """Trains all, prints the table and draws it."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--steps', type=int, default=200, help='of each training')
+    parser.add_argument('--seeds', type=int, default=2, help='trainings for each figure, which is their mean')
     parser.add_argument('--other_dir', help='folder of a further data set of 28x28 pictures')
     parser.add_argument('--results', help='file for a line of JSON of each training')
     parser.add_argument('--picture', help='file for the plot')
@@ -119,7 +121,7 @@ def main():
     for name, kind in kinds(options.other_dir).items():
         for count in COUNTS:
             for start in STARTS:
-                accuracy = train(kind, count, start, options.steps)
+                accuracy = float(np.mean([train(kind, count, start, options.steps, s) for s in range(options.seeds)]))
                 rows.append({'kind': name, 'pictures': count, 'start': start, 'accuracy': accuracy})
                 print(rows[-1], file=sys.stderr, flush=True)
     if options.results:

@@ -158,7 +158,7 @@ def read_data_sets(
     Args:
       train_dir: The folder with the data set. If it has none, MNIST is taken
         from the package's cache folder, into which it is downloaded if need be;
-        without a network, the built-in drawn digits serve.
+        without an internet connection, the drawn digits serve.
       fake_data: Read nothing, and make a data set without pictures.
       one_hot: Whether labels become float64 rows with a single 1 instead of uint8 numbers.
       dtype, reshape: As `DataSet` takes them.

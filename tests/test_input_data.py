@@ -159,7 +159,7 @@ def test_without_data_and_network_the_drawn_digits_serve(fresh_folder, monkeypat
     (fresh_folder / 'data').mkdir()
     make(fresh_folder / 'data')
     drawn = np.zeros((30, 28, 28), np.uint8), np.arange(30) % 10, np.zeros((10, 28, 28), np.uint8), np.arange(10)
-    raw = loading.RawData('drawn', *drawn, tuple('0123456789'), 'the built-in drawn digits')
+    raw = loading.RawData('drawn', *drawn, tuple('0123456789'), 'the drawn digits')
     monkeypatch.setattr(loading, '_drawn', lambda show_progress: raw)
     input_data._said.clear()
     sets = input_data.read_data_sets('data', validation_size=5)

@@ -66,9 +66,7 @@ def load_measured_data(found, among_classes: bool = False, or_drawn: bool = Fals
     except data.NoDataError:
         if not (or_drawn and described.reads_digits) or FLAGS['dataset'].present or FLAGS.data_dir:
             raise
-        process.note(
-            'MNIST could not be downloaded, so this uses the built-in drawn digits; --data_dir names other data.'
-        )
+        process.note('MNIST could not be downloaded, so this uses the drawn digits; --data_dir names other data.')
         dataset = load_data('drawn', None, n_validation=0)
     if among_classes:
         dataset = dataset.with_classes(described.class_names)

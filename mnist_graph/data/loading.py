@@ -33,9 +33,9 @@ def load(
 
     Args:
       dataset: 'mnist' (from `data_dir`, and downloaded into it if it is not
-        there), 'drawn' (the built-in digits), 'handwriting' (MNIST, found
+        there), 'drawn' (the drawn digits), 'handwriting' (MNIST, found
         likewise, with what `handwriting.add_to` adds), or 'auto': the data set in
-        `data_dir`; without a `data_dir`, MNIST, or the built-in digits if it
+        `data_dir`; without a `data_dir`, MNIST, or the drawn digits if it
         cannot be downloaded, which a notice then says.
       data_dir: A folder in one of the formats of `readers`, or a file of one of
         the data sets in it, if there are several; None is `files.cache_folder()`.
@@ -107,7 +107,7 @@ def _read_cache(must_be_mnist: bool, options: ReadOptions, show_progress: bool) 
     except NoDataError as error:
         if must_be_mnist:
             raise _with_alternative(error) from None
-        notice = f'MNIST could not be downloaded, so this uses the built-in drawn digits instead: {error}'
+        notice = f'MNIST could not be downloaded, so this uses the drawn digits instead: {error}'
         return _drawn(show_progress)._replace(notices=(notice,))
 
 
@@ -129,7 +129,7 @@ def _download(folder: str, options: ReadOptions, show_progress: bool) -> RawData
 
 
 def _with_alternative(error: NoDataError) -> NoDataError:
-    return NoDataError(f'{error} Or use --dataset=drawn, the built-in digits.')
+    return NoDataError(f'{error} Or use --dataset=drawn, digits that the package draws itself.')
 
 
 def _check_may_be_filled(folder: str) -> None:
@@ -175,7 +175,7 @@ def _drawn(show_progress: bool) -> RawData:
 
         progress = lambda steps: tqdm(steps, desc='Drawing digits', leave=False)
     arrays = drawn.load_or_draw(files.cache_folder(), progress=progress)
-    return RawData('drawn', *arrays, tuple('0123456789'), 'the built-in drawn digits')
+    return RawData('drawn', *arrays, tuple('0123456789'), 'the drawn digits')
 
 
 def _with_other_hands(mnist: RawData, found_fingerprint: str) -> RawData:

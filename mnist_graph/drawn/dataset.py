@@ -1,4 +1,4 @@
-"""The built-in digits: a data set in MNIST's format that the package draws by itself.
+"""The drawn digits: a data set in MNIST's format that the package draws by itself.
 
 `strokes` describes how digits are written and `pen` draws them. This module
 makes balanced, repeatable sets of them and keeps them in a cache file.
@@ -77,7 +77,7 @@ def load_or_draw(
     n_threads: int | None = None,
     progress: Progress | None = None,
 ) -> Arrays:
-    """The built-in data set: read from the cache file, or drawn and written there if that is missing or damaged.
+    """The drawn digits: read from the cache file, or drawn and written there if that is missing or damaged.
 
     Args:
       cache_dir: Folder of the cache file, made if it is missing; None is no

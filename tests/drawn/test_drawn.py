@@ -1,4 +1,4 @@
-"""Tests of the built-in digits: mnist_graph.drawn and what it draws with."""
+"""Tests of the drawn digits: mnist_graph.drawn and what it draws with."""
 
 import hashlib
 import os

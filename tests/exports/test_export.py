@@ -245,7 +245,7 @@ def test_without_a_network_it_is_checked_on_drawn_digits(export, monkeypatch):
 
     monkeypatch.setattr(loading, 'load_data', load_data)
     ended = export('--format=npz')
-    assert ended.code == 0 and ended.err.count('so this uses the built-in drawn digits') == 1
+    assert ended.code == 0 and ended.err.count('so this uses the drawn digits') == 1
     assert export('--format=npz', '--output=other.npz', '--dataset=mnist').code == 1
 
 

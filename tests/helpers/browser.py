@@ -131,7 +131,7 @@ class Page:
 
 
 def strokes_of(digit, box=(200, 60, 200, 280), way=0, seed=None):
-    """Strokes of one of the built-in digits.
+    """Strokes of one of the drawn digits.
 
     Args:
       digit: 0 to 9.
