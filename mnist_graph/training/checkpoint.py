@@ -109,6 +109,24 @@ def _write_state(folder: str, step: int, keep: int) -> None:
     files.write_atomically(path, content)
 
 
+def finish_killed_save(folder: str, step: int | None, keep: int) -> None:
+    """Does what a save left undone if its process was killed.
+
+    Args:
+      folder: Of checkpoints; it may be missing.
+      step: Of the newest whole checkpoint; None if there is none, or if the newest is not known.
+      keep: As of `save`.
+
+    Raises:
+      OSError, UnreadableError: The folder cannot be read or written.
+    """
+    files.remove_leftovers(folder)
+    if step is None:
+        step = max(steps(folder), default=None)
+    if step is not None:
+        _write_state(folder, step, keep)
+
+
 def _remove_others(folder: str, step: int, keep: int) -> None:
     """Removes all but the checkpoint of `step` and the `keep` - 1 before it.
 

@@ -139,6 +139,9 @@ class RunFolder(Monitor):
             metrics.read(folder)
             described, notice = description.going_on(folder, saved, described, found.step if found else 0)
             files.remove_leftovers(folder)
+            step = found.step if found else None
+            checkpoint.finish_killed_save(os.path.join(folder, checkpoint.LAST), step, keep_checkpoints)
+            checkpoint.finish_killed_save(os.path.join(folder, checkpoint.BEST), None, 1)
             if saved != described:
                 description.write(folder, described)
         except OSError as error:

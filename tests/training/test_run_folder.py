@@ -91,6 +91,24 @@ def test_resuming_gives_the_same_run_to_the_bit(trained, stop_after):
     assert find_checkpoint('stopped', 'best')[0][1:] == find_checkpoint('whole', 'best')[0][1:]
 
 
+def test_resuming_clears_away_what_a_killed_process_was_writing(trained):
+    trained('model', stop_after=20)
+    leftovers = [
+        f'model/{name}.0123abcd.part' for name in ('metrics.jsonl', 'checkpoints/checkpoint', 'best/checkpoint')
+    ]
+    for path in leftovers:
+        open(path, 'w').close()
+    states = [f'model/{name}/checkpoint' for name in ('checkpoints', 'best')]
+    written = [pathlib.Path(path).read_text() for path in states]
+    os.unlink(states[1])
+    with open(states[0], 'w') as file:  # of the save before
+        file.write('model_checkpoint_path: "model.ckpt-10"\nall_model_checkpoint_paths: "model.ckpt-10"\n')
+    # Nothing is saved before this training is stopped again.
+    RunFolder.reopen('model', described(TINY)).__exit__(None, None, None)
+    assert not [path for path in leftovers if os.path.exists(path)]
+    assert [pathlib.Path(path).read_text() for path in states] == written
+
+
 def test_resuming_after_damage_gives_the_same_run_to_the_bit(trained):
     _, _, whole = trained('whole')
     trained('damaged', stop_after=30)
