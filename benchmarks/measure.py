@@ -33,11 +33,12 @@ class BenchmarkError(Exception):
 
 
 class Run(NamedTuple):
-    """One finished process: wall seconds, peak resident MiB, what it printed to stdout."""
+    """One finished process: wall seconds, peak resident MiB, what it printed to stdout, seconds of all its cores."""
 
     seconds: float
     peak_rss_mb: float
     output: str
+    processor_seconds: float
 
 
 def data_folder(text):
@@ -84,7 +85,7 @@ def run_program(command):
         if process.returncode:
             tail = '\n'.join((output.read() + errors.read()).strip().splitlines()[-8:])
             raise BenchmarkError(f'{" ".join(command)} exited {process.returncode}:\n{tail}')
-        return Run(seconds, usage.ru_maxrss / 1024, output.read())
+        return Run(seconds, usage.ru_maxrss / 1024, output.read(), usage.ru_utime + usage.ru_stime)
 
 
 def run_json(command):

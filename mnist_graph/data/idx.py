@@ -7,12 +7,14 @@ C. Burges, "The MNIST database of handwritten digits".)
 """
 
 import math
+import mmap
+import os
 import struct
 import sys
 
 import numpy as np
 
-from mnist_graph.base import files
+from mnist_graph.base import files, memory
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 
@@ -24,6 +26,9 @@ _MAX_DIMENSIONS = 4
 
 def read_idx(path: str) -> np.ndarray:
     """The array of unsigned bytes or 32-bit integers in an IDX file.
+
+    A plain file that is large for this machine's memory (see `memory.is_large`) is
+    mapped: its bytes are read when they are used, and nothing is copied.
 
     Args:
       path: A file, gzipped or not (its first bytes tell, not its name).
@@ -37,13 +42,15 @@ def read_idx(path: str) -> np.ndarray:
     """
     try:
         with open(path, 'rb') as file:
-            raw = file.read()
+            is_mapped = memory.is_large(os.fstat(file.fileno()).st_size)
+            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if is_mapped else file.read()
     except OSError as error:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     if not raw:
         raise DataError(f'{path}: is empty (0 bytes); delete it and fetch it again.')
     gzipped = unpacking.is_gzipped(raw)
-    header = unpacking.gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
+    longest = 4 + 4 * _MAX_DIMENSIONS
+    header = unpacking.gunzip(path, raw, longest) if gzipped else raw[:longest]
     shape, offset = _shape(path, header)
     dtype = _DTYPES[header[2]]
     n_bytes = offset + math.prod(shape) * dtype.itemsize
