@@ -11,6 +11,7 @@ import mmap
 import os
 import struct
 import sys
+from typing import BinaryIO, cast
 
 import numpy as np
 
@@ -43,7 +44,7 @@ def read_idx(path: str) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             is_mapped = memory.is_large(os.fstat(file.fileno()).st_size)
-            raw = mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ) if is_mapped else file.read()
+            raw = _mapped(file) if is_mapped else file.read()
     except OSError as error:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     if not raw:
@@ -62,6 +63,11 @@ def read_idx(path: str) -> np.ndarray:
     if len(raw) > n_bytes:
         raise DataError(f'{path}: has more bytes than the {n_bytes:,} that its header announces.')
     return np.frombuffer(raw, dtype, offset=offset).reshape(shape)
+
+
+def _mapped(file: BinaryIO) -> bytes:
+    """The content of a file, mapped: not bytes, but whatever is done with bytes here can be done with it."""
+    return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
