@@ -63,20 +63,17 @@ def read(path):
 
 
 def table_of(runs):
-    """The Markdown table: mean accuracies and seconds, and what each line adds to them; `runs` as from `read`."""
+    """The Markdown table: mean accuracies and seconds, and how they differ from the recipe's own with the same seeds."""
     rows = []
     for (recipe, left_out), by_seed in runs.items():
-        means, deviations = [], []
-        for field, scale in (('validation_accuracy', 100), ('processor_seconds', 1)):
-            values = [scale * value for value in measure.values_of(list(by_seed.values()), field)]
-            whole = [scale * run[field] for seed, run in runs.get((recipe, WHOLE), {}).items() if seed in by_seed]
-            change = statistics.mean(values) - statistics.mean(whole) if len(whole) == len(values) else float('nan')
-            means.append((statistics.mean(values), change))
-            deviations.append(statistics.stdev(values) if len(values) > 1 else float('nan'))
-        (accuracy, accuracy_change), (seconds, seconds_change) = means
-        changes = ['', ''] if left_out == WHOLE else [f'{accuracy_change:+.2f}', f'{seconds_change:+.1f}']
-        cells = [f'{accuracy:.2f} ± {deviations[0]:.2f}', changes[0], f'{seconds:.1f}', changes[1], len(by_seed)]
-        rows.append([f'`{recipe}`', left_out if left_out == WHOLE else f'`{left_out}`', *cells])
+        whole = runs.get((recipe, WHOLE), {})
+        cells = []
+        for field, scale, digits in (('validation_accuracy', 100, 2), ('processor_seconds', 1, 1)):
+            values = [scale * run[field] for run in by_seed.values()]
+            changes = [scale * (by_seed[seed][field] - whole[seed][field]) for seed in by_seed if seed in whole]
+            cells.append(measure.mean_text(values, digits))
+            cells.append(f'{statistics.mean(changes):+.{digits}f}' if changes and left_out != WHOLE else '')
+        rows.append([f'`{recipe}`', left_out if left_out == WHOLE else f'`{left_out}`', *cells, len(by_seed)])
     header = ['recipe', 'left out', 'validation accuracy, %', 'change', 'processor seconds', 'change', 'seeds']
     return measure.markdown_table(header, rows)
 

@@ -143,6 +143,12 @@ def spread(values, digits):
     return f'{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})'
 
 
+def mean_text(values, digits):
+    """'mean ± standard deviation' with `digits` decimals; of a single value, itself."""
+    deviation = f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.{digits}f}{deviation}'
+
+
 def markdown_table(header, rows):
     """Returns a Markdown table: the first column to the left, the others to the right."""
     lines = [header, ['---'] + ['---:'] * (len(header) - 1), *rows]

@@ -69,38 +69,31 @@ def draw(results, path):
             axes.scatter(seconds, error, s=90, color=colour, marker=marker, edgecolor='white', zorder=3)
             lines.setdefault(program, []).append((seconds, error))
             if program in (speedrun.OURS, 'example'):
-                right = program == 'example'
-                axes.annotate(
-                    EXAMPLES.get(recipe, recipe),
-                    (seconds, error),
-                    xytext=(0, -22) if right else (-10, 7),
-                    textcoords='offset points',
-                    ha='center' if right else 'right',
+                place = (
+                    {'xytext': (0, -22), 'ha': 'center'}
+                    if program == 'example'
+                    else {'xytext': (-10, 7), 'ha': 'right'}
                 )
+                axes.annotate(EXAMPLES.get(recipe, recipe), (seconds, error), textcoords='offset points', **place)
+        lines.pop('example', None)  # which are named beside their points
         for program, points in lines.items():
             colour, marker = PROGRAMS[program]
-            label = 'what people start from' if program == 'example' else program
-            style = {'color': colour, 'marker': marker, 'markersize': 9, 'markeredgecolor': 'white', 'label': label}
-            axes.plot([], [], linestyle='none' if program == 'example' else '-', **style)
-            if program != 'example':
-                axes.plot(*zip(*sorted(points)), color=colour, linewidth=1, alpha=0.6, zorder=1)
+            axes.plot(*zip(*sorted(points)), color=colour, linewidth=1, alpha=0.6, zorder=1)
+            axes.plot([], [], color=colour, marker=marker, markersize=9, markeredgecolor='white', label=program)
         _finish(axes)
 
 
 def _finish(axes):
-    """The axes: both logarithmic, and fewer errors higher up."""
+    """The axes: both logarithmic, and fewer errors higher up, with room for the names."""
     axes.set_xscale('log')
     axes.set_yscale('log')
-    axes.invert_yaxis()
-    (left, right), (low, high) = axes.get_xlim(), axes.get_ylim()
-    axes.set_xlim(left / 1.3, right * 1.1)
-    axes.set_ylim(low * 1.1, high / 1.1)
+    (left, right), (least, most) = axes.get_xlim(), axes.get_ylim()
     axes.set_xticks(SECONDS, [f'{tick}' for tick in SECONDS])
     axes.set_yticks([100 - tick for tick in ACCURACIES], [f'{tick:g}%' for tick in ACCURACIES])
     axes.set_xticks([], minor=True)
     axes.set_yticks([], minor=True)
-    axes.set_xlim(left / 1.3, right * 1.1)  # once more, since a tick beyond them has widened them
-    axes.set_ylim(low * 1.1, high / 1.1)
+    axes.set_xlim(left / 1.3, right * 1.5)
+    axes.set_ylim(most * 1.1, least / 1.1)
     axes.set_xlabel('Seconds from Enter to the end of the program, 2 cores')
     axes.set_ylabel('Accuracy on the MNIST test set')
     axes.grid(color='#DDDDDD', zorder=0)

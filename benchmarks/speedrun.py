@@ -57,19 +57,14 @@ def table_of(results):
       results: dict of (recipe, program) to the list of its runs. Those of one recipe follow each other, ours first
         if it is there: its seconds are what the others' are compared with.
     """
-
-    def mean(values, digits):
-        deviation = f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else ''
-        return f'{statistics.mean(values):.{digits}f}{deviation}'
-
     rows, first = [], {}
     for (recipe, program), runs in results.items():
         seconds = measure.values_of(runs, 'seconds')
         rows.append(
             [
                 f'`{recipe}`, {program}',
-                mean([100 * value for value in measure.values_of(runs, 'test_accuracy')], 2),
-                mean(seconds, 1),
+                measure.mean_text([100 * value for value in measure.values_of(runs, 'test_accuracy')], 2),
+                measure.mean_text(seconds, 1),
                 f'{statistics.mean(seconds) / first.setdefault(recipe, statistics.mean(seconds)):.2f}',
                 f'{measure.median_of(runs, "peak_rss_mb"):.0f}',
                 len(runs),
