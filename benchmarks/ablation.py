@@ -9,6 +9,7 @@ in the file of results already are not repeated; seed by seed, all take turns.
 """
 
 import argparse
+import functools
 import json
 import os
 import re
@@ -92,14 +93,15 @@ def main():
         wanted = [f'--{name}' for name in arguments.only.split(',')]
         found = {left: flags for left, flags in found.items() if left == WHOLE or left.partition('=')[0] in wanted}
     runs = {key: some for key, some in read(arguments.results).items() if key[0] == arguments.recipe}
+
+    def run_and_note(left, seed):
+        run = run_once(found[left], arguments.data_dir, seed)
+        runs.setdefault((arguments.recipe, left), {})[seed] = run
+        note(arguments.results, {'recipe': arguments.recipe, 'left_out': left, 'seed': seed, **run})
+
     for seed in range(arguments.seeds):
-        missing = {left: flags for left, flags in found.items() if seed not in runs.get((arguments.recipe, left), {})}
-        runners = {
-            left: lambda flags=flags: run_once(flags, arguments.data_dir, seed) for left, flags in missing.items()
-        }
-        for left, (run,) in measure.in_turn(runners, 1).items():
-            runs.setdefault((arguments.recipe, left), {})[seed] = run
-            note(arguments.results, {'recipe': arguments.recipe, 'left_out': left, 'seed': seed, **run})
+        missing = [left for left in found if seed not in runs.get((arguments.recipe, left), {})]
+        measure.in_turn({left: functools.partial(run_and_note, left, seed) for left in missing}, 1)
     print(f'{measure.machine()}; mean ± standard deviation.\n')
     print(table_of(runs))
 

@@ -4,6 +4,7 @@ import json
 import pathlib
 import sys
 
+import numpy as np
 import pytest
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[1] / 'benchmarks'
@@ -11,6 +12,8 @@ sys.path.insert(0, str(BENCHMARKS))
 
 import ablation  # noqa: E402
 import measure  # noqa: E402
+import scaling  # noqa: E402
+import scaling_figure  # noqa: E402
 import speed_figure  # noqa: E402
 import speedrun  # noqa: E402
 
@@ -113,3 +116,69 @@ def test_the_table_of_ablations(tmp_path):
         '| `fast_98` | `--batch_norm` | 97.00 ± 0.00 | -1.10 | 5.0 ± 0.0 | -1.5 | 2 |',
         '| `fast_98` | `--ema_decay=0.9` | 98.00 | -0.20 | 6.5 | -0.5 | 1 |',
     ]
+
+
+CORES = [
+    {'what': what, 'value': value, 'ms_per_step': milliseconds}
+    for what, value, milliseconds in (
+        ('cores, batch of 128', 1, 8),
+        ('cores, batch of 128', 2, 5),
+        ('cores, batch of 2,048', 1, 80),
+        ('cores, batch of 2,048', 2, 39),
+        ('cores, batch of 2,048', 2, 40),
+        ('cores, batch of 2,048', 2, 70),
+        ('batch', 32, 2),
+        ('batch', 8192, 100),
+    )
+]
+
+
+def test_more_cores_by_amdahls_law(tmp_path):
+    """Of 8 ms, 6 become 3 on two cores; a batch of 128 has no use for more than four."""
+    times = scaling_figure.read(write_lines(tmp_path / 'lines.jsonl', *CORES))
+    assert scaling_figure.model_table(times).splitlines()[2:] == [
+        '| batch of 128 | 8.00 | 5.00 | 25% | 3.50 | 3.50 | 3.50 | 3.50 | 3.50 |',
+        '| batch of 2,048 | 80.00 | 40.00 | 0% | 20.00 | 10.00 | 5.00 | 2.50 | 1.25 |',
+    ]
+
+
+def test_the_figure_of_growth_is_drawn(tmp_path, monkeypatch):
+    lines = write_lines(tmp_path / 'lines.jsonl', *CORES)
+    monkeypatch.setattr(sys, 'argv', ['scaling_figure.py', lines, f'--figure={tmp_path}/scaling.png'])
+    scaling_figure.main()
+    assert (tmp_path / 'scaling.png').stat().st_size > 10_000
+    (tmp_path / 'lines.jsonl').write_text('{"what": 1}')
+    with pytest.raises(measure.BenchmarkError, match='line 1 is not a run of scaling.py'):
+        scaling_figure.read(lines)
+
+
+def test_settings_of_growth():
+    found = list(scaling.settings(2))
+    assert len(set(found)) == len(found)
+    assert {one.what.partition(',')[0] for one in found} == {'batch', 'width', 'pictures', 'cores'}
+    assert {one.n_cores for one in found} == {None, 1, 2}
+    assert scaling.count_weights((512, 256, 128)) == 567_434  # as the README shows
+    assert [scaling.steps_for(one) for one in found if one.what == 'batch'][2] == 500
+
+
+def test_pictures_are_cut_or_repeated(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / 'peers'))
+    import ours
+
+    from mnist_graph import data
+    from mnist_graph.data.idx import read_idx
+
+    images = np.arange(6, dtype=np.uint8).reshape(3, 1, 2)
+    ours.write_repeated(tmp_path / 'images', images, 8)
+    np.testing.assert_array_equal(read_idx(str(tmp_path / 'images')), images[[0, 1, 2, 0, 1, 2, 0, 1]])
+    ours.write_repeated(tmp_path / 'labels', np.int32([3, 1]), 5)
+    assert read_idx(str(tmp_path / 'labels')).tolist() == [3, 1, 3, 1, 3]
+
+    split = data.Split(np.zeros((30, 4, 4, 1), np.uint8), np.arange(30, dtype=np.int32) % 3)
+    few = data.Dataset('mnist', split, split[:0], split[:6], ('0', '1', '2'), '')
+    load = data.load
+    monkeypatch.setattr(ours.data, 'load', lambda *names, **how: few if names else load(**how))
+    assert len(ours.load('', None).train) == 30 and len(ours.load('', 7).train) == 7
+    repeated = ours.load('', 65)
+    np.testing.assert_array_equal(repeated.train.labels, np.arange(65) % 30 % 3)
+    assert len(repeated.test) == 6
