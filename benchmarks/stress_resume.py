@@ -145,9 +145,10 @@ def wait_for_step(folder, process, step):
 
 
 def half_written(folder):
-    """Files of checkpoints that have no manifest."""
+    """Files of checkpoints that have no manifest; TensorFlow's file `checkpoint` is none of them."""
     names = glob.glob(f'{folder}/killed/checkpoints/*') + glob.glob(f'{folder}/killed/best/*')
-    return [name for name in names if not os.path.exists(re.match(r'.*?ckpt-\d+', name)[0] + '.json')]
+    prefixes = {name: re.match(r'.*?ckpt-\d+', name) for name in names}
+    return [name for name, prefix in prefixes.items() if prefix and not os.path.exists(prefix[0] + '.json')]
 
 
 def wait_for_a_save(folder, process):
