@@ -37,11 +37,12 @@ class Inputs(NamedTuple):
 
 
 def first_state(hparams):
-    """He-normal weights, zero biases."""
+    """The first weights and biases as the recipe's initializer draws them, and zeros."""
     generator = np.random.default_rng(hparams.seed)
-    shapes = recipe.weight_shapes(hparams)
+    shapes, first_bias = recipe.weight_shapes(hparams), recipe.FIRST_BIASES[hparams.initializer]
     parameters = {
-        name: (jnp.asarray(recipe.he_normal(shape, generator)), jnp.zeros(shape[-1])) for name, shape in shapes.items()
+        name: (jnp.asarray(recipe.first_weights(hparams, shape, generator)), jnp.full(shape[-1], first_bias))
+        for name, shape in shapes.items()
     }
     moments = {name: (jnp.zeros(shape[-1]), jnp.ones(shape[-1])) for name, shape in shapes.items() if name != 'out'}
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]

@@ -53,21 +53,28 @@ def build_network(hparams):
     """Logits [batch, 10] of standardized pictures [batch, 784]."""
     pictures = keras.Input((recipe.SIDE**2,))
     layer = pictures
+    plain = keras.initializers.TruncatedNormal(stddev=recipe.DEVIATION)
+    weights = 'he_normal' if hparams.initializer == 'he_normal' else plain
+    biases = keras.initializers.Constant(recipe.FIRST_BIASES[hparams.initializer])
+    first = {'kernel_initializer': weights, 'bias_initializer': biases}
     for name, shape in list(recipe.weight_shapes(hparams).items())[:-1]:
-        options = {'use_bias': not hparams.batch_norm, 'kernel_initializer': 'he_normal'}
+        options = {'use_bias': not hparams.batch_norm, **first}
         if name.startswith('conv'):
-            first = name == 'conv1'
-            layer = layers.Reshape((recipe.SIDE, recipe.SIDE, 1))(layer) if first else layer
-            layer = layers.Conv2D(shape[3], shape[0], padding='valid' if first else 'same', **options)(layer)
+            is_first = name == 'conv1'
+            layer = layers.Reshape((recipe.SIDE, recipe.SIDE, 1))(layer) if is_first else layer
+            layer = layers.Conv2D(shape[3], shape[0], padding='valid' if is_first else 'same', **options)(layer)
             layer = layer if name == 'conv2' else layers.MaxPooling2D(2)(layer)
         else:
             layer = layers.Dense(shape[-1], **options)(layers.Flatten()(layer))
         if hparams.batch_norm:
             layer = layers.BatchNormalization(
-                momentum=recipe.BATCH_NORM_DECAY, epsilon=recipe.BATCH_NORM_EPSILON, scale=False
+                momentum=recipe.BATCH_NORM_DECAY,
+                epsilon=recipe.BATCH_NORM_EPSILON,
+                scale=False,
+                beta_initializer=biases,
             )(layer)
         layer = layers.Activation('relu')(layer)
-    logits = layers.Dense(10, kernel_initializer='he_normal')(layers.Flatten()(layer))
+    logits = layers.Dense(10, **first)(layers.Flatten()(layer))
     return keras.Model(pictures, logits)
 
 

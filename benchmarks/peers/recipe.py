@@ -63,6 +63,8 @@ def read_job(variants: tuple[str, ...], description: str) -> Job:
     for name in ('deskew', 'init_checkpoint', 'weight_decay', 'dropout', 'input_dropout', 'distillation_temperature'):
         if getattr(hparams, name):
             raise SystemExit(f'{arguments.recipe}: the ports have no --{name}')
+    if hparams.initializer not in FIRST_BIASES:
+        raise SystemExit(f'{arguments.recipe}: the ports have no --initializer={hparams.initializer}')
     digits = load_digits(arguments.data_dir)
     digits = digits._replace(
         train_images=digits.train_images[hparams.n_validation :],
@@ -105,13 +107,21 @@ def smoothed(labels: np.ndarray, smoothing: float) -> np.ndarray:
     return ((1 - smoothing) * np.eye(NUM_CLASSES)[labels] + smoothing / NUM_CLASSES).astype(np.float32)
 
 
-def he_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """float32 weights [..., inputs, units]: normal of variance 2 / inputs, cut off at two deviations (He et al. 2015)."""
+FIRST_BIASES = {'he_normal': 0.0, 'truncated_normal': 0.1}  # by the recipe's initializer
+DEVIATION = 0.1  # of the other initializer's weights, before they are cut off
+
+
+def first_weights(hparams: HParams, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """float32 weights [..., inputs, units], normal and cut off at two deviations, as the recipe's initializer says.
+
+    he_normal's have variance 2 / inputs (He et al. 2015).
+    """
     values = generator.standard_normal(shape)
     while (far := np.abs(values) > 2).any():
         values[far] = generator.standard_normal(far.sum())
     # 0.8796 is the deviation of a standard normal that is cut off so.
-    return (values * math.sqrt(2 / math.prod(shape[:-1])) / 0.8796).astype(np.float32)
+    he = hparams.initializer == 'he_normal'
+    return (values * (math.sqrt(2 / math.prod(shape[:-1])) / 0.8796 if he else DEVIATION)).astype(np.float32)
 
 
 def weight_shapes(hparams: HParams) -> dict[str, tuple[int, ...]]:

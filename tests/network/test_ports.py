@@ -10,7 +10,7 @@ import tensorflow.compat.v1 as tf
 from mnist_graph import graph
 from mnist_graph.base.inputs import InputSpec
 from mnist_graph.hparams import HParams
-from mnist_graph.network import augmentation, averages, batch_norm, updater, views
+from mnist_graph.network import augmentation, averages, batch_norm, initializers, updater, views
 
 BENCHMARKS = pathlib.Path(__file__).resolve().parents[2] / 'benchmarks'
 sys.path.insert(0, str(BENCHMARKS / 'peers'))
@@ -93,10 +93,17 @@ def test_probabilities_of_views_are_averaged(n_views, expected):
     assert (recipe.guess(job, logits_of) == expected).all()
 
 
-def test_first_weights_have_he_s_variance_and_no_tails():
-    weights = recipe.he_normal((5, 5, 8, 400), np.random.default_rng(0))
-    assert weights.std() == pytest.approx((2 / 200) ** 0.5, rel=0.02)
-    assert np.abs(weights).max() <= 2 * (2 / 200) ** 0.5 / 0.8796 + 1e-6
+@pytest.mark.parametrize('initializer, scale', [('he_normal', (2 / 200) ** 0.5 / 0.8796), ('truncated_normal', 0.1)])
+def test_first_weights_have_the_package_s_variance_and_no_tails(initializer, scale):
+    hparams = HParams(initializer=initializer)
+    weights = recipe.first_weights(hparams, (5, 5, 8, 400), np.random.default_rng(0))
+    assert weights.std() == pytest.approx(0.8796 * scale, rel=0.02)
+    assert np.abs(weights).max() <= 2 * scale + 1e-6
+    with tf.Graph().as_default(), tf.Session() as sess:
+        drawn = sess.run(initializers.initial_weights(hparams, [5, 5, 8, 400], 0))
+        bias = sess.run(initializers.initial_biases(hparams, 1))
+    assert weights.std() == pytest.approx(drawn.std(), rel=0.02)
+    assert recipe.FIRST_BIASES[initializer] == pytest.approx(bias[0])
 
 
 def test_smoothed_labels_are_probabilities():
