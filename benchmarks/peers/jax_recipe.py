@@ -37,11 +37,12 @@ class Inputs(NamedTuple):
 
 
 def first_state(hparams):
-    """He-normal weights, zero biases."""
+    """The first weights and biases as the recipe's initializer draws them, and zeros."""
     generator = np.random.default_rng(hparams.seed)
-    shapes = recipe.weight_shapes(hparams)
+    shapes, first_bias = recipe.weight_shapes(hparams), recipe.FIRST_BIASES[hparams.initializer]
     parameters = {
-        name: (jnp.asarray(recipe.he_normal(shape, generator)), jnp.zeros(shape[-1])) for name, shape in shapes.items()
+        name: (jnp.asarray(recipe.first_weights(hparams, shape, generator)), jnp.full(shape[-1], first_bias))
+        for name, shape in shapes.items()
     }
     moments = {name: (jnp.zeros(shape[-1]), jnp.ones(shape[-1])) for name, shape in shapes.items() if name != 'out'}
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
@@ -131,7 +132,8 @@ def main():
     job = recipe.read_job(('step', 'scan'), __doc__)
     hparams, images = job.hparams, jnp.asarray(job.digits.train_images)
     labels = jnp.asarray(recipe.smoothed(job.digits.train_labels, hparams.label_smoothing))
-    body = functools.partial(take_step, hparams, jnp.asarray(recipe.basis()))
+    basis = jnp.asarray(recipe.basis())
+    body = functools.partial(take_step, hparams, basis)
 
     @functools.partial(jax.jit, donate_argnums=2)
     def run(images, labels, state, inputs):
@@ -143,9 +145,14 @@ def main():
     for inputs in calls(job, 1 if job.variant == 'step' else STEPS_IN_A_CALL):
         state = run(images, labels, state, inputs)
     tested = state.averages if hparams.ema_decay else state.parameters
-    read = jax.jit(functools.partial(logits_of, hparams, training=False))
-    parts = np.split(job.digits.test_images, 10)
-    guesses = np.concatenate([np.asarray(read(tested, state.moments, part)[0]).argmax(1) for part in parts])
+
+    @jax.jit
+    def read(pictures, coefficients):
+        if coefficients is not None:
+            pictures = distort(pictures, coefficients, basis)
+        return logits_of(hparams, tested, state.moments, pictures, training=False)[0]
+
+    guesses = recipe.guess(job, lambda pictures, coefficients: np.asarray(read(pictures, coefficients)))
     recipe.report(f'jax_{job.variant}', job, guesses, f'jax {jax.__version__}')
 
 

@@ -8,7 +8,6 @@ import os
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
 import keras
-import numpy as np
 import recipe
 from keras import layers, ops
 
@@ -54,21 +53,28 @@ def build_network(hparams):
     """Logits [batch, 10] of standardized pictures [batch, 784]."""
     pictures = keras.Input((recipe.SIDE**2,))
     layer = pictures
+    plain = keras.initializers.TruncatedNormal(stddev=recipe.DEVIATION)
+    weights = 'he_normal' if hparams.initializer == 'he_normal' else plain
+    biases = keras.initializers.Constant(recipe.FIRST_BIASES[hparams.initializer])
+    first = {'kernel_initializer': weights, 'bias_initializer': biases}
     for name, shape in list(recipe.weight_shapes(hparams).items())[:-1]:
-        options = {'use_bias': not hparams.batch_norm, 'kernel_initializer': 'he_normal'}
+        options = {'use_bias': not hparams.batch_norm, **first}
         if name.startswith('conv'):
-            first = name == 'conv1'
-            layer = layers.Reshape((recipe.SIDE, recipe.SIDE, 1))(layer) if first else layer
-            layer = layers.Conv2D(shape[3], shape[0], padding='valid' if first else 'same', **options)(layer)
+            is_first = name == 'conv1'
+            layer = layers.Reshape((recipe.SIDE, recipe.SIDE, 1))(layer) if is_first else layer
+            layer = layers.Conv2D(shape[3], shape[0], padding='valid' if is_first else 'same', **options)(layer)
             layer = layer if name == 'conv2' else layers.MaxPooling2D(2)(layer)
         else:
             layer = layers.Dense(shape[-1], **options)(layers.Flatten()(layer))
         if hparams.batch_norm:
             layer = layers.BatchNormalization(
-                momentum=recipe.BATCH_NORM_DECAY, epsilon=recipe.BATCH_NORM_EPSILON, scale=False
+                momentum=recipe.BATCH_NORM_DECAY,
+                epsilon=recipe.BATCH_NORM_EPSILON,
+                scale=False,
+                beta_initializer=biases,
             )(layer)
         layer = layers.Activation('relu')(layer)
-    logits = layers.Dense(10, kernel_initializer='he_normal')(layers.Flatten()(layer))
+    logits = layers.Dense(10, **first)(layers.Flatten()(layer))
     return keras.Model(pictures, logits)
 
 
@@ -78,9 +84,10 @@ def main():
     hparams = job.hparams
     keras.utils.set_random_seed(hparams.seed)
     network = trained = build_network(hparams)
-    if hparams.augment:
+    if hparams.augment or job.n_views > 1:
         inputs = [keras.Input((recipe.SIDE**2,)), keras.Input((2, len(recipe.basis())))]
-        trained = keras.Model(inputs, network(Distort()(*inputs)))
+        moving = keras.Model(inputs, network(Distort()(*inputs)))
+        trained = moving if hparams.augment else network
     averages = {'use_ema': True, 'ema_momentum': hparams.ema_decay} if hparams.ema_decay else {}
     trained.compile(
         keras.optimizers.Adam(Rates(recipe.learning_rates(job)), **averages),
@@ -89,8 +96,13 @@ def main():
     trained.fit(batches(job), steps_per_epoch=job.n_steps, verbose=0)
     if averages:
         trained.optimizer.finalize_variable_values(trained.trainable_variables)
-    guesses = np.argmax(network.predict(job.digits.test_images, batch_size=1000, verbose=0), axis=1)
-    recipe.report('keras', job, guesses, f'keras {keras.__version__}')
+
+    def logits_of(pictures, coefficients):
+        if coefficients is None:
+            return network.predict(pictures, batch_size=1000, verbose=0)
+        return moving.predict([pictures, coefficients], batch_size=1000, verbose=0)
+
+    recipe.report('keras', job, recipe.guess(job, logits_of), f'keras {keras.__version__}')
 
 
 if __name__ == '__main__':

@@ -18,13 +18,14 @@ class Network(torch.nn.Module):
         super().__init__()
         generator = np.random.default_rng(hparams.seed)
         self.names = list(recipe.weight_shapes(hparams))
+        first_bias = recipe.FIRST_BIASES[hparams.initializer]
         self.weights, self.biases = torch.nn.ParameterDict(), torch.nn.ParameterDict()
         for name, shape in recipe.weight_shapes(hparams).items():
-            weight = torch.from_numpy(recipe.he_normal(shape, generator))
+            weight = torch.from_numpy(recipe.first_weights(hparams, shape, generator))
             # PyTorch has the units first, and a filter's height and width last.
             weight = weight.permute(3, 2, 0, 1) if weight.ndim == 4 else weight.T
             self.weights[name] = torch.nn.Parameter(weight.contiguous())
-            self.biases[name] = torch.nn.Parameter(torch.zeros(shape[-1]))
+            self.biases[name] = torch.nn.Parameter(torch.full(shape[-1:], first_bias))
             if name != 'out' and hparams.batch_norm:
                 self.register_buffer(f'{name}_mean', torch.zeros(shape[-1]))
                 self.register_buffer(f'{name}_variance', torch.ones(shape[-1]))
@@ -107,10 +108,16 @@ def main():
     """Trains the recipe and prints its test accuracy as one line of JSON."""
     job = recipe.read_job(('eager', 'compile'), __doc__)
     torch.manual_seed(job.hparams.seed)
-    network = train(job).eval()
-    with torch.inference_mode():
-        parts = torch.from_numpy(job.digits.test_images).split(1000)
-        guesses = torch.cat([network(part).argmax(1) for part in parts]).numpy()
+    network, basis = train(job).eval(), torch.from_numpy(recipe.basis())
+
+    @torch.inference_mode()
+    def logits_of(pictures, coefficients):
+        pictures = torch.from_numpy(pictures)
+        if coefficients is not None:
+            pictures = distort(pictures, torch.from_numpy(coefficients), basis)
+        return network(pictures).numpy()
+
+    guesses = recipe.guess(job, logits_of)
     recipe.report(f'torch_{job.variant}', job, guesses, f'torch {torch.__version__}')
 
 
