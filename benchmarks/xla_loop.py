@@ -111,10 +111,8 @@ def main():
         print(json.dumps(time_xla(arguments.steps)))
         return
     results = measure.in_turn({name: runner(name, arguments) for name in LOOPS}, arguments.rounds)
-    rows = []
-    for name, runs in results.items():
-        spreads = [measure.spread(measure.values_of(runs, field), 2) for field in ('ms', 'processor_ms', 'compiling')]
-        rows.append([name, *spreads])
+    fields = ('ms', 'processor_ms', 'compiling')
+    rows = [[name, *(measure.spread(measure.values_of(results[name], each), 2) for each in fields)] for name in results]
     print(measure.markdown_table(['loop', 'ms a step', 'processor ms a step', 'processor s to compile'], rows))
 
 
