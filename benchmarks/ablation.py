@@ -35,7 +35,7 @@ def variations(path):
     found = {WHOLE: lines}
     for line, name in names.items():
         value = line.partition('=')[2]
-        if name not in KEPT and not (value and parse(name, value) == DEFAULTS[name]):
+        if name not in KEPT and not (name in DEFAULTS and value and parse(name, value) == DEFAULTS[name]):
             gone = {name, *(other for other, (needed, _) in NEEDS.items() if needed == name)}
             found[line] = [other for other in lines if names[other] not in gone]
     return found

@@ -136,7 +136,8 @@ def main():
     job = recipe.read_job(('step', 'scan'), __doc__)
     hparams, images = job.hparams, jnp.asarray(job.digits.train_images)
     labels = jnp.asarray(recipe.smoothed(job.digits.train_labels, hparams.label_smoothing))
-    body = functools.partial(take_step, hparams, jnp.asarray(recipe.basis()))
+    basis = jnp.asarray(recipe.basis())
+    body = functools.partial(take_step, hparams, basis)
 
     @functools.partial(jax.jit, donate_argnums=2)
     def run(images, labels, state, inputs):
@@ -148,9 +149,14 @@ def main():
     for inputs in calls(job, 1 if job.variant == 'step' else STEPS_IN_A_CALL):
         state = run(images, labels, state, inputs)
     tested = state.averages if hparams.ema_decay else state.parameters
-    read = jax.jit(functools.partial(logits_of, hparams, training=False))
-    parts = np.split(job.digits.test_images, 10)
-    guesses = np.concatenate([np.asarray(read(tested, state.moments, part)[0]).argmax(1) for part in parts])
+
+    @jax.jit
+    def read(pictures, coefficients):
+        if coefficients is not None:
+            pictures = distort(pictures, coefficients, basis)
+        return logits_of(hparams, tested, state.moments, pictures, training=False)[0]
+
+    guesses = recipe.guess(job, lambda pictures, coefficients: np.asarray(read(pictures, coefficients)))
     recipe.report(f'jax_{job.variant}', job, guesses, f'jax {jax.__version__}')
 
 

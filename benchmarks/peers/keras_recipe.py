@@ -8,7 +8,6 @@ import os
 os.environ.setdefault('KERAS_BACKEND', 'tensorflow')
 
 import keras
-import numpy as np
 import recipe
 from keras import layers, ops
 
@@ -96,9 +95,10 @@ def main():
     keras.utils.set_random_seed(hparams.seed)
     momentum = keras.Variable(0.0, trainable=False)
     network = trained = build_network(hparams, momentum)
-    if hparams.augment:
+    if hparams.augment or job.n_views > 1:
         inputs = [keras.Input((recipe.SIDE**2,)), keras.Input((2, len(recipe.basis())))]
-        trained = keras.Model(inputs, network(Distort()(*inputs)))
+        moving = keras.Model(inputs, network(Distort()(*inputs)))
+        trained = moving if hparams.augment else network
     averages = {'use_ema': True, 'ema_momentum': hparams.ema_decay} if hparams.ema_decay else {}
     trained.compile(
         keras.optimizers.Adam(Rates(recipe.learning_rates(job)), **averages),
@@ -108,8 +108,13 @@ def main():
     trained.fit(batches(job), steps_per_epoch=job.n_steps, verbose=0, callbacks=callbacks)
     if averages:
         trained.optimizer.finalize_variable_values(trained.trainable_variables)
-    guesses = np.argmax(network.predict(job.digits.test_images, batch_size=1000, verbose=0), axis=1)
-    recipe.report('keras', job, guesses, f'keras {keras.__version__}')
+
+    def logits_of(pictures, coefficients):
+        if coefficients is None:
+            return network.predict(pictures, batch_size=1000, verbose=0)
+        return moving.predict([pictures, coefficients], batch_size=1000, verbose=0)
+
+    recipe.report('keras', job, recipe.guess(job, logits_of), f'keras {keras.__version__}')
 
 
 if __name__ == '__main__':
