@@ -32,6 +32,7 @@ class Inputs(NamedTuple):
     step: np.ndarray
     rate: np.ndarray
     average_keeps: np.ndarray
+    moments_keep: np.ndarray
     rows: np.ndarray
     coefficients: np.ndarray | None
 
@@ -110,20 +111,23 @@ def take_step(hparams, basis, images, labels, state, inputs):
         return lambda average, value: keeps * average + (1 - keeps) * value
 
     averages = jax.tree.map(follow(inputs.average_keeps), state.averages, parameters)
-    moments = {name: jax.tree.map(follow(recipe.BATCH_NORM_DECAY), state.moments[name], seen[name]) for name in seen}
+    moments = {name: jax.tree.map(follow(inputs.moments_keep), state.moments[name], seen[name]) for name in seen}
     return State(parameters, means, squares, averages, {**state.moments, **moments}), None
 
 
 def calls(job, n):
     """Yields `Inputs` of up to n steps."""
     rates = recipe.learning_rates(job)
-    keeps = recipe.average_keeps(job.hparams.ema_decay, job.n_steps)
+    keeps, moments_keep = (
+        recipe.average_keeps(decay, job.n_steps) for decay in (job.hparams.ema_decay, recipe.BATCH_NORM_DECAY)
+    )
     batches, done = recipe.batches(job), 0
     while some := list(itertools.islice(batches, n)):
         steps = slice(done, done + len(some))
         rows, coefficients = zip(*some)
         coefficients = np.stack(coefficients) if job.hparams.augment else None
-        yield Inputs(np.arange(steps.start, steps.stop), rates[steps], keeps[steps], np.stack(rows), coefficients)
+        schedules = (rates[steps], keeps[steps], moments_keep[steps])
+        yield Inputs(np.arange(steps.start, steps.stop), *schedules, np.stack(rows), coefficients)
         done += len(some)
 
 

@@ -31,6 +31,17 @@ class Distort(layers.Layer):
         return upper * (1 - down) + lower * down
 
 
+class MomentsKeep(keras.callbacks.Callback):
+    """Lets the moving averages of batch normalization move faster in the first steps, as the recipe's do."""
+
+    def __init__(self, momentum, n_steps):
+        super().__init__()
+        self.momentum, self.keeps = momentum, recipe.average_keeps(recipe.BATCH_NORM_DECAY, n_steps)
+
+    def on_train_batch_begin(self, batch, logs=None):
+        self.momentum.assign(self.keeps[batch])
+
+
 class Rates(keras.optimizers.schedules.LearningRateSchedule):
     """The recipe's learning rate at each step, from a table."""
 
@@ -49,8 +60,8 @@ def batches(job):
         yield pictures if coefficients is None else (pictures, coefficients), labels[rows]
 
 
-def build_network(hparams):
-    """Logits [batch, 10] of standardized pictures [batch, 784]."""
+def build_network(hparams, momentum):
+    """Logits [batch, 10] of standardized pictures [batch, 784]; `momentum` is the variable of that of batch normalization."""
     pictures = keras.Input((recipe.SIDE**2,))
     layer = pictures
     plain = keras.initializers.TruncatedNormal(stddev=recipe.DEVIATION)
@@ -67,12 +78,11 @@ def build_network(hparams):
         else:
             layer = layers.Dense(shape[-1], **options)(layers.Flatten()(layer))
         if hparams.batch_norm:
-            layer = layers.BatchNormalization(
-                momentum=recipe.BATCH_NORM_DECAY,
-                epsilon=recipe.BATCH_NORM_EPSILON,
-                scale=False,
-                beta_initializer=biases,
-            )(layer)
+            normalize = layers.BatchNormalization(
+                epsilon=recipe.BATCH_NORM_EPSILON, scale=False, beta_initializer=biases
+            )
+            normalize.momentum = momentum
+            layer = normalize(layer)
         layer = layers.Activation('relu')(layer)
     logits = layers.Dense(10, **first)(layers.Flatten()(layer))
     return keras.Model(pictures, logits)
@@ -83,7 +93,8 @@ def main():
     job = recipe.read_job(('fit',), __doc__)
     hparams = job.hparams
     keras.utils.set_random_seed(hparams.seed)
-    network = trained = build_network(hparams)
+    momentum = keras.Variable(0.0, trainable=False)
+    network = trained = build_network(hparams, momentum)
     if hparams.augment or job.n_views > 1:
         inputs = [keras.Input((recipe.SIDE**2,)), keras.Input((2, len(recipe.basis())))]
         moving = keras.Model(inputs, network(Distort()(*inputs)))
@@ -93,7 +104,8 @@ def main():
         keras.optimizers.Adam(Rates(recipe.learning_rates(job)), **averages),
         keras.losses.CategoricalCrossentropy(from_logits=True),
     )
-    trained.fit(batches(job), steps_per_epoch=job.n_steps, verbose=0)
+    callbacks = [MomentsKeep(momentum, job.n_steps)]
+    trained.fit(batches(job), steps_per_epoch=job.n_steps, verbose=0, callbacks=callbacks)
     if averages:
         trained.optimizer.finalize_variable_values(trained.trainable_variables)
 

@@ -97,7 +97,7 @@ def learning_rates(job: Job) -> np.ndarray:
 
 
 def average_keeps(decay: float, n_steps: int) -> np.ndarray:
-    """float32 [n_steps]: the part of itself that a moving average keeps, less in the first steps."""
+    """float32 [n_steps]: the part of itself that a moving average keeps, of weights or of moments; less in the first steps."""
     step = np.arange(n_steps)
     return np.minimum(decay, (1 + step) / (10 + step)).astype(np.float32)
 

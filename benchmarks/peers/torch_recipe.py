@@ -8,8 +8,6 @@ import recipe
 import torch
 from torch.nn import functional
 
-KEEPS = 1 - recipe.BATCH_NORM_DECAY  # PyTorch calls so what a moving average takes from each batch
-
 
 class Network(torch.nn.Module):
     """The recipe's layers; maps standardized pictures float32 [batch, 784] to logits [batch, 10]."""
@@ -30,21 +28,25 @@ class Network(torch.nn.Module):
                 self.register_buffer(f'{name}_mean', torch.zeros(shape[-1]))
                 self.register_buffer(f'{name}_variance', torch.ones(shape[-1]))
         self.normalizes = hparams.batch_norm
+        self.register_buffer('moments_take', torch.zeros(()))  # what the moving averages take from this step's batch
 
     def activate(self, layer, name):
         """Batch normalization, bias and ReLU."""
         if not self.normalizes:
             shape = [1, -1, 1, 1] if layer.ndim == 4 else [1, -1]
             return functional.relu(layer + self.biases[name].reshape(shape))
-        moments = [getattr(self, f'{name}_{moment}') for moment in ('mean', 'variance')]
-        normalized = functional.batch_norm(
-            layer,
-            *moments,
-            bias=self.biases[name],
-            training=self.training,
-            momentum=KEEPS,
-            eps=recipe.BATCH_NORM_EPSILON,
+        mean, variance = (getattr(self, f'{name}_{moment}') for moment in ('mean', 'variance'))
+        ones, epsilon = torch.ones_like(variance), recipe.BATCH_NORM_EPSILON
+        if not self.training:
+            normalized = functional.batch_norm(layer, mean, variance, ones, self.biases[name], eps=epsilon)
+            return functional.relu(normalized)
+        # functional.batch_norm lets the moving averages move by the same fraction at every step.
+        normalized, batch_mean, batch_rsqrt = torch.native_batch_norm(
+            layer, ones, self.biases[name], None, None, True, 0.0, epsilon
         )
+        with torch.no_grad():
+            mean.lerp_(batch_mean, self.moments_take)
+            variance.lerp_(batch_rsqrt**-2 - epsilon, self.moments_take)
         return functional.relu(normalized)
 
     def forward(self, layer):
@@ -79,6 +81,7 @@ def train(job):
     averages = [parameter.detach().clone() for parameter in parameters]
     optimizer = torch.optim.Adam(parameters, fused=True)
     keeps = recipe.average_keeps(hparams.ema_decay, job.n_steps)
+    moments_keep = recipe.average_keeps(recipe.BATCH_NORM_DECAY, job.n_steps)
 
     def loss_of(pictures, targets, coefficients):
         if coefficients is not None:
@@ -89,6 +92,7 @@ def train(job):
         loss_of = torch.compile(loss_of)
     for step, (rate, (rows, coefficients)) in enumerate(zip(recipe.learning_rates(job), recipe.batches(job))):
         optimizer.param_groups[0]['lr'] = float(rate)
+        network.moments_take.fill_(float(1 - moments_keep[step]))
         rows = torch.from_numpy(rows)
         coefficients = None if coefficients is None else torch.from_numpy(coefficients)
         optimizer.zero_grad(set_to_none=True)
