@@ -18,7 +18,7 @@ _SPECK = 0.12
 # far around the ink a soft edge reaches. Of the picture: the pixels that may differ all the same.
 _EVEN, _EVEN_OF_INK, _SOFT, _FEW = 0.045, 0.25, 6, 0.004
 # Of its convex hull: the ink of a blot, or a sheet of paper. Of its height: the width of a stroke, which may fill its hull.
-_BLOT, _STROKE = 0.7, 0.5
+_BLOT, _STROKE = 0.8, 0.5
 
 
 class Drawing(NamedTuple):
