@@ -33,11 +33,12 @@ class BenchmarkError(Exception):
 
 
 class Run(NamedTuple):
-    """One finished process: wall seconds, peak resident MiB, what it printed to stdout."""
+    """One finished process: wall seconds, peak resident MiB, what it printed to stdout, seconds of all its cores."""
 
     seconds: float
     peak_rss_mb: float
     output: str
+    processor_seconds: float
 
 
 def data_folder(text):
@@ -84,7 +85,7 @@ def run_program(command):
         if process.returncode:
             tail = '\n'.join((output.read() + errors.read()).strip().splitlines()[-8:])
             raise BenchmarkError(f'{" ".join(command)} exited {process.returncode}:\n{tail}')
-        return Run(seconds, usage.ru_maxrss / 1024, output.read())
+        return Run(seconds, usage.ru_maxrss / 1024, output.read(), usage.ru_utime + usage.ru_stime)
 
 
 def run_json(command):
@@ -140,6 +141,12 @@ def spread(values, digits):
     """'median (lowest-highest)' with `digits` decimals."""
     middle, low, high = statistics.median(values), min(values), max(values)
     return f'{middle:.{digits}f} ({low:.{digits}f}-{high:.{digits}f})'
+
+
+def mean_text(values, digits):
+    """'mean ± standard deviation' with `digits` decimals; of a single value, itself."""
+    deviation = f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else ''
+    return f'{statistics.mean(values):.{digits}f}{deviation}'
 
 
 def markdown_table(header, rows):

@@ -192,12 +192,16 @@ def speed(arguments):
     """Prints a table: each server's requests a second, median and 99th percentile; of several rounds, their median."""
     png, instance = picture()
     text = json.dumps({'data': [base64.b64encode(png).decode()]}).encode()
+    rows = json.dumps({'data': [json.loads(instance)['instances']]}).encode()
     png_kind, json_kind = 'image/png', 'application/json'
     read, predict = ('/read', png, png_kind), ('/predict', instance, json_kind)
     requests = {
         'serve': {'read': read, 'predict': ('/v1/models/pretrained:predict', instance, json_kind)},
         'flask': {'read': read, 'predict': predict},
-        'gradio': {'read': ('/gradio_api/run/read', text, json_kind)},
+        'gradio': {
+            'read': ('/gradio_api/run/read', text, json_kind),
+            'predict': ('/gradio_api/run/predict', rows, json_kind),
+        },
     }
     measured = {}
     with contextlib.ExitStack() as stack:
@@ -207,10 +211,9 @@ def speed(arguments):
             for what in ('read', 'predict'):
                 for n_clients in arguments.clients:
                     for server in servers:
-                        if what in requests[server.name]:
-                            found = figures(server, requests[server.name][what], n_clients, arguments.seconds)
-                            measured.setdefault((what, n_clients, server.name), []).append(found)
-                            print(what, n_clients, server.name, *found, file=sys.stderr, flush=True)
+                        found = figures(server, requests[server.name][what], n_clients, arguments.seconds)
+                        measured.setdefault((what, n_clients, server.name), []).append(found)
+                        print(what, n_clients, server.name, *found, file=sys.stderr, flush=True)
     rows = []
     for (what, n_clients, name), rounds in measured.items():
         rate, median, late, cpu, lost = (statistics.median(column) for column in zip(*rounds))

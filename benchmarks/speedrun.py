@@ -4,7 +4,7 @@
 
 Every run is a whole process, from its start to its exit; seed by seed, all take
 turns. A library that is missing is left out (benchmarks/requirements.txt).
---results=FILE appends a line of JSON for each run.
+--results=FILE appends a line of JSON for each run, which speed_figure.py draws.
 """
 
 import argparse
@@ -50,21 +50,28 @@ def run_recipe(recipe, programs, arguments):
     return results
 
 
-def row_of(recipe, program, runs, ours):
-    """One line of the table: mean accuracy and seconds with their standard deviations."""
+def table_of(results):
+    """The Markdown table: accuracy and seconds with their standard deviations, and peak memory.
 
-    def mean(values, digits):
-        deviation = f' ± {statistics.stdev(values):.{digits}f}' if len(values) > 1 else ''
-        return f'{statistics.mean(values):.{digits}f}{deviation}'
-
-    seconds = measure.values_of(runs, 'seconds')
-    return [
-        f'`{recipe}`, {program}',
-        mean([100 * value for value in measure.values_of(runs, 'test_accuracy')], 2),
-        mean(seconds, 1),
-        f'{statistics.mean(seconds) / statistics.mean(measure.values_of(ours, "seconds")):.2f}',
-        f'{measure.median_of(runs, "peak_rss_mb"):.0f}',
-    ]
+    Args:
+      results: dict of (recipe, program) to the list of its runs. Those of one recipe follow each other, ours first
+        if it is there: its seconds are what the others' are compared with.
+    """
+    rows, first = [], {}
+    for (recipe, program), runs in results.items():
+        seconds = measure.values_of(runs, 'seconds')
+        rows.append(
+            [
+                f'`{recipe}`, {program}',
+                measure.mean_text([100 * value for value in measure.values_of(runs, 'test_accuracy')], 2),
+                measure.mean_text(seconds, 1),
+                f'{statistics.mean(seconds) / first.setdefault(recipe, statistics.mean(seconds)):.2f}',
+                f'{measure.median_of(runs, "peak_rss_mb"):.0f}',
+                len(runs),
+            ]
+        )
+    header = ['recipe, program', 'test accuracy, %', 'seconds', 'of the first', 'peak MiB', 'seeds']
+    return measure.markdown_table(header, rows)
 
 
 def main():
@@ -82,13 +89,13 @@ def main():
     programs = arguments.programs.split(';') if arguments.programs else [OURS, *PORTS]
     if unknown := [name for name in programs if name not in PORTS and name != OURS]:
         raise measure.BenchmarkError(f'--programs: no {unknown[0]!r}; there are {"; ".join([OURS, *PORTS])}')
-    rows = []
+    results = {}
     for recipe in arguments.recipes.split(','):
-        results = run_recipe(recipe, programs, arguments)
-        ours = results.get(OURS) or next(runs for runs in results.values() if runs)
-        rows += [row_of(recipe, program, runs, ours) for program, runs in results.items() if runs]
-    print(f'{measure.machine()}; {arguments.seeds} seeds; mean ± standard deviation of the whole process.\n')
-    print(measure.markdown_table(['recipe, program', 'test accuracy, %', 'seconds', 'of the first', 'peak MiB'], rows))
+        for program, runs in run_recipe(recipe, programs, arguments).items():
+            if runs:
+                results[recipe, program] = runs
+    print(f'{measure.machine()}; mean ± standard deviation of the whole process.\n')
+    print(table_of(results))
 
 
 if __name__ == '__main__':

@@ -37,7 +37,7 @@ def define_flags() -> None:
         'save_steps', 1000, 'Steps from one checkpoint to the next; one is also saved every 30 seconds.', lower_bound=1
     )
     flags.DEFINE_integer('keep_checkpoints', 3, 'How many of the newest checkpoints to keep.', lower_bound=1)
-    common_flags.define('tested_checkpoint', 'num_threads')
+    common_flags.define('tested_checkpoint', 'tta', 'num_threads')
     flags.DEFINE_boolean('tensorboard', True, "Write event files for TensorBoard into the run's folder.")
     machines.define_flags()
 
@@ -57,6 +57,7 @@ def main(arguments) -> int:
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(job.open_cluster())
         network, described = build_network(job, dataset, cluster)
+        views = stack.enter_context(job.open_views(described))
         folder = stack.enter_context(job.open_folder(described))
         if cluster:  # what to do when a worker is lost, now that there is a run to resume
             cluster.lost = functools.partial(machines.begin_again, folder.path)
@@ -64,9 +65,9 @@ def main(arguments) -> int:
         result, exit_code = train_network(job, dataset, described, network, sess, folder)
         if not result.finished:
             return exit_code
-        test_network(job, dataset, network, sess, folder, result)
+        test_network(job, dataset, network, sess, views, folder, result)
         if picture is not None:
-            predict_picture(picture, dataset, network, sess)
+            predict_picture(picture, dataset, network, sess, views)
         print(f'The model is in {folder.path}')
     return 0
 
@@ -147,26 +148,28 @@ def train_network(job, dataset, described, network, sess, folder):
     return result, 128 + stop.signal
 
 
-def test_network(job, dataset, network, sess, folder, result) -> None:
-    """Measures the network on every validation and test picture."""
+def test_network(job, dataset, network, sess, views, folder, result) -> None:
+    """Measures the network on every validation and test picture, or with --tta on the `views.Views` of each."""
     from mnist_graph.training import evaluation
 
     validation = result.validation
     if FLAGS.checkpoint == 'best' and len(dataset.validation):
         folder.restore_best(sess)
-        validation = evaluation.evaluate(network, sess, dataset.validation, job.n_threads)
+        validation = None
     if len(dataset.validation):
+        if views or not validation:
+            validation = evaluation.evaluate(network, sess, dataset.validation, job.n_threads, views)
         print(f'Accuracy on validation set{dataset.suffix}: {validation.accuracy:.4f}')
-    test = evaluation.evaluate(network, sess, dataset.test, job.n_threads)
+    test = evaluation.evaluate(network, sess, dataset.test, job.n_threads, views)
     print(f'Accuracy on test set{dataset.suffix}: {test.accuracy:.4f}')
 
 
-def predict_picture(picture, dataset, network, sess) -> None:
+def predict_picture(picture, dataset, network, sess, views) -> None:
     """Reads the picture, float32 [1, height, width, channels] in [0, 1]."""
     from mnist_graph.models import readings
     from mnist_graph.training import evaluation
 
-    probabilities = evaluation.softmax(evaluation.logits(network, sess, picture))
+    probabilities = evaluation.probabilities(network, sess, picture, views=views)
     reading = readings.reading_of('', probabilities, dataset.class_names)
     print(f'Prediction for test image{dataset.suffix}: {reading.text} (probability {reading.probability:.3f})')
 

@@ -161,6 +161,29 @@ def test_best_checkpoint_is_tested(entry_point, monkeypatch):
     assert f'Accuracy on test set (data): {got:.4f}' in ended.out
 
 
+def test_several_views_are_tested(entry_point):
+    write_idx_folder('data')
+    plain = entry_point(*FLAGS, '--model_dir=plain')
+    averaged = entry_point(*FLAGS, '--model_dir=model', '--tta=5')
+    assert averaged.code == 0
+    from mnist_graph.models import saved_model
+
+    *_, images, labels = tiny_arrays()
+    with saved_model.load(['model'], n_views=5) as model:
+        probabilities = model.probabilities(images[..., None])
+    accuracy = (probabilities.argmax(1) == labels).mean()
+    assert f'Accuracy on test set (data): {accuracy:.4f}' in averaged.out
+    # The training is the same; only what is measured after it may be another.
+    assert plain.out.splitlines()[:5] == averaged.out.splitlines()[:5]
+
+
+def test_views_are_refused_before_the_training_where_pictures_are_too_small(entry_point):
+    write_idx_folder('data', shape=(1, 8))
+    ended = entry_point(*FLAGS, '--model_dir=model', '--tta=2')
+    assert ended.code == 2 and ended.err.count('\n') == 1 and '--tta' in ended.err
+    assert not os.path.exists('model')
+
+
 def test_early_stopping_says_so(entry_point, monkeypatch):
     from mnist_graph.training import evaluation
 

@@ -36,8 +36,8 @@ class Digits(NamedTuple):
 class Settings(NamedTuple):
     """What a peer is asked to do.
 
-    `steps` are timed, the `warmup` steps before them are not; the training set is
-    repeated `copies` times.
+    `steps` are timed, the `warmup` steps before them are not; the training set is cut
+    or repeated to have `n_pictures`, or left alone.
     """
 
     data_dir: str
@@ -48,7 +48,7 @@ class Settings(NamedTuple):
     seed: int
     variant: str
     hidden_units: tuple[int, ...]
-    copies: int
+    n_pictures: int | None
 
 
 class Outcome(NamedTuple):
@@ -74,8 +74,8 @@ def read_idx(path):
     return np.frombuffer(content, np.uint8, offset=4 + 4 * rank).reshape(shape)
 
 
-def load_digits(data_dir, copies=1):
-    """Returns the 60,000 training (times `copies`) and 10,000 test digits of `data_dir`."""
+def load_digits(data_dir, n_pictures=None):
+    """Returns the digits of `data_dir`; those to train on cut or repeated to be `n_pictures`, unless that is None."""
 
     def images(name):
         pixels = read_idx(os.path.join(data_dir, name))
@@ -87,8 +87,9 @@ def load_digits(data_dir, copies=1):
         return read_idx(os.path.join(data_dir, name)).astype(np.int64)
 
     def repeated(array):
-        # np.tile would copy even a single repetition, and peak memory is measured.
-        return np.concatenate([array] * copies) if copies > 1 else array
+        # np.resize would copy an array that has the right size, and peak memory is measured.
+        is_enough = n_pictures is None or n_pictures <= len(array)
+        return array[:n_pictures] if is_enough else np.resize(array, (n_pictures, *array.shape[1:]))
 
     return Digits(
         repeated(images('train-images-idx3-ubyte.gz')),
@@ -133,6 +134,15 @@ def peak_rss_mb():
     return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
 
 
+def anonymous_mb():
+    """Returns the MiB of memory that this process holds now, without the files that it has mapped; nan if unknown."""
+    try:
+        with open('/proc/self/status', encoding='ascii') as file:
+            return next(int(line.split()[1]) / 1024 for line in file if line.startswith('RssAnon:'))
+    except (OSError, StopIteration):
+        return float('nan')
+
+
 def parse_settings(variants, description):
     """Reads `Settings` from the command line; the first of `variants` is the default."""
     parser = argparse.ArgumentParser(description=description)
@@ -144,7 +154,7 @@ def parse_settings(variants, description):
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--variant', choices=variants, default=variants[0])
     parser.add_argument('--hidden_units', type=parse_widths, default=HIDDEN_UNITS)
-    parser.add_argument('--copies', type=int, default=1, help='times to repeat the training set')
+    parser.add_argument('--n_pictures', type=int, help='pictures to train on, cut or repeated; by default all')
     return Settings(**vars(parser.parse_args()))
 
 
@@ -165,7 +175,8 @@ def parse_widths(text):
 def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description, load=load_digits):
     """Loads the digits, calls `train`, and prints the outcome as one line of JSON."""
     settings = parse_settings(variants, description)
-    outcome = train(load(settings.data_dir, settings.copies), settings)
+    digits = load(settings.data_dir, settings.n_pictures)  # kept to the end, so that its memory is counted
+    outcome = train(digits, settings)
     wall, processor = outcome.seconds
     print_json(
         name=outcome.name,
@@ -179,7 +190,8 @@ def run_peer(train: Callable[[Digits, Settings], Outcome], variants, description
 
 
 def print_json(**fields):
-    """Prints `fields`, this process's peak memory and its seconds so far, as one line of JSON."""
+    """Prints `fields`, this process's memory and its seconds so far, as one line of JSON."""
     fields['peak_rss_mb'] = round(peak_rss_mb(), 1)
+    fields['anonymous_mb'] = round(anonymous_mb(), 1)
     fields['seconds_total'] = round(time.perf_counter() - STARTED, 3)
     print(json.dumps(fields), flush=True)

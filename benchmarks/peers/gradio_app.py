@@ -1,4 +1,4 @@
-"""A Gradio interface around the function that reads a picture, which benchmarks/serving.py measures.
+"""Gradio interfaces around the functions that read a picture and predict pixels, which benchmarks/serving.py measures.
 
 python benchmarks/peers/gradio_app.py PORT
 """
@@ -8,6 +8,7 @@ import io
 import sys
 
 import gradio
+import numpy as np
 
 sys.path.insert(0, __file__.rsplit('/', 3)[0])
 from mnist_graph.base import tensorflow
@@ -18,8 +19,17 @@ tensorflow.import_tensorflow()
 network, sess = saved_model.load(pretrained.FOLDER, n_threads=2).members[0]
 
 
+def probabilities(X):
+    return sess.run(network.probabilities, {network.X: X, network.keep_prob: 1.0})
+
+
 def score(images):
-    return sess.run(network.probabilities, {network.X: images.reshape(len(images), -1), network.keep_prob: 1.0})
+    return probabilities(images.reshape(len(images), -1))
+
+
+def predict(instances):
+    """The probabilities of rows of 784 pixels, both as JSON."""
+    return probabilities(np.array(instances, np.float32)).tolist()
 
 
 def read(encoded):
@@ -29,5 +39,9 @@ def read(encoded):
 
 
 if __name__ == '__main__':
-    interface = gradio.Interface(read, 'text', 'text', api_name='read')
-    interface.queue(default_concurrency_limit=64).launch(server_port=int(sys.argv[1]), quiet=True)
+    interfaces = [
+        gradio.Interface(read, 'text', 'text', api_name='read'),
+        gradio.Interface(predict, gradio.JSON(), gradio.JSON(), api_name='predict'),
+    ]
+    tabs = gradio.TabbedInterface(interfaces)
+    tabs.queue(default_concurrency_limit=64).launch(server_port=int(sys.argv[1]), quiet=True)

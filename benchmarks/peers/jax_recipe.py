@@ -32,16 +32,18 @@ class Inputs(NamedTuple):
     step: np.ndarray
     rate: np.ndarray
     average_keeps: np.ndarray
+    moments_keep: np.ndarray
     rows: np.ndarray
     coefficients: np.ndarray | None
 
 
 def first_state(hparams):
-    """He-normal weights, zero biases."""
+    """The first weights and biases as the recipe's initializer draws them, and zeros."""
     generator = np.random.default_rng(hparams.seed)
-    shapes = recipe.weight_shapes(hparams)
+    shapes, first_bias = recipe.weight_shapes(hparams), recipe.FIRST_BIASES[hparams.initializer]
     parameters = {
-        name: (jnp.asarray(recipe.he_normal(shape, generator)), jnp.zeros(shape[-1])) for name, shape in shapes.items()
+        name: (jnp.asarray(recipe.first_weights(hparams, shape, generator)), jnp.full(shape[-1], first_bias))
+        for name, shape in shapes.items()
     }
     moments = {name: (jnp.zeros(shape[-1]), jnp.ones(shape[-1])) for name, shape in shapes.items() if name != 'out'}
     zeros = [jax.tree.map(jnp.zeros_like, parameters) for _ in range(2)]
@@ -109,20 +111,23 @@ def take_step(hparams, basis, images, labels, state, inputs):
         return lambda average, value: keeps * average + (1 - keeps) * value
 
     averages = jax.tree.map(follow(inputs.average_keeps), state.averages, parameters)
-    moments = {name: jax.tree.map(follow(recipe.BATCH_NORM_DECAY), state.moments[name], seen[name]) for name in seen}
+    moments = {name: jax.tree.map(follow(inputs.moments_keep), state.moments[name], seen[name]) for name in seen}
     return State(parameters, means, squares, averages, {**state.moments, **moments}), None
 
 
 def calls(job, n):
     """Yields `Inputs` of up to n steps."""
     rates = recipe.learning_rates(job)
-    keeps = recipe.average_keeps(job.hparams.ema_decay, job.n_steps)
+    keeps, moments_keep = (
+        recipe.average_keeps(decay, job.n_steps) for decay in (job.hparams.ema_decay, recipe.BATCH_NORM_DECAY)
+    )
     batches, done = recipe.batches(job), 0
     while some := list(itertools.islice(batches, n)):
         steps = slice(done, done + len(some))
         rows, coefficients = zip(*some)
         coefficients = np.stack(coefficients) if job.hparams.augment else None
-        yield Inputs(np.arange(steps.start, steps.stop), rates[steps], keeps[steps], np.stack(rows), coefficients)
+        schedules = (rates[steps], keeps[steps], moments_keep[steps])
+        yield Inputs(np.arange(steps.start, steps.stop), *schedules, np.stack(rows), coefficients)
         done += len(some)
 
 
@@ -131,7 +136,8 @@ def main():
     job = recipe.read_job(('step', 'scan'), __doc__)
     hparams, images = job.hparams, jnp.asarray(job.digits.train_images)
     labels = jnp.asarray(recipe.smoothed(job.digits.train_labels, hparams.label_smoothing))
-    body = functools.partial(take_step, hparams, jnp.asarray(recipe.basis()))
+    basis = jnp.asarray(recipe.basis())
+    body = functools.partial(take_step, hparams, basis)
 
     @functools.partial(jax.jit, donate_argnums=2)
     def run(images, labels, state, inputs):
@@ -143,9 +149,14 @@ def main():
     for inputs in calls(job, 1 if job.variant == 'step' else STEPS_IN_A_CALL):
         state = run(images, labels, state, inputs)
     tested = state.averages if hparams.ema_decay else state.parameters
-    read = jax.jit(functools.partial(logits_of, hparams, training=False))
-    parts = np.split(job.digits.test_images, 10)
-    guesses = np.concatenate([np.asarray(read(tested, state.moments, part)[0]).argmax(1) for part in parts])
+
+    @jax.jit
+    def read(pictures, coefficients):
+        if coefficients is not None:
+            pictures = distort(pictures, coefficients, basis)
+        return logits_of(hparams, tested, state.moments, pictures, training=False)[0]
+
+    guesses = recipe.guess(job, lambda pictures, coefficients: np.asarray(read(pictures, coefficients)))
     recipe.report(f'jax_{job.variant}', job, guesses, f'jax {jax.__version__}')
 
 

@@ -6,6 +6,8 @@ once for each batch that is fed, as the tutorials do.
 """
 
 import dataclasses
+import struct
+import tempfile
 
 import numpy as np
 from common import DROPOUT_RATE, Outcome, run_peer, timed
@@ -24,14 +26,26 @@ from mnist_graph.training import monitor
 NEVER = 100_000_000  # steps between two displays, saves or validations
 
 
-def load(data_dir, copies):
-    """The package's own data set, all 60,000 for training, repeated `copies` times."""
+def load(data_dir, n_pictures):
+    """The package's own data set, cut to `n_pictures` for training, or read from files in which they are repeated."""
     dataset = data.load('mnist', data_dir, n_validation=0)
-    if copies > 1:
-        images = np.concatenate([dataset.train.images] * copies)
-        labels = np.concatenate([dataset.train.labels] * copies)
-        dataset = dataset._replace(train=data.Split(images, labels))
-    return dataset
+    if n_pictures is None or n_pictures <= len(dataset.train):
+        return dataset._replace(train=dataset.train[:n_pictures])
+    with tempfile.TemporaryDirectory() as folder:
+        write_repeated(f'{folder}/train-images-idx3-ubyte', dataset.train.images[..., 0], n_pictures)
+        write_repeated(f'{folder}/train-labels-idx1-ubyte', dataset.train.labels, n_pictures)
+        write_repeated(f'{folder}/t10k-images-idx3-ubyte', dataset.test.images[..., 0], len(dataset.test))
+        write_repeated(f'{folder}/t10k-labels-idx1-ubyte', dataset.test.labels, len(dataset.test))
+        del dataset
+        return data.load(data_dir=folder, n_validation=0)  # files that are mapped outlive their names
+
+
+def write_repeated(path, values, n):
+    """Writes an IDX file of `n` pictures or labels: `values`, again and again."""
+    with open(path, 'wb') as file:
+        file.write(struct.pack(f'>{1 + values.ndim}I', 2048 + values.ndim, n, *values.shape[1:]))
+        for start in range(0, n, len(values)):
+            file.write(values[: n - start].astype(np.uint8).tobytes())
 
 
 def feed_steps(network, session, hparams, split, first_step, steps):

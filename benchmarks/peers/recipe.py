@@ -8,6 +8,7 @@ test, so that what is compared is the library. Import this module first; see `co
 import argparse
 import math
 import os
+from collections.abc import Callable
 from typing import NamedTuple
 
 import numpy as np
@@ -30,20 +31,23 @@ class Job(NamedTuple):
       digits: MNIST; the first `hparams.n_validation` training pictures are left out.
       n_steps: Length of the training.
       variant: One of the port's own variants.
+      n_views: Slightly moved views of each test picture to average over.
     """
 
     hparams: HParams
     digits: Digits
     n_steps: int
     variant: str
+    n_views: int = 1
 
 
-def read_flags(recipe: str) -> dict:
-    """The values of flags/RECIPE.flags by name, as `HParams` takes them; `#` begins a comment."""
+def read_flags(recipe: str) -> tuple[dict, int]:
+    """The values of flags/RECIPE.flags by name, as `HParams` takes them, and --tta; `#` begins a comment."""
     with open(os.path.join(FLAGS_DIR, f'{recipe}.flags'), encoding='utf-8') as file:
         lines = [line.strip() for line in file if line.startswith('--')]
     pairs = [line[2:].partition('=') for line in lines]
-    return {name: parse(name, text) if equals else True for name, equals, text in pairs}
+    n_views = next((int(text) for name, _, text in pairs if name == 'tta'), 1)
+    return {name: parse(name, text) if equals else True for name, equals, text in pairs if name != 'tta'}, n_views
 
 
 def read_job(variants: tuple[str, ...], description: str) -> Job:
@@ -54,10 +58,13 @@ def read_job(variants: tuple[str, ...], description: str) -> Job:
     parser.add_argument('--seed', type=int, default=0)
     parser.add_argument('--variant', choices=variants, default=variants[0])
     arguments = parser.parse_args()
-    hparams = HParams(**read_flags(arguments.recipe), seed=arguments.seed)
+    values, n_views = read_flags(arguments.recipe)
+    hparams = HParams(**values, seed=arguments.seed)
     for name in ('deskew', 'init_checkpoint', 'weight_decay', 'dropout', 'input_dropout', 'distillation_temperature'):
         if getattr(hparams, name):
             raise SystemExit(f'{arguments.recipe}: the ports have no --{name}')
+    if hparams.initializer not in FIRST_BIASES:
+        raise SystemExit(f'{arguments.recipe}: the ports have no --initializer={hparams.initializer}')
     digits = load_digits(arguments.data_dir)
     digits = digits._replace(
         train_images=digits.train_images[hparams.n_validation :],
@@ -68,7 +75,7 @@ def read_job(variants: tuple[str, ...], description: str) -> Job:
         for images in (digits.train_images, digits.test_images):
             images -= mean
             images /= deviation
-    return Job(hparams, digits, hparams.total_steps(len(digits.train_labels)), arguments.variant)
+    return Job(hparams, digits, hparams.total_steps(len(digits.train_labels)), arguments.variant, n_views)
 
 
 def batches(job: Job):
@@ -90,7 +97,7 @@ def learning_rates(job: Job) -> np.ndarray:
 
 
 def average_keeps(decay: float, n_steps: int) -> np.ndarray:
-    """float32 [n_steps]: the part of itself that a moving average keeps, less in the first steps."""
+    """float32 [n_steps]: the part of itself that a moving average keeps, of weights or of moments; less in the first steps."""
     step = np.arange(n_steps)
     return np.minimum(decay, (1 + step) / (10 + step)).astype(np.float32)
 
@@ -100,13 +107,21 @@ def smoothed(labels: np.ndarray, smoothing: float) -> np.ndarray:
     return ((1 - smoothing) * np.eye(NUM_CLASSES)[labels] + smoothing / NUM_CLASSES).astype(np.float32)
 
 
-def he_normal(shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
-    """float32 weights [..., inputs, units]: normal of variance 2 / inputs, cut off at two deviations (He et al. 2015)."""
+FIRST_BIASES = {'he_normal': 0.0, 'truncated_normal': 0.1}  # by the recipe's initializer
+DEVIATION = 0.1  # of the other initializer's weights, before they are cut off
+
+
+def first_weights(hparams: HParams, shape: tuple[int, ...], generator: np.random.Generator) -> np.ndarray:
+    """float32 weights [..., inputs, units], normal and cut off at two deviations, as the recipe's initializer says.
+
+    he_normal's have variance 2 / inputs (He et al. 2015).
+    """
     values = generator.standard_normal(shape)
     while (far := np.abs(values) > 2).any():
         values[far] = generator.standard_normal(far.sum())
     # 0.8796 is the deviation of a standard normal that is cut off so.
-    return (values * math.sqrt(2 / math.prod(shape[:-1])) / 0.8796).astype(np.float32)
+    he = hparams.initializer == 'he_normal'
+    return (values * (math.sqrt(2 / math.prod(shape[:-1])) / 0.8796 if he else DEVIATION)).astype(np.float32)
 
 
 def weight_shapes(hparams: HParams) -> dict[str, tuple[int, ...]]:
@@ -154,6 +169,35 @@ def _coefficients(job: Job, step: int, n: int, generator) -> np.ndarray:
 
 
 _N_TERMS = len(basis())
+
+
+def view_coefficients(n_views: int) -> np.ndarray:
+    """float32 [n_views, 2, terms]: a picture as it is, and then moved by half a pixel, turned and scaled; see views.py."""
+    shifts = [(0, 0), (0.5, 0.5), (-0.5, -0.5), (0.5, -0.5), (-0.5, 0.5), (0, 0), (0, 0), (0, 0), (0, 0)]
+    turns = np.exp(1j * np.radians([0, 0, 0, 0, 0, 6, -6, 0, 0])) * [1, 1, 1, 1, 1, 1, 1, 1.06, 1 / 1.06]
+    maps = [
+        [[down, turn.imag, turn.real], [right, turn.real, -turn.imag]] for (down, right), turn in zip(shifts, turns)
+    ]
+    return np.pad(np.float32(maps[:n_views]), ((0, 0), (0, 0), (0, _N_TERMS - 3)))
+
+
+def guess(job: Job, logits_of: Callable[[np.ndarray, np.ndarray | None], np.ndarray]) -> np.ndarray:
+    """int [10000]: the likeliest classes of the test pictures, whose views' probabilities are averaged.
+
+    Args:
+      job: The pictures, and the number of views.
+      logits_of: Function of standardized pictures float32 [n, 784], and of the distortions float32 [n, 2, terms] to
+        apply to them, or None; returns logits [n, 10].
+    """
+    parts = np.split(job.digits.test_images, 10)
+    if job.n_views == 1:
+        return np.concatenate([logits_of(part, None).argmax(axis=1) for part in parts])
+    total = np.zeros((len(job.digits.test_images), NUM_CLASSES))
+    for coefficients in view_coefficients(job.n_views):
+        logits = np.concatenate([logits_of(part, np.repeat(coefficients[None], len(part), axis=0)) for part in parts])
+        odds = np.exp(logits - logits.max(axis=1, keepdims=True))
+        total += odds / odds.sum(axis=1, keepdims=True)
+    return total.argmax(axis=1)
 
 
 def report(name: str, job: Job, guesses: np.ndarray, versions: str) -> None:

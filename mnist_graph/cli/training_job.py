@@ -1,5 +1,6 @@
 """What `main` is asked to do, by its flags or by the run that it resumes, and the lines that it prints about that."""
 
+import contextlib
 import shlex
 from typing import NamedTuple
 
@@ -17,6 +18,7 @@ _NOT_RECORDED = (
     'display_step',
     'tensorboard',
     'checkpoint',
+    'tta',
     'image',
     'pictures',
     'skip_bad_pictures',
@@ -85,6 +87,14 @@ class TrainingJob(NamedTuple):
         start.apply(network, sess)
         folder.on_save(progress)  # so that resuming does not depend on that model
         process.note(start.notice)
+
+    def open_views(self, described):
+        """The `views.Views` that --tta asks for, as a context manager, or of None."""
+        if FLAGS.tta == 1:
+            return contextlib.nullcontext()
+        from mnist_graph.network.views import Views
+
+        return Views(described.input_spec, FLAGS.tta)
 
     def open_folder(self, described):
         """The run's folder, locked, with its description written into it."""

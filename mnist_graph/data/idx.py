@@ -7,12 +7,15 @@ C. Burges, "The MNIST database of handwritten digits".)
 """
 
 import math
+import mmap
+import os
 import struct
 import sys
+from typing import BinaryIO, cast
 
 import numpy as np
 
-from mnist_graph.base import files
+from mnist_graph.base import files, memory
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 
@@ -24,6 +27,9 @@ _MAX_DIMENSIONS = 4
 
 def read_idx(path: str) -> np.ndarray:
     """The array of unsigned bytes or 32-bit integers in an IDX file.
+
+    A plain file that is large for this machine's memory (see `memory.is_large`) is
+    mapped: its bytes are read when they are used, and nothing is copied.
 
     Args:
       path: A file, gzipped or not (its first bytes tell, not its name).
@@ -37,13 +43,15 @@ def read_idx(path: str) -> np.ndarray:
     """
     try:
         with open(path, 'rb') as file:
-            raw = file.read()
+            is_mapped = memory.is_large(os.fstat(file.fileno()).st_size)
+            raw = _mapped(file) if is_mapped else file.read()
     except OSError as error:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     if not raw:
         raise DataError(f'{path}: is empty (0 bytes); delete it and fetch it again.')
     gzipped = unpacking.is_gzipped(raw)
-    header = unpacking.gunzip(path, raw, 4 + 4 * _MAX_DIMENSIONS) if gzipped else raw
+    longest = 4 + 4 * _MAX_DIMENSIONS
+    header = unpacking.gunzip(path, raw, longest) if gzipped else raw[:longest]
     shape, offset = _shape(path, header)
     dtype = _DTYPES[header[2]]
     n_bytes = offset + math.prod(shape) * dtype.itemsize
@@ -55,6 +63,11 @@ def read_idx(path: str) -> np.ndarray:
     if len(raw) > n_bytes:
         raise DataError(f'{path}: has more bytes than the {n_bytes:,} that its header announces.')
     return np.frombuffer(raw, dtype, offset=offset).reshape(shape)
+
+
+def _mapped(file: BinaryIO) -> bytes:
+    """The content of a file, mapped: not bytes, but whatever is done with bytes here can be done with it."""
+    return cast(bytes, mmap.mmap(file.fileno(), 0, access=mmap.ACCESS_READ))
 
 
 def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:

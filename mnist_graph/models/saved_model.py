@@ -211,15 +211,9 @@ class SavedModel(NamedTuple):
         """
         if not self.views:
             return self._mean_over_members(images, show)
-        starts = range(0, len(images), evaluation.BATCH_SIZE)
-        parts = [np.zeros((0, self.description.input_spec.n_classes))]
-        for start in starts if show is None else show(starts, total=len(starts)):
-            views = self.views(images[start : start + evaluation.BATCH_SIZE])
-            flat = self._mean_over_members(views.reshape(-1, *views.shape[2:]), None)
-            parts.append(flat.reshape(*views.shape[:2], -1).mean(axis=0))
-        return np.concatenate(parts)
+        return self.views.mean(images, self._mean_over_members, show)
 
-    def _mean_over_members(self, images: np.ndarray, show) -> np.ndarray:
+    def _mean_over_members(self, images: np.ndarray, show=None) -> np.ndarray:
         total = np.zeros((len(images), self.description.input_spec.n_classes))
         for network, sess in self.members:
             total += evaluation.softmax(evaluation.logits(network, sess, images, self.n_threads, show))

@@ -1,6 +1,7 @@
 """Test-time augmentation: slightly moved views of a picture, to average a prediction over, --tta."""
 
 import math
+from collections.abc import Callable
 
 import numpy as np
 import tensorflow.compat.v1 as tf
@@ -50,8 +51,12 @@ def make_views(images: tf.Tensor, count: int = 9) -> tf.Tensor:
     return tf.concat([first, tf.reshape(moved, shape)], axis=0)
 
 
+# Pictures whose views are made at a time.
+_BATCH_SIZE = 500
+
+
 class Views:
-    """`make_views` in a graph and a session of its own.
+    """`make_views` in a graph and a session of its own, used as a context manager.
 
     Args:
       spec: Shape of the pictures.
@@ -69,6 +74,28 @@ class Views:
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 [views, n, height, width, channels] in [0, 1] of uint8 or float32 images."""
         return self._run(images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32))
+
+    def mean(self, images: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray], show=None) -> np.ndarray:
+        """float64 [n, classes]: the mean of the probabilities of each image's views.
+
+        Args:
+          images: uint8 [n, height, width, channels], or float32 of that shape in [0, 1].
+          probabilities: Function of float32 [m, height, width, channels] that returns float64 [m, classes].
+          show: Wraps the iteration over batches, as tqdm does.
+        """
+        starts = range(0, max(1, len(images)), _BATCH_SIZE)
+        parts = []
+        for start in starts if show is None else show(starts, total=len(starts)):
+            views = self(images[start : start + _BATCH_SIZE])
+            flat = probabilities(views.reshape(-1, *views.shape[2:]))
+            parts.append(flat.reshape(*views.shape[:2], flat.shape[-1]).mean(axis=0))
+        return np.concatenate(parts)
+
+    def __enter__(self) -> 'Views':
+        return self
+
+    def __exit__(self, *error) -> None:
+        self.close()
 
     def close(self) -> None:
         self._sess.close()

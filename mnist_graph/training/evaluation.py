@@ -60,9 +60,23 @@ def softmax(values: np.ndarray) -> np.ndarray:
     return exponents / exponents.sum(axis=1, keepdims=True)
 
 
-def evaluate(network, sess, split: Split, n_threads: int = 1) -> Metrics:
-    """Loss and accuracy over all of `split`; see `logits` for the arguments."""
-    return metrics_of(logits(network, sess, split.images, n_threads), split.labels)
+def probabilities(network, sess, images: np.ndarray, n_threads: int = 1, views=None) -> np.ndarray:
+    """float64 [n, classes]: what the network says of each picture.
+
+    Args:
+      views: None, or the `views.Views` whose probabilities are averaged.
+      See `logits` for the others.
+    """
+    if views is None:
+        return softmax(logits(network, sess, images, n_threads))
+    return views.mean(images, lambda moved: softmax(logits(network, sess, moved, n_threads)))
+
+
+def evaluate(network, sess, split: Split, n_threads: int = 1, views=None) -> Metrics:
+    """Loss and accuracy over all of `split`; see `probabilities` for the arguments."""
+    if views is None:
+        return metrics_of(logits(network, sess, split.images, n_threads), split.labels)
+    return metrics_of(np.log(probabilities(network, sess, split.images, n_threads, views)), split.labels)
 
 
 def metrics_of(values: np.ndarray, labels: np.ndarray) -> Metrics:

@@ -1,6 +1,7 @@
 """Data sets in memory: splits, scaling, fingerprints, where data comes from, and the order of batches."""
 
 import os
+import tracemalloc
 
 import numpy as np
 import pytest
@@ -9,13 +10,15 @@ from hypothesis import strategies as st
 
 from helpers.data import IDX_NAMES, tiny_arrays, write_idx_folder
 from mnist_graph import data, drawn
-from mnist_graph.base import files
+from mnist_graph.base import files, memory
 from mnist_graph.base.errors import DataError, UsageError
 from mnist_graph.base.inputs import InputSpec, one_hot, to_input
 from mnist_graph.data import NoDataError, Split, download, load
 from mnist_graph.data.dataset import fingerprint, pixel_statistics
 from mnist_graph.data.raw_data import RawData
+from mnist_graph.hparams import HParams
 from mnist_graph.training.batches import BatchOrder
+from mnist_graph.training.feeding import Feeder
 
 ARRAYS = tiny_arrays()
 
@@ -32,6 +35,35 @@ def offline(fresh_folder, monkeypatch):
         drawn, 'load_or_draw', lambda cache_dir, progress=None: tiny_arrays(n_classes=10, shape=(28, 28))
     )
     return fresh_folder
+
+
+@pytest.mark.parametrize('kind', ['idx', 'npy'])
+def test_a_large_data_set_is_never_copied(tmp_path, monkeypatch, kind):
+    """Reading, splitting and feeding it take no more memory than its labels and some batches."""
+    monkeypatch.setattr(memory, 'total_bytes', lambda: 0)
+    random = np.random.default_rng(0)
+    images = random.integers(0, 256, (20_000, 28, 28), np.uint8)
+    arrays = (
+        images,
+        random.integers(0, 10, 20_000).astype(np.uint8),
+        images[:100],
+        np.arange(100, dtype=np.uint8) % 10,
+    )
+    if kind == 'idx':
+        write_idx_folder(tmp_path / 'here', arrays)
+    else:
+        (tmp_path / 'here').mkdir()
+        for name, array in zip(('train_images', 'train_labels', 'test_images', 'test_labels'), arrays):
+            np.save(tmp_path / 'here' / name, array)
+    tracemalloc.start()
+    dataset = load('auto', str(tmp_path / 'here'), n_validation=50)
+    fed, labels = Feeder(HParams(batch_size=100), dataset.train).next_steps(0, 5)
+    peak = tracemalloc.get_traced_memory()[1]
+    tracemalloc.stop()
+    assert peak < images.nbytes / 8
+    rows = BatchOrder(19_950, 100, 0).rows(0, 5)
+    np.testing.assert_array_equal(fed, images[50:][rows].reshape(500, 784))
+    np.testing.assert_array_equal(labels, arrays[1][50:][rows])
 
 
 def test_split_is_the_first_training_pictures(tmp_path):

@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 
 from helpers.data import idx_bytes
+from mnist_graph.base import memory
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 from mnist_graph.data.idx import read_idx, write_idx
@@ -21,8 +22,11 @@ GZIPPED = gzip.compress(KNOWN, mtime=0)
 KNOWN_ARRAY = np.uint8([[[1, 2, 3], [4, 5, 6]], [[7, 8, 9], [10, 11, 12]]])
 
 
-@pytest.fixture
-def file(tmp_path):
+@pytest.fixture(params=['read', 'mapped'])
+def file(request, tmp_path, monkeypatch):
+    """The path of a file: an ordinary one, and one that is large for the memory."""
+    if request.param == 'mapped':
+        monkeypatch.setattr(memory, 'total_bytes', lambda: 0)
     return tmp_path / 'some-idx3-ubyte'
 
 
@@ -178,3 +182,18 @@ def test_memory_of_a_packed_file_is_bounded_by_what_it_holds(file, monkeypatch):
         peak = tracemalloc.get_traced_memory()[1]
         tracemalloc.stop()
         assert peak < 2 << 20
+
+
+def test_a_large_plain_file_is_mapped_and_takes_no_memory(tmp_path, monkeypatch):
+    file, pixels = tmp_path / 'large-idx3-ubyte', np.zeros((20_000, 28, 28), np.uint8)
+    pixels[7, 14, 14] = 255
+    for total_bytes, least, most in ((4 * pixels.nbytes, 0, 2 << 20), (5 * pixels.nbytes, pixels.nbytes, 17 << 20)):
+        monkeypatch.setattr(memory, 'total_bytes', lambda: total_bytes)
+        file.write_bytes(idx_bytes(pixels))
+        tracemalloc.start()
+        array = read_idx(str(file))
+        peak = tracemalloc.get_traced_memory()[1]
+        tracemalloc.stop()
+        file.unlink()  # which leaves what is mapped alone
+        assert array[7, 14, 14] == 255 and array.shape == pixels.shape and not array.flags.writeable
+        assert least <= peak < most

@@ -16,21 +16,13 @@ import pytest
 from PIL import Image
 
 from helpers.data import write_idx_folder
-from helpers.programs import TINY_JOB, environment, run_python
+from helpers.killed import files_of, kill_at
+from helpers.programs import TINY_JOB, environment
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.training import description, metrics
 from mnist_graph.training.run_folder import find_checkpoint
 
 FLAGS = (*TINY_JOB, '--display_step=10', '--eval_steps=20', '--notensorboard')
-
-
-def files_of(checkpoint):
-    """The bytes of a checkpoint's variables, which are the same for the same values."""
-    with (
-        open(checkpoint.prefix + '.data-00000-of-00001', 'rb') as data,
-        open(checkpoint.prefix + '.index', 'rb') as index,
-    ):
-        return data.read(), index.read()
 
 
 @pytest.fixture
@@ -253,30 +245,11 @@ def test_a_folder_whose_name_is_no_text_is_one_line(entry_point):
     assert os.listdir() == ['data']
 
 
-# main, which kills itself as soon as it has shown a step.
-KILLED_AT = """
-import os, signal, sys
-from mnist_graph import main
-from mnist_graph.cli.printer import TrainingPrinter
-
-kill_at, on_display = int(sys.argv.pop(1)), TrainingPrinter.on_display
-
-def killed(self, step, *measured):
-    on_display(self, step, *measured)
-    if step == kill_at:
-        os.kill(os.getpid(), signal.SIGKILL)
-
-TrainingPrinter.on_display = killed
-main.console_main()
-"""
-
-
 def test_sigkill_loses_nothing_beyond_the_last_save(entry_point, whole, fresh_folder):
     """As a program, killed twice as hard as can be."""
     flags = [*FLAGS, '--model_dir=model']
-    for kill_at, saved in ((30, 20), (50, 40)):
-        killed = run_python('-c', KILLED_AT, kill_at, *flags, folder=fresh_folder)
-        assert killed.code == -signal.SIGKILL and 'Traceback' not in killed.err
+    for step, saved in ((30, 20), (50, 40)):
+        kill_at(step, *flags, folder=fresh_folder)
         assert find_checkpoint('model', 'last')[0].step == saved
         flags = ['--resume', '--model_dir=model', '--display_step=10', '--save_steps=20', '--notensorboard']
     resumed = entry_point(*flags)

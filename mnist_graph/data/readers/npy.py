@@ -8,6 +8,7 @@ import os
 
 import numpy as np
 
+from mnist_graph.base import memory
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import named_arrays
@@ -37,7 +38,7 @@ def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
 
 
 def load_array(path: str) -> np.ndarray:
-    """The array in a .npy file. Pickled objects are refused, never loaded.
+    """The array in a .npy file. Pickled objects are refused, never loaded. A large one is mapped; see `memory.is_large`.
 
     Raises:
       DataError: It cannot be read, or does not hold what its header announces.
@@ -46,7 +47,8 @@ def load_array(path: str) -> np.ndarray:
         with open(path, 'rb') as file:
             _check_header(path, file.read(12))
         # Mapped first, since that compares the file's size with what its header announces before memory is taken.
-        return np.array(np.load(path, mmap_mode='r', allow_pickle=False))
+        mapped = np.load(path, mmap_mode='r', allow_pickle=False)
+        return np.asarray(mapped) if memory.is_large(mapped.nbytes) else np.array(mapped)
     except DataError:
         raise
     except MemoryError:
