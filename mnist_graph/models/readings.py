@@ -40,6 +40,11 @@ class Reading(NamedTuple):
     left_out: float = 0.0
 
     @property
+    def n_read(self) -> int:
+        """How many of the classes, the first ones, are read; see `n_read`."""
+        return n_read(self.class_names)
+
+    @property
     def is_empty(self) -> bool:
         """Whether there is no digit in the picture."""
         return not len(self.probabilities)

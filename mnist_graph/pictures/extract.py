@@ -8,7 +8,7 @@ import numpy as np
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import pieces as pieces_of
-from mnist_graph.pictures import planes, proposals
+from mnist_graph.pictures import plain, planes, proposals
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
 from mnist_graph.pictures.picture_paths import list_pictures
@@ -41,7 +41,11 @@ def picture_to_digit(source: Any) -> np.ndarray:
     ready = mnist_digit(picture)
     if ready is not None:
         return ready
-    figure = _figure(proposals.enlarged(picture))
+    picture = proposals.enlarged(picture)
+    drawing = plain.find_drawing(picture)
+    if drawing is not None:
+        return normalize_digit(drawing.ink)
+    figure = _figure(picture)
     if figure is not None and max(figure.shape) < proposals.LEAST_HEIGHT and max(picture.shape) >= WORKING_SIDE:
         figure = _figure(read_picture(source, CLOSEST_SIDE))
     if figure is None:

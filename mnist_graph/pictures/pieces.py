@@ -202,28 +202,34 @@ def find_rules(mask: np.ndarray) -> np.ndarray:
 
 
 def _level_rules(mask: np.ndarray) -> np.ndarray:
-    height, width = mask.shape
+    width, result = mask.shape[1], np.zeros_like(mask)
+    if cv2.boundingRect(mask)[2] < _LONG_RULE_AT_BORDER * width:
+        return result
     stretch = max(9, round(_STRAIGHT_STRETCH * _LONG_RULE * width))
     straight = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, stretch), np.uint8), borderValue=0)
-    columns = np.flatnonzero(straight.any(axis=0))
-    if not len(columns) or columns[-1] - columns[0] + 1 < _LONG_RULE_AT_BORDER * width:
-        return np.zeros_like(mask)
+    x, y, wide, high = cv2.boundingRect(straight)
+    if not _is_long(x, wide, width):
+        return result
+    straight = straight[y : y + high, x : x + wide]
     # Stretches of one line, which drifts up and down, are joined across small gaps.
     joined = cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8))
     _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    result = np.zeros_like(mask)
     for label in range(1, len(stats)):
         left, top, wide, high, _ = stats[label]
-        part = straight[top : top + high, left : left + wide] * (labels[top : top + high, left : left + wide] == label)
-        columns = np.flatnonzero(part.any(axis=0))
-        length = columns[-1] - columns[0] + 1
-        thickness = part.sum() / max(1, np.count_nonzero(part.any(axis=0)))
-        at_border = left + columns[0] <= 2 or left + columns[-1] >= width - 3
-        if thickness > max(2, _THICKEST_RULE * length):
-            continue
-        if length >= _LONG_RULE * width or at_border and length >= _LONG_RULE_AT_BORDER * width:
-            result[top : top + high, left : left + wide] |= part
+        inside = np.s_[top : top + high, left : left + wide]
+        part = straight[inside] * (labels[inside] == label)
+        start, _, length, _ = cv2.boundingRect(part)
+        if _is_long(x + left + start, length, width):
+            n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
+            if np.count_nonzero(part) <= max(2, _THICKEST_RULE * length) * n_columns:
+                result[y + top : y + top + high, x + left : x + left + wide] |= part
     return result
+
+
+def _is_long(start: int, length: int, width: int) -> bool:
+    """Whether what reaches so far is as long as a rule in a picture of that width."""
+    is_at_border = start <= 2 or start + length >= width - 2
+    return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
 
 
 def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:

@@ -66,7 +66,7 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
         grey = np.ascontiguousarray(picture[:, :, 0])
         small = _sample(grey)
         residual = small - _paper(small)
-        return grey, float((residual**3).sum()) < 0
+        return grey, float((residual * residual * residual).sum()) < 0
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
     small = _sample(lab) * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32)
     residual = (np.dstack([plane - _paper(plane) for plane in cv2.split(small)])).reshape(-1, 3)
@@ -79,7 +79,7 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
         axis = -axis
         along = -along
     weights = axis * np.array([1, _CHROMA_WEIGHT, _CHROMA_WEIGHT], np.float32) / 100
-    return cv2.transform(lab, weights[None]).reshape(lab.shape[:2]), float((along**3).sum()) < 0
+    return cv2.transform(lab, weights[None]).reshape(lab.shape[:2]), float((along * along * along).sum()) < 0
 
 
 def lightness(picture: np.ndarray) -> np.ndarray:

@@ -10,10 +10,10 @@ from typing import NamedTuple
 
 import numpy as np
 
-from mnist_graph.pictures import paths, proposals, rows
+from mnist_graph.pictures import paths, plain, proposals, rows
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
 from mnist_graph.pictures.doubts import Digit, label, without_doubtful
-from mnist_graph.pictures.mnist_style import mnist_digit
+from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
 
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
@@ -103,6 +103,9 @@ def read(source) -> Asking:
         scores = (yield ready[None])[0]
         return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
     picture = proposals.enlarged(picture)
+    drawing = plain.find_drawing(picture)
+    if drawing is not None and (page := (yield from _read_drawing(picture, drawing))):
+        return page
     was_reduced = max(picture.shape[:2]) == WORKING_SIDE
     look = yield from _look(picture, None, was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE, _MOST_SCORED)
     page = look.page
@@ -112,6 +115,16 @@ def read(source) -> Asking:
             closer = yield from _look(picture, look.height * scale, False, look.n_left)
             page = closer.page if closer.page.is_clean else max(page, closer.page, key=lambda each: each.explained)
     return page._replace(rows=[[digit.weighed() for digit in row] for row in page.rows])
+
+
+def _read_drawing(picture: np.ndarray, drawing: plain.Drawing):
+    """The Page of a picture of one drawing, or None if that is not surely a digit."""
+    image = normalize_digit(drawing.ink)
+    scores = (yield image[None])[0]
+    digit = Digit(image, scores, drawing.box, drawing.area)
+    if scores[:10].max() < _SETTLED or not without_doubtful([[digit]], picture[:, :, 0]):
+        return None
+    return Page([[digit]], 0.0, picture.shape[1::-1], 1.0, picture)
 
 
 class _Look(NamedTuple):

@@ -17,6 +17,10 @@ MOST_MISTAKES = 32
 _MOST_UNITS = 40
 _MOST_NUMBERED_CLASSES = 20
 _BARS_WIDTH = 1.9
+# Bars of one digit's probabilities: those of ten digits and of `none`, with one to spare.
+_MOST_BARS = 12
+# Of the picture's height: a box that begins higher has its reading within it, where it would lie on the title.
+_TOO_HIGH = 0.12
 # A curve of so few points has a mark at each.
 _FEW_POINTS = 50
 # Largest loss by smallest: where it is more, all but the start would lie on a linear axis.
@@ -55,7 +59,7 @@ def view(viewed: Sequence[tuple[Any, Any]], path: str) -> int:
             given.set_title(_shortened(os.path.basename(picture.path), 20))
             show_picture(seen, picture.images[number])
             seen.set_title('What the network saw' if n_digits == 1 else f'Digit {number + 1} of {n_digits}')
-            _draw_probabilities(bars, row, viewed[0][1].class_names)
+            _draw_probabilities(bars, row, viewed[0][1].class_names, viewed[0][1].n_read)
     return len(digits)
 
 
@@ -68,7 +72,10 @@ def _draw_boxes(axes, page, text: str, number: int) -> None:
         colour = VERMILION if index == number else BLUE
         axes.plot([left, right, right, left, left], [top, top, bottom, bottom, top], color=colour, linewidth=2)
         if index < len(text):
-            axes.text(left, top, text[index], color=colour, fontsize=14, verticalalignment='bottom', clip_on=False)
+            inside = top < _TOO_HIGH * page.seen.shape[0]
+            ground = {'facecolor': 'white', 'alpha': 0.8, 'edgecolor': 'none', 'pad': 1} if inside else None
+            place = 'top' if inside else 'bottom'
+            axes.text(left, top, text[index], color=colour, fontsize=14, verticalalignment=place, bbox=ground)
 
 
 def _shortened(text: str, length: int) -> str:
@@ -76,11 +83,11 @@ def _shortened(text: str, length: int) -> str:
     return text if len(text) <= length else f'{text[: length // 2]}…{text[-length // 2 + 1 :]}'
 
 
-def _draw_probabilities(axes, probabilities: np.ndarray, class_names: Sequence[str]) -> None:
-    """Bars of the probabilities; of many classes only the ten likeliest."""
-    shown = np.sort(np.argsort(-probabilities, kind='stable')[:10])
+def _draw_probabilities(axes, probabilities: np.ndarray, class_names: Sequence[str], n_read: int) -> None:
+    """Bars of the probabilities; of many classes only the likeliest. That of what was read, of the first n_read, stands out."""
+    shown = np.sort(np.argsort(-probabilities, kind='stable')[:_MOST_BARS])
     values, names = probabilities[shown], [_shortened(class_names[label], 8) for label in shown]
-    best = int(values.argmax())
+    best = int(np.where(shown < n_read, values, -1).argmax())
     colours = [BLUE if place == best else SKY for place in range(len(shown))]
     axes.bar(range(len(shown)), values, color=colours, width=0.75)
     axes.set_xticks(range(len(shown)), names)

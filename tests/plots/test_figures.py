@@ -5,10 +5,11 @@ import pytest
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.data import Split
-from mnist_graph.models import report
+from mnist_graph.models import readings, report
+from mnist_graph.pictures import stream
 from mnist_graph.plots import canvas, figures, picture_file
 
-pytest.importorskip('matplotlib')
+Axes = pytest.importorskip('matplotlib.axes').Axes
 NAMES = ('0', '1', '2')
 PROBABILITIES = np.array([[0.1, 0.9, 0.0], [0.98, 0.01, 0.01], [0.0, 0.7, 0.3], [0.0, 0.0, 1.0]])
 LABELS = np.array([0, 1, 2, 2])
@@ -85,3 +86,17 @@ def test_a_folder_is_checked_and_not_made(tmp_path):
     for name in 'file', 'file/inside':
         with pytest.raises(UsageError, match='a file; give a folder'):
             picture_file.check_folder(str(tmp_path / name))
+
+
+def test_a_view_names_the_digit_that_was_read_and_shows_every_class(drawn, monkeypatch):
+    names = (*'0123456789', 'none')
+    row = np.full(11, 0.01)
+    row[[5, 10]] = 0.25, 0.65
+    pixels = np.zeros((1, 28, 28, 1), np.float32)
+    monkeypatch.setattr('mnist_graph.pictures.extract.read_picture', lambda *_, **__: pixels[0])
+    figure = drawn(
+        figures.view, [(stream.Prepared('one.png', pixels), readings.reading_of('one.png', row[None], names))]
+    )
+    bars = next(axes for axes in figure.findobj(Axes) if len(axes.patches) > 3)
+    assert bars.get_title() == 'Reads 5, probability 0.250'
+    assert [label.get_text() for label in bars.get_xticklabels()] == list(names)

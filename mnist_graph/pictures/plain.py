@@ -1,0 +1,93 @@
+"""The one drawing on even paper: told and found quickly, as there are no sheets, lines or rows to look for."""
+
+from typing import NamedTuple
+
+import numpy as np
+
+from mnist_graph.base.opencv import cv2
+from mnist_graph.pictures import pieces as pieces_of
+from mnist_graph.pictures import planes
+
+# Pixels: the picture is reduced to this side, and the drawing's longest side is at least the second then, twice MNIST's.
+_SIDE, _LEAST = 128, 40
+# Of the picture's shorter side: wider than a stroke.
+_REACH = 0.4
+# Of the drawing's longest side: what is smaller is a speck.
+_SPECK = 0.12
+# Black to white is 1, and of the ink's contrast: what may differ from the border's shade and be even paper. Pixels: how
+# far around the ink a soft edge reaches. Of the picture: the pixels that may differ all the same.
+_EVEN, _EVEN_OF_INK, _SOFT, _FEW = 0.045, 0.25, 6, 0.004
+# Of its convex hull: the ink of a blot, or a sheet of paper. Of its height: the width of a stroke, which may fill its hull.
+_BLOT, _STROKE = 0.8, 0.5
+
+
+class Drawing(NamedTuple):
+    """The one drawing in a picture.
+
+    Attributes:
+      ink: float32 [height, width] in [0, 1].
+      box: (left, top, right, bottom), half open, in the picture.
+      area: About how many pixels of the picture are ink.
+    """
+
+    ink: np.ndarray
+    box: tuple[int, int, int, int]
+    area: int
+
+
+def find_drawing(picture: np.ndarray) -> Drawing | None:
+    """The drawing, if there is exactly one, in one piece and large, and all else is as even as the picture's border.
+
+    Args:
+      picture: float32 [height, width, 1 or 3] in [0, 1].
+    """
+    scale = min(1.0, _SIDE / max(picture.shape[:2]))
+    small = np.atleast_3d(planes.reduced(picture, scale)) if scale < 1 else picture
+    if min(small.shape[:2]) < _LEAST:
+        return None
+    shade = small[:, :, 0] if small.shape[2] == 1 else planes.shade(small)[0]
+    border = np.concatenate([shade[0], shade[-1], shade[:, 0], shade[:, -1]])
+    paper = float(np.median(border))
+    if float(np.abs(border - paper).max()) > _EVEN:
+        return None
+    residual = shade - paper
+    ink = planes.find_ink(shade, float((residual * residual * residual).sum()) < 0, round(_REACH * min(shade.shape)))
+    if ink is None:
+        return None
+    mask = ink.mask
+    found = _one_piece(mask)
+    if found is None:
+        return None
+    (left, top, right, bottom), own = found
+    unlikeness = np.abs(residual, out=residual)
+    unlike = (unlikeness > min(_EVEN, _EVEN_OF_INK * ink.contrast)).view(np.uint8)
+    around = cv2.dilate(mask, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8))
+    if np.count_nonzero(unlike > around) > _FEW * mask.size or pieces_of.find_rules(mask).any():
+        return None
+    drawn = ink.share[top - 1 : bottom + 1, left - 1 : right + 1] * cv2.dilate(own, np.ones((3, 3), np.uint8))
+    box = (round(left / scale), round(top / scale), round(right / scale), round(bottom / scale))
+    return Drawing(drawn, box, round(np.count_nonzero(own) / scale**2))
+
+
+def _one_piece(mask: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
+    """The one large piece of a uint8 mask that is away from its border, if there is exactly one.
+
+    Returns:
+      The piece's box (left, top, right, bottom), and uint8 of that box and a pixel around it, 1 on the piece; or None.
+    """
+    x, y, wide, high = cv2.boundingRect(mask)
+    if max(wide, high) < _LEAST or min(x, y, mask.shape[1] - x - wide, mask.shape[0] - y - high) < 2:
+        return None
+    pieces = pieces_of.find_pieces(mask[y - 1 : y + high + 1, x - 1 : x + wide + 1])
+    longest = np.maximum(pieces.height, pieces.width)
+    main = int(longest.argmax())
+    if longest[main] < _LEAST or np.count_nonzero(longest >= max(3, _SPECK * longest[main])) > 1:
+        return None
+    left, top, right, bottom = (int(side[main]) for side in (pieces.left, pieces.top, pieces.right, pieces.bottom))
+    high, wide = bottom - top, right - left
+    own = (pieces.labels[top - 1 : bottom + 1, left - 1 : right + 1] == main + 1).view(np.uint8)
+    if wide > _STROKE * high:
+        hull = cv2.convexHull(cv2.findNonZero(own))
+        if pieces.area[main] > _BLOT * cv2.contourArea(hull):
+            return None
+    return (left + x - 1, top + y - 1, right + x - 1, bottom + y - 1), own
