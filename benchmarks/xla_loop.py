@@ -20,8 +20,8 @@ import measure
 WIDTHS = (784, 512, 256, 128, 10)
 BATCH, KEPT, RATE = 128, 0.5, 1e-3
 BETA1, BETA2, EPSILON = 0.9, 0.999, 1e-8  # Kingma and Ba (2015), section 2
-YNNPACK = '--xla_cpu_experimental_ynn_fusion_type=INDIVIDUAL_DOT'
-LOOPS = {'mnist_graph': '', 'xla': '', 'xla_ynnpack': YNNPACK}
+# Each with its XLA_FLAGS.
+LOOPS = {'mnist_graph': '', 'xla': '', 'xla_ynnpack': '--xla_cpu_experimental_ynn_fusion_type=INDIVIDUAL_DOT'}
 
 
 def compiled_loop(tf):
@@ -62,7 +62,7 @@ def compiled_loop(tf):
 
 
 def time_xla(steps):
-    """Seconds until the loop is compiled, and processor and wall milliseconds a step of the run after it."""
+    """Processor seconds to compile the loop, and processor and wall milliseconds a step of the run after it."""
     import numpy as np
     import tensorflow as tf
 
@@ -73,42 +73,35 @@ def time_xla(steps):
     parameters = [tf.constant(random.normal(0, 0.05, shape).astype(np.float32)) for shape in shapes]
     zeros = [tf.zeros(shape) for shape in shapes]
     loop, state = compiled_loop(tf), (tf.constant(0), parameters, zeros, zeros)
-    began = time.perf_counter()
+    began = time.process_time()
     state = loop(images, labels, *state)
-    first = time.perf_counter() - began
+    first = time.process_time() - began
     began, processor_began = time.perf_counter(), time.process_time()
     state = loop(images, labels, *state)
     state[1][0].numpy()
-    seconds, processor = time.perf_counter() - began, time.process_time() - processor_began
-    return {'ms': seconds / steps * 1000, 'processor_ms': processor / steps * 1000, 'compiling': first - seconds}
+    ms, processor = (time.perf_counter() - began) / steps * 1000, time.process_time() - processor_began
+    return {'ms': ms, 'processor_ms': processor / steps * 1000, 'compiling': first - processor}
 
 
 def runner(name, arguments):
     """A function that times one of the loops in a process of its own."""
-    if name == 'mnist_graph':
-        peer = [
-            sys.executable,
-            os.path.join(measure.BENCHMARKS, 'peers', 'ours.py'),
-            f'--data_dir={arguments.data_dir}',
-        ]
-        peer += [f'--steps={arguments.steps}', '--warmup=50']
+    flags = [f'--data_dir={arguments.data_dir}', f'--steps={arguments.steps}']
+    if name != 'mnist_graph':
+        return lambda: measure.run_json([sys.executable, __file__, *flags, f'--only={name}'])
+    peer = os.path.join(measure.BENCHMARKS, 'peers', 'ours.py')
 
-        def run():
-            fields = measure.run_json(peer)
-            processor_ms = fields['processor_seconds'] / fields['steps'] * 1000
-            return {'ms': fields['ms_per_step'], 'processor_ms': processor_ms, 'compiling': 0.0}
+    def run():
+        fields = measure.run_json([sys.executable, peer, *flags, '--warmup=50'])
+        processor_ms = fields['processor_seconds'] / arguments.steps * 1000
+        return {'ms': fields['ms_per_step'], 'processor_ms': processor_ms, 'compiling': 0.0}
 
-        return run
-    program = [sys.executable, __file__, f'--steps={arguments.steps}', f'--only={name}']
-    return lambda: measure.run_json(program)
+    return run
 
 
 def main():
     """Times the loops in turn, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
-    parser.add_argument(
-        '--data_dir', type=measure.data_folder, help="folder of MNIST's files, to time the package, too"
-    )
+    parser.add_argument('--data_dir', required=True, type=measure.data_folder, help="folder of MNIST's gzipped files")
     parser.add_argument('--rounds', type=int, default=5)
     parser.add_argument('--steps', type=int, default=200)
     parser.add_argument('--only', choices=LOOPS, help='time this loop in this process, and print JSON')
@@ -117,14 +110,10 @@ def main():
         os.environ['XLA_FLAGS'] = LOOPS[arguments.only]
         print(json.dumps(time_xla(arguments.steps)))
         return
-    names = [name for name in LOOPS if arguments.data_dir or name != 'mnist_graph']
-    results = measure.in_turn({name: runner(name, arguments) for name in names}, arguments.rounds)
+    results = measure.in_turn({name: runner(name, arguments) for name in LOOPS}, arguments.rounds)
     fields = ('ms', 'processor_ms', 'compiling')
-    rows = [
-        [name, *(measure.spread(measure.values_of(runs, field), 2) for field in fields)]
-        for name, runs in results.items()
-    ]
-    print(measure.markdown_table(['loop', 'ms a step', 'processor ms a step', 'seconds to compile'], rows))
+    rows = [[name, *(measure.spread(measure.values_of(results[name], each), 2) for each in fields)] for name in results]
+    print(measure.markdown_table(['loop', 'ms a step', 'processor ms a step', 'processor s to compile'], rows))
 
 
 if __name__ == '__main__':

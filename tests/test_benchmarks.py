@@ -16,6 +16,7 @@ import scaling  # noqa: E402
 import scaling_figure  # noqa: E402
 import speed_figure  # noqa: E402
 import speedrun  # noqa: E402
+import step_floor  # noqa: E402
 
 from mnist_graph.hparams import DEFAULTS, HParams, parse  # noqa: E402
 
@@ -186,3 +187,24 @@ def test_pictures_are_cut_or_repeated(tmp_path, monkeypatch):
     repeated = ours.load('', 65)
     np.testing.assert_array_equal(repeated.train.labels, np.arange(65) % 30 % 3)
     assert len(repeated.test) == 6
+
+
+@pytest.mark.parametrize('n_rows', [1, 3])
+def test_the_products_of_a_step(n_rows):
+    """Two for the weights of the first layer, three for those of each other, of a multiplication and an addition each."""
+    step, n_operations = step_floor.products(n_rows)
+    step()
+    first, others = 784 * 512, 512 * 256 + 256 * 128 + 128 * 10
+    assert n_operations == n_rows * 2 * (2 * first + 3 * others)
+
+
+def test_the_bytes_that_adam_moves():
+    work, n_bytes = step_floor.adding(step_floor.ADAM_BYTES)
+    work()
+    assert step_floor.ADAM_BYTES == 28 * 567_434 and 0 <= step_floor.ADAM_BYTES - n_bytes < 12
+
+
+def test_cores_share_a_step():
+    asked = []
+    _, done = step_floor.processor_ms(lambda n: (lambda: asked.append(n), n), 128, n_cores=2, rounds=1, repeats=3)
+    assert done == 128 and asked == [64] * 2 * 2 * 3  # the first round of two only warms up
