@@ -83,7 +83,8 @@ def draw(times, path):
                 panels[3].plot((2, *MODEL_CORES), computed, color=colour, linestyle=':', zorder=1)
                 panels[3].scatter(MODEL_CORES, computed[1:], color='white', edgecolor=colour, zorder=2)
         panels[3].set_xlabel('Cores (hollow: by the model)')
-        panels[3].legend(frameon=False, fontsize=11)
+        if of_cores:
+            panels[3].legend(frameon=False, fontsize=11)
         for axes in panels:
             axes.set_xscale('log')
             axes.set_yscale('log')
