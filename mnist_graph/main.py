@@ -26,8 +26,8 @@ def define_flags() -> None:
     flags.DEFINE_boolean('resume', False, 'Continue the run in --model_dir (by default the newest) where it stopped.')
     common_flags.define_path(
         'teacher_model_dir',
-        'Folder of the trained model to learn from with --distillation_temperature. Its last checkpoint is used. Several '
-        'folders, separated by commas, are averaged.',
+        'Folder of a trained model, the teacher, to learn from; --distillation_temperature must be above 0. The last '
+        'checkpoint is used. To average several teachers, separate their folders by commas.',
     )
     common_flags.define_path(
         'image', 'Picture to predict at the end; by default test_img.png, or a drawn digit if there is none.'
@@ -48,7 +48,7 @@ def main(arguments) -> int:
     job = training_job.from_flags()
 
     dataset = loading.load_data(job.dataset, job.data_dir, job.n_validation, job.pictures)
-    # By default the number depends on the data; from here on, and in hparams.json, it is the true one.
+    # By default n_validation depends on the data; from here on, and in hparams.json, it is the true number.
     job = job._replace(hparams=dataclasses.replace(job.hparams, n_validation=len(dataset.validation)))
     from mnist_graph.models import readings
 

@@ -138,7 +138,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         DATASETS,
         'Data set: mnist (downloaded if it is not there yet, also into --data_dir), drawn (digits that the package draws '
         'itself), handwriting (mnist with drawn and printed digits, and pictures of no digit as an eleventh class), or '
-        'auto, which is what is in --data_dir or, without --data_dir, mnist, or drawn if MNIST cannot be downloaded.',
+        'auto. With --data_dir, auto is what is in that folder; without it, auto is mnist, or drawn if MNIST cannot be '
+        'downloaded.',
     ),
     'data_dir': lambda: define_path(
         'data_dir',
@@ -164,8 +165,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
         'auto',
         PICTURES,
         'How folders of pictures in --data_dir are read: raw (as they are), digits (each is made into a 28x28 digit like '
-        "MNIST's), or auto, which is digits for grey pictures that show strokes on plain paper and for large pictures or "
-        'those of several sizes, and otherwise raw; a line says which.',
+        "MNIST's), or auto. auto is digits if the pictures are large, have several sizes, or are grey and show strokes on "
+        'plain paper; otherwise it is raw. A line says which.',
     ),
     'skip_bad_pictures': lambda: flags.DEFINE_boolean(
         'skip_bad_pictures',
