@@ -57,9 +57,13 @@ def read(path):
     runs = {}
     if path and os.path.exists(path):
         with open(path, encoding='utf-8') as file:
-            for line in file:
-                run = json.loads(line)
-                runs.setdefault((run['recipe'], run['left_out']), {})[run['seed']] = run
+            for number, line in enumerate(file, 1):
+                try:
+                    run = json.loads(line)
+                    runs.setdefault((run['recipe'], run['left_out']), {})[run['seed']] = run
+                except (ValueError, KeyError, TypeError):
+                    problem = f'{path}: line {number} is not a run of ablation.py; remove it'
+                    raise measure.BenchmarkError(problem) from None
     return runs
 
 
@@ -91,6 +95,9 @@ def main():
     found = variations(flag_files([arguments.recipe])[arguments.recipe])
     if arguments.only:
         wanted = [f'--{name}' for name in arguments.only.split(',')]
+        known = {left.partition('=')[0] for left in found}
+        if unknown := [flag for flag in wanted if flag not in known]:
+            raise measure.BenchmarkError(f'--only: {arguments.recipe} has no {unknown[0]} to leave out')
         found = {left: flags for left, flags in found.items() if left == WHOLE or left.partition('=')[0] in wanted}
     runs = {key: some for key, some in read(arguments.results).items() if key[0] == arguments.recipe}
 

@@ -16,7 +16,6 @@ import glob
 import json
 import os
 import re
-import statistics
 import sys
 import tempfile
 
@@ -107,9 +106,8 @@ def row_of(name, path, results):
     def cells(runs):
         if not runs:
             return ['-', '-']
-        values = [100 * run['test_accuracy'] for run in runs]
-        deviation = f' ± {statistics.stdev(values):.2f}' if len(values) > 1 else ''
-        return [f'{statistics.mean(values):.2f}{deviation}', f'{measure.median_of(runs, "seconds"):.1f}']
+        accuracy = measure.mean_text([100 * run['test_accuracy'] for run in runs], 2)
+        return [accuracy, f'{measure.median_of(runs, "seconds"):.1f}']
 
     ours, other = results['ours'], results.get('other', [])
     ratio = '-'

@@ -34,7 +34,7 @@ def read(path):
                 run = json.loads(line)
                 times.setdefault(run['what'], {}).setdefault(run['value'], []).append(run['ms_per_step'])
             except (ValueError, KeyError, TypeError):
-                raise measure.BenchmarkError(f'{path}: line {number} is not a run of scaling.py') from None
+                raise measure.BenchmarkError(f'{path}: line {number} is not a run of scaling.py; remove it') from None
     return {
         what: {value: statistics.median(some) for value, some in sorted(by_value.items())}
         for what, by_value in times.items()

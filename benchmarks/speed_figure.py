@@ -41,7 +41,7 @@ def read(paths):
                     place = (run['program'] == 'example', run['recipe'], list(PROGRAMS).index(run['program']))
                     seed, _ = run['seed'], (run['seconds'], run['test_accuracy'], run['peak_rss_mb'])
                 except (ValueError, KeyError, TypeError):
-                    problem = f'{path}: line {number} is not a run of speedrun.py or convnets.py'
+                    problem = f'{path}: line {number} is not a run of speedrun.py or convnets.py; remove it'
                     raise measure.BenchmarkError(problem) from None
                 runs.setdefault(place, {})[seed] = run
     return {

@@ -67,10 +67,8 @@ def processor_ms(make, total, n_cores, rounds, repeats=20):
         return (time.thread_time() - began) / repeats * 1000
 
     with ThreadPoolExecutor(n_cores) as pool:
-        times = [max(pool.map(timed, [work for work, _ in shares])) for _ in range(rounds + 1)][
-            1:
-        ]  # the first warms up
-    return statistics.median(times), sum(amount for _, amount in shares)
+        times = [max(pool.map(timed, [work for work, _ in shares])) for _ in range(rounds + 1)]
+    return statistics.median(times[1:]), sum(amount for _, amount in shares)  # the first round warms up
 
 
 def main():
@@ -78,9 +76,8 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('--rounds', type=int, default=20)
     arguments = parser.parse_args()
-    os.environ['OPENBLAS_NUM_THREADS'] = (
-        '1'  # the cores are shared out here; numpy reads this when it is first imported
-    )
+    # The cores are shared out here, not by OpenBLAS, which reads this when numpy is first imported.
+    os.environ['OPENBLAS_NUM_THREADS'] = '1'
     rows = []
     for n_cores in range(1, MAX_CORES + 1):
         multiplying, operations = processor_ms(products, BATCH, n_cores, arguments.rounds)

@@ -26,6 +26,7 @@ import time
 
 import measure
 import numpy as np
+from recipes import flag_files
 
 from mnist_graph import drawn
 from mnist_graph.data import idx
@@ -69,6 +70,9 @@ def stress(folder, arguments):
     ):
         idx.write_idx(f'{folder}/data/{name}', array)
     how = [*HOW, f'--save_steps={arguments.save_steps}']
+    if arguments.recipe:  # a run does not record how it is to be tested
+        with open(flag_files([arguments.recipe])[arguments.recipe], encoding='utf-8') as file:
+            how += [line.strip() for line in file if line.startswith('--tta')]
     recipe = [f'--recipe={arguments.recipe}', '--n_epochs=0', '--n_validation=500', '--eval_steps=50']
     ingredients = recipe if arguments.recipe else FLAGS
     new = ['--data_dir=data', f'--n_iterations={arguments.n_iterations}', *ingredients, *how]
@@ -176,8 +180,8 @@ def report(folder, whole_lines, printed, problems, in_progress, kills):
     metrics = [pathlib.Path(folder, name, 'metrics.jsonl').read_text() for name in ('whole', 'killed')]
     renamed = [line.replace('in killed', 'in whole') for line in printed]
     # A line may be lost with the process, or printed twice, but never be another one, but for those about resuming.
-    expected = (*whole_lines, 'Going on from', 'Nothing was saved')
-    strange = [line for line in renamed if not line.startswith(expected)]
+    about_resuming = ('Going on from', 'Nothing was saved')
+    strange = [line for line in renamed if line not in whole_lines and not line.startswith(about_resuming)]
     results = {
         'SHA-256 of all variables': digests[0] == digests[1],
         'metrics.jsonl': metrics[0] == metrics[1],

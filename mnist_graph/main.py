@@ -57,7 +57,7 @@ def main(arguments) -> int:
     with contextlib.ExitStack() as stack:
         cluster = stack.enter_context(job.open_cluster())
         network, described = build_network(job, dataset, cluster)
-        views = stack.enter_context(job.open_views(described))
+        views = stack.enter_context(job.open_views(described))  # for the test; None without --tta
         folder = stack.enter_context(job.open_folder(described))
         if cluster:  # what to do when a worker is lost, now that there is a run to resume
             cluster.lost = functools.partial(machines.begin_again, folder.path)
@@ -149,15 +149,15 @@ def train_network(job, dataset, described, network, sess, folder):
 
 
 def test_network(job, dataset, network, sess, views, folder, result) -> None:
-    """Measures the network on every validation and test picture, or with --tta on the `views.Views` of each."""
+    """Measures the network on every validation and test picture, or with --tta several views of each."""
     from mnist_graph.training import evaluation
 
-    validation = result.validation
+    validation = None if views else result.validation  # the training measured the pictures alone, without views
     if FLAGS.checkpoint == 'best' and len(dataset.validation):
         folder.restore_best(sess)
         validation = None
     if len(dataset.validation):
-        if views or not validation:
+        if validation is None:
             validation = evaluation.evaluate(network, sess, dataset.validation, job.n_threads, views)
         print(f'Accuracy on validation set{dataset.suffix}: {validation.accuracy:.4f}')
     test = evaluation.evaluate(network, sess, dataset.test, job.n_threads, views)
@@ -165,7 +165,7 @@ def test_network(job, dataset, network, sess, views, folder, result) -> None:
 
 
 def predict_picture(picture, dataset, network, sess, views) -> None:
-    """Reads the picture, float32 [1, height, width, channels] in [0, 1]."""
+    """Reads the picture, float32 [1, height, width, channels] in [0, 1], or the views of it."""
     from mnist_graph.models import readings
     from mnist_graph.training import evaluation
 

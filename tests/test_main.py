@@ -161,11 +161,17 @@ def test_best_checkpoint_is_tested(entry_point, monkeypatch):
     assert f'Accuracy on test set (data): {got:.4f}' in ended.out
 
 
-def test_several_views_are_tested(entry_point):
+def test_several_views_are_tested(entry_point, monkeypatch):
+    from mnist_graph.network.views import Views
+
+    asked, mean = [], Views.mean
+    monkeypatch.setattr(
+        Views, 'mean', lambda self, images, *rest: asked.append(len(images)) or mean(self, images, *rest)
+    )
     write_idx_folder('data')
     plain = entry_point(*FLAGS, '--model_dir=plain')
     averaged = entry_point(*FLAGS, '--model_dir=model', '--tta=5')
-    assert averaged.code == 0
+    assert averaged.code == 0 and asked == [15, 25]  # the validation and the test pictures
     from mnist_graph.models import saved_model
 
     *_, images, labels = tiny_arrays()

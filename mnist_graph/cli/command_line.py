@@ -98,6 +98,10 @@ def has_undecodable_bytes(text: str) -> bool:
     return any('\udc80' <= letter <= '\udcff' for letter in text)
 
 
+# What a recipe may say of how `main` tests; it means nothing to a command that only trains, such as `sweep`.
+_OF_TESTING = ('tta',)
+
+
 def _expanded(arguments: Sequence[str], parents: tuple[str, ...] = ()) -> Iterator[str]:
     """The arguments, in which each flag that names a flagfile or a recipe is replaced by what that holds.
 
@@ -120,7 +124,10 @@ def _expanded(arguments: Sequence[str], parents: tuple[str, ...] = ()) -> Iterat
         if not value:
             raise UsageError(f'--{name} needs a value; write --{name}={"NAME" if name == "recipe" else "FILE"}.')
         path = recipes.find(value) if name == 'recipe' else _beside(value, parents)
-        yield from _from_file(path, parents)
+        for line in _from_file(path, parents):
+            flag = line.partition('=')[0].lstrip('-')
+            if not (name == 'recipe' and flag in _OF_TESTING and flag not in FLAGS):
+                yield line
 
 
 def _beside(path: str, parents: tuple[str, ...]) -> str:

@@ -204,7 +204,8 @@ _SHARED_FLAGS: dict[str, Callable[[], object]] = {
     'tta': lambda: flags.DEFINE_integer(
         'tta',
         1,
-        'How many slightly moved copies (views) of each picture to average over, at most 9; 1 is the picture alone.',
+        'How many slightly moved copies (views) of a picture each prediction is averaged over, at most 9; 1 is the picture '
+        'alone.',
         lower_bound=1,
         upper_bound=9,
     ),

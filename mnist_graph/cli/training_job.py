@@ -89,7 +89,11 @@ class TrainingJob(NamedTuple):
         process.note(start.notice)
 
     def open_views(self, described):
-        """The `views.Views` that --tta asks for, as a context manager, or of None."""
+        """The `views.Views` that --tta asks for, or None without it, as a context manager.
+
+        Raises:
+          UsageError: The pictures are too small to be moved; so this is called before the training.
+        """
         if FLAGS.tta == 1:
             return contextlib.nullcontext()
         from mnist_graph.network.views import Views

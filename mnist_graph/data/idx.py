@@ -28,8 +28,9 @@ _MAX_DIMENSIONS = 4
 def read_idx(path: str) -> np.ndarray:
     """The array of unsigned bytes or 32-bit integers in an IDX file.
 
-    A plain file that is large for this machine's memory (see `memory.is_large`) is
-    mapped: its bytes are read when they are used, and nothing is copied.
+    A file that is not gzipped and is large for this machine's memory (see `memory.is_large`)
+    is mapped: its bytes are read when they are used, and nothing is copied. It must not
+    change meanwhile: if it becomes shorter, the system ends the process (SIGBUS).
 
     Args:
       path: A file, gzipped or not (its first bytes tell, not its name).
@@ -44,7 +45,7 @@ def read_idx(path: str) -> np.ndarray:
     try:
         with open(path, 'rb') as file:
             is_mapped = memory.is_large(os.fstat(file.fileno()).st_size)
-            raw = _mapped(file) if is_mapped else file.read()
+            raw = _mapped(file) if is_mapped else file.read()  # gzipped ones, too, which are then unpacked into memory
     except OSError as error:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     if not raw:

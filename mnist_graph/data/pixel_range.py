@@ -66,7 +66,7 @@ def _top(high: float, is_float: bool) -> float:
 
 
 def _rounded(images: np.ndarray) -> np.ndarray:
-    return images if images.dtype == np.uint8 else np.round(images).astype(np.uint8)
+    return images if images.dtype == np.uint8 else _scaled(images, 0, 255)
 
 
 def _scaled(images: np.ndarray, low: float, top: float) -> np.ndarray:

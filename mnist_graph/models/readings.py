@@ -41,7 +41,7 @@ class Reading(NamedTuple):
 
     @property
     def n_read(self) -> int:
-        """How many of the classes, the first ones, are read; see `n_read`."""
+        """How many of the classes, the first ones, are read: all but `none`."""
         return n_read(self.class_names)
 
     @property

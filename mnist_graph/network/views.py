@@ -51,8 +51,8 @@ def make_views(images: tf.Tensor, count: int = 9) -> tf.Tensor:
     return tf.concat([first, tf.reshape(moved, shape)], axis=0)
 
 
-# Pictures whose views are made at a time.
-_BATCH_SIZE = 500
+# Pixels of the views that are made at a time: nine each of 500 of MNIST's pictures. Several times as much memory is taken.
+_MOST_PIXELS = 500 * 9 * 28 * 28
 
 
 class Views:
@@ -61,19 +61,25 @@ class Views:
     Args:
       spec: Shape of the pictures.
       n_views: How many views to make of each, 1 to 9.
+
+    Raises:
+      UsageError: The pictures are too small to be moved.
     """
 
     def __init__(self, spec: InputSpec, n_views: int):
-        graph = tf.Graph()
-        with graph.as_default():
-            images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
-            views = make_views(images, n_views)
-        self._sess = tf.Session(graph=graph)
-        self._run = self._sess.make_callable(views, [images])
+        self._graph, self._n_views = tf.Graph(), n_views
+        self._sess: tf.Session | None = None
+        with self._graph.as_default():
+            self._images = tf.placeholder(tf.float32, [None, spec.height, spec.width, spec.channels])
+            self._views = make_views(self._images, n_views)
 
     def __call__(self, images: np.ndarray) -> np.ndarray:
         """float32 [views, n, height, width, channels] in [0, 1] of uint8 or float32 images."""
-        return self._run(images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32))
+        # Opened only now: the first session of a process, which is to be the network's, sets the number of threads.
+        if self._sess is None:
+            self._sess = tf.Session(graph=self._graph)
+        floats = images * PIXEL_SCALE if images.dtype == np.uint8 else images.astype(np.float32)
+        return self._sess.run(self._views, {self._images: floats})
 
     def mean(self, images: np.ndarray, probabilities: Callable[[np.ndarray], np.ndarray], show=None) -> np.ndarray:
         """float64 [n, classes]: the mean of the probabilities of each image's views.
@@ -83,10 +89,13 @@ class Views:
           probabilities: Function of float32 [m, height, width, channels] that returns float64 [m, classes].
           show: Wraps the iteration over batches, as tqdm does.
         """
-        starts = range(0, max(1, len(images)), _BATCH_SIZE)
+        n_together = max(1, _MOST_PIXELS // (self._n_views * math.prod(images.shape[1:])))
+        starts = range(
+            0, max(1, len(images)), n_together
+        )  # of no pictures there is one batch, which says how many classes
         parts = []
         for start in starts if show is None else show(starts, total=len(starts)):
-            views = self(images[start : start + _BATCH_SIZE])
+            views = self(images[start : start + n_together])
             flat = probabilities(views.reshape(-1, *views.shape[2:]))
             parts.append(flat.reshape(*views.shape[:2], flat.shape[-1]).mean(axis=0))
         return np.concatenate(parts)
@@ -98,4 +107,6 @@ class Views:
         self.close()
 
     def close(self) -> None:
-        self._sess.close()
+        """Closes the session."""
+        if self._sess:
+            self._sess.close()

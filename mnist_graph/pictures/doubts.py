@@ -56,8 +56,8 @@ class Digit(NamedTuple):
         return self._replace(scores=scores, share=1.0)
 
 
-def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Digit]]:
-    """Rows less what reads as a digit but stands where none does; see the constants.
+def without_doubtful(found: list[list[Digit]], size: tuple[int, int]) -> list[list[Digit]]:
+    """Rows less what reads as a digit but stands where none does; see the constants. `size`: the picture's (width, height).
 
     1 is what any stroke is read as: more is asked of it.
     """
@@ -79,9 +79,9 @@ def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Di
                 continue
             if label(digit) == 1 and (
                 any(digit is slash for slash in slashes)
-                or _is_along_edge(digit, row, mask)
+                or _is_along_edge(digit, row, size)
                 or len(digits) > 1
-                and _is_no_one(digit, row, height, found, mask)
+                and _is_no_one(digit, row, height, found, size)
             ):
                 continue
             kept.append(digit)
@@ -90,10 +90,10 @@ def without_doubtful(found: list[list[Digit]], mask: np.ndarray) -> list[list[Di
     return result
 
 
-def _is_along_edge(digit: Digit, row: list[Digit], mask: np.ndarray) -> bool:
+def _is_along_edge(digit: Digit, row: list[Digit], size: tuple[int, int]) -> bool:
     """Whether a bar lies along the left or right edge of the picture, and is not as long as the digits beside it."""
     left, top, right, bottom = digit.box
-    high, wide = mask.shape
+    wide, high = size
     is_near = right < _LINE_PLACE * wide or left > (1 - _LINE_PLACE) * wide
     if not is_near or right - left >= min(_LINE_WIDTH * wide, _BAR * _high(digit)):
         return False
@@ -106,14 +106,14 @@ def _is_along_edge(digit: Digit, row: list[Digit], mask: np.ndarray) -> bool:
     return (hugs_edge or _high(digit) > _LINE_LENGTH_INSIDE * high) and not is_like_others
 
 
-def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], mask: np.ndarray) -> bool:
+def _is_no_one(digit: Digit, row: list[Digit], height: float, found: list[list[Digit]], size: tuple[int, int]) -> bool:
     left, top, right, bottom = digit.box
     high = bottom - top
     if high < LEAST_ONE * height or high > _HIGHEST_ONE * height:
         return True
     if len(row) == 1 and max(map(len, found)) >= 3:
         return True
-    at_edge = left <= 1 or top <= 1 or right >= mask.shape[1] - 1 or bottom >= mask.shape[0] - 1
+    at_edge = left <= 1 or top <= 1 or right >= size[0] - 1 or bottom >= size[1] - 1
     return at_edge and not _LIKE_NEIGHBOURS < high / height < 1 / _LIKE_NEIGHBOURS
 
 

@@ -25,8 +25,8 @@ class Drawing(NamedTuple):
     """The one drawing in a picture.
 
     Attributes:
-      ink: float32 [height, width] in [0, 1].
-      box: (left, top, right, bottom), half open, in the picture.
+      ink: float32 [height, width] in [0, 1]: the drawing and a pixel around it, at the reduced size at which it was found.
+      box: (left, top, right, bottom) of the drawing, half open, in pixels of the picture that was given.
       area: About how many pixels of the picture are ink.
     """
 

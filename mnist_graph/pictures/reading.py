@@ -122,7 +122,7 @@ def _read_drawing(picture: np.ndarray, drawing: plain.Drawing):
     image = normalize_digit(drawing.ink)
     scores = (yield image[None])[0]
     digit = Digit(image, scores, drawing.box, drawing.area)
-    if scores[:10].max() < _SETTLED or not without_doubtful([[digit]], picture[:, :, 0]):
+    if scores[:10].max() < _SETTLED or not without_doubtful([[digit]], picture.shape[1::-1]):
         return None
     return Page([[digit]], 0.0, picture.shape[1::-1], 1.0, picture)
 
@@ -248,7 +248,7 @@ def _settle(proposal: proposals.Proposal, scored: dict, shape) -> Page:
     if _ALL in scored and found:
         found = _one_or_several(found, proposal.all_atoms, *scored[_ALL])
     explained = sum(_worth(digit) for row in found for digit in row)
-    found = without_doubtful(found, proposal.mask)
+    found = without_doubtful(found, proposal.mask.shape[1::-1])
     total = max(1, proposal.total)
     read_area = sum(digit.area for row in found for digit in row)
     # What came in from outside may have taken digits along.

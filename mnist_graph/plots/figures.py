@@ -19,7 +19,7 @@ _MOST_NUMBERED_CLASSES = 20
 _BARS_WIDTH = 1.9
 # Bars of one digit's probabilities: those of ten digits and of `none`, with one to spare.
 _MOST_BARS = 12
-# Of the picture's height: a box that begins higher has its reading within it, where it would lie on the title.
+# Of the picture's height: a box that begins above this has its reading inside, as it would lie on the title otherwise.
 _TOO_HIGH = 0.12
 # A curve of so few points has a mark at each.
 _FEW_POINTS = 50

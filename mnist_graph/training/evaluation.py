@@ -61,11 +61,11 @@ def softmax(values: np.ndarray) -> np.ndarray:
 
 
 def probabilities(network, sess, images: np.ndarray, n_threads: int = 1, views=None) -> np.ndarray:
-    """float64 [n, classes]: what the network says of each picture.
+    """The probabilities of each picture's classes, float64 [n, classes] in [0, 1], with dropout off.
 
     Args:
-      views: None, or the `views.Views` whose probabilities are averaged.
-      See `logits` for the others.
+      network, sess, images, n_threads: As `logits` takes them.
+      views: The `views.Views` of each picture to average over; None for the picture alone.
     """
     if views is None:
         return softmax(logits(network, sess, images, n_threads))
@@ -73,10 +73,15 @@ def probabilities(network, sess, images: np.ndarray, n_threads: int = 1, views=N
 
 
 def evaluate(network, sess, split: Split, n_threads: int = 1, views=None) -> Metrics:
-    """Loss and accuracy over all of `split`; see `probabilities` for the arguments."""
+    """Loss and accuracy over all of `split`; see `probabilities` for the arguments.
+
+    The loss is infinite if a label has no probability in any of the views.
+    """
     if views is None:
         return metrics_of(logits(network, sess, split.images, n_threads), split.labels)
-    return metrics_of(np.log(probabilities(network, sess, split.images, n_threads, views)), split.labels)
+    averaged = probabilities(network, sess, split.images, n_threads, views)
+    with np.errstate(divide='ignore'):  # a class may have no probability in any view
+        return metrics_of(np.log(averaged), split.labels)  # logarithms of probabilities are logits, too
 
 
 def metrics_of(values: np.ndarray, labels: np.ndarray) -> Metrics:

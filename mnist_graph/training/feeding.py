@@ -1,5 +1,7 @@
 """What each run of the in-graph loop is fed: the pictures of as many steps as are convenient."""
 
+import math
+
 import numpy as np
 
 from mnist_graph.data import Split
@@ -26,11 +28,11 @@ class Feeder:
     """
 
     def __init__(self, hparams: HParams, split: Split):
-        self._images, self._labels = split.images.reshape(len(split), -1), split.labels
+        self._images, self._labels = split.images, split.labels
         self._batch_size = hparams.batch_size
         self._order = BatchOrder(len(split), hparams.batch_size, hparams.seed)
         self._last_position = hparams.n_epochs * len(split) if hparams.n_epochs else None
-        self._most_steps = max(1, _BYTES_PER_RUN // (self._images.shape[1] * hparams.batch_size))
+        self._most_steps = max(1, _BYTES_PER_RUN // (math.prod(self._images.shape[1:]) * hparams.batch_size))
         self._steps_per_run = min(_FIRST_RUN_STEPS, self._most_steps)
         self._n_steps = 0
         self._rows: np.ndarray | None = None
@@ -43,7 +45,7 @@ class Feeder:
         """
         self._n_steps = min(end - step, self._steps_per_run)
         self._rows = self._order.rows(step, self._n_steps, self._last_position)
-        return self._images[self._rows], self._labels[self._rows]
+        return self._of_rows(self._rows)
 
     def took(self, seconds: float) -> None:
         """Adapts the length of the next run to how long the last one took."""
@@ -54,5 +56,8 @@ class Feeder:
         """Pictures and labels of the last mini-batch that `next_steps` returned; None before the first."""
         if self._rows is None:
             return None
-        rows = self._rows[(self._n_steps - 1) * self._batch_size :]
-        return self._images[rows], self._labels[rows]
+        return self._of_rows(self._rows[(self._n_steps - 1) * self._batch_size :])
+
+    def _of_rows(self, rows: np.ndarray) -> tuple[np.ndarray, np.ndarray]:
+        # Flattened only now: all at once would copy pictures that are not in C's order, such as EMNIST's.
+        return self._images[rows].reshape(len(rows), -1), self._labels[rows]

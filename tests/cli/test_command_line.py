@@ -94,6 +94,13 @@ def test_a_recipe_is_found_by_name(parsed):
     assert parsed('--recipe', 'keras_512.flags').hidden_units == (512,)
 
 
+@pytest.mark.parametrize('recipe', [name for name in recipes.names() if not name.startswith('sweep_')])
+def test_a_sweep_takes_every_recipe(parsed, recipe):
+    with open(recipes.find(recipe), encoding='utf-8') as file:
+        is_cnn = '--model=cnn' in file.read()
+    assert parsed(f'--recipe={recipe}', name='sweep').model == ('cnn' if is_cnn else 'mlp')
+
+
 def test_recipes_of_an_installation_come_first(tmp_path, monkeypatch):
     """A folder flags/ beside an installed package belongs to something else."""
     package = tmp_path / 'mnist_graph'

@@ -31,7 +31,7 @@ def digit_of(label, box):
 
 
 def texts_of(row, size=(100, 600)):
-    found = doubts.without_doubtful([row], np.zeros(size, np.uint8))
+    found = doubts.without_doubtful([row], size[::-1])
     return [''.join(str(doubts.label(digit)) for digit in each) for each in found]
 
 

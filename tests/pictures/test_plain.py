@@ -7,10 +7,10 @@ import pytest
 from mnist_graph.pictures import extract, plain, reading
 
 
-def drawing(thickness=14, paper=1.0, ink=0.0):
+def drawing(paper=1.0, ink=0.0):
     """float32 [280, 280, 1]: a 3, away from the border."""
     share = np.zeros((280, 280), np.uint8)
-    cv2.putText(share, '3', (70, 220), cv2.FONT_HERSHEY_SIMPLEX, 7, 255, thickness, cv2.LINE_AA)
+    cv2.putText(share, '3', (70, 220), cv2.FONT_HERSHEY_SIMPLEX, 7, 255, 14, cv2.LINE_AA)
     return paper + (ink - paper) * (share[:, :, None] / np.float32(255))
 
 
@@ -57,8 +57,49 @@ def _with_underline(picture):
     return picture
 
 
+def _crossed_by_a_rule(_):
+    share = np.zeros((280, 280), np.uint8)
+    cv2.polylines(share, [np.int32([(90, 80), (190, 80), (130, 220)])], False, 255, 10, cv2.LINE_AA)
+    picture = 1 - share[:, :, None] / np.float32(255)
+    picture[140:142, 60:210] = 0
+    return picture
+
+
+def _stained(picture):
+    picture[20:60, 200:260] = 0.8
+    return picture
+
+
+def _with_a_grey_edge(picture):
+    picture[0, :100] = 0.8
+    return picture
+
+
+def _close_to_the_border(picture):
+    return picture[76:]
+
+
+def _small(picture):
+    small = np.ones((280, 280, 1), np.float32)
+    small[100:170, 100:170] = cv2.resize(picture[70:230, 60:220], (70, 70), interpolation=cv2.INTER_AREA)[:, :, None]
+    return small
+
+
 @pytest.mark.parametrize(
-    'change', [_with_line, _with_second, _on_a_sheet, _in_lamplight, _at_the_border, _with_underline]
+    'change',
+    [
+        _with_line,
+        _with_second,
+        _on_a_sheet,
+        _in_lamplight,
+        _at_the_border,
+        _with_underline,
+        _crossed_by_a_rule,
+        _stained,
+        _with_a_grey_edge,
+        _close_to_the_border,
+        _small,
+    ],
 )
 def test_what_else_there_is_asks_for_a_closer_look(change):
     assert plain.find_drawing(change(drawing())) is None

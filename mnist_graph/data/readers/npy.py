@@ -38,7 +38,9 @@ def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
 
 
 def load_array(path: str) -> np.ndarray:
-    """The array in a .npy file. Pickled objects are refused, never loaded. A large one is mapped; see `memory.is_large`.
+    """The array in a .npy file, of any dtype and shape. Pickled objects are refused, never loaded.
+
+    One that is large for this machine's memory (see `memory.is_large`) is mapped: read-only, and read when it is used.
 
     Raises:
       DataError: It cannot be read, or does not hold what its header announces.
