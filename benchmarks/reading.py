@@ -19,8 +19,8 @@ import numpy as np
 from PIL import Image
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.base.picture_paths import list_pictures
 from mnist_graph.pictures import stream
-from mnist_graph.pictures.picture_paths import list_pictures
 
 CONFIDENT = 0.95  # probability above which an error misleads
 

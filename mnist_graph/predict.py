@@ -60,8 +60,8 @@ def main(arguments) -> int:
         canvas.check_can_write(FLAGS.save_view)
 
     # Everything that can fail quickly comes before TensorFlow, which takes seconds to import.
+    from mnist_graph.base import picture_paths
     from mnist_graph.cli.output import ReadingsOutput
-    from mnist_graph.pictures import picture_paths
 
     tables = tables_among(arguments[1:])
     if tables:

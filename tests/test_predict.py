@@ -19,10 +19,10 @@ from helpers.data import write_table
 from helpers.programs import run_python
 from helpers.small_model import N_WRONG_LABELS, digits_model, patterns_model, picture, row_of
 from mnist_graph import data
+from mnist_graph.base import picture_paths
 from mnist_graph.cli import output
 from mnist_graph.data import table_file
 from mnist_graph.models import readings
-from mnist_graph.pictures import picture_paths
 
 
 @pytest.fixture

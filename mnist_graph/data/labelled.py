@@ -9,11 +9,11 @@ from collections.abc import Sequence
 import numpy as np
 
 from mnist_graph.base.errors import DataError
+from mnist_graph.base.picture_paths import PICTURE_ENDINGS
 from mnist_graph.data.dataset import Split
 from mnist_graph.data.raw_data import ReadOptions
 from mnist_graph.data.readers import class_folders
 from mnist_graph.data.readers.pictures import read_pictures
-from mnist_graph.pictures.picture_paths import PICTURE_ENDINGS
 
 
 def find(folder: str, class_names: Sequence[str]) -> list[tuple[str, int]]:

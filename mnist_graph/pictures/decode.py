@@ -21,7 +21,7 @@ from PIL import ExifTags, Image, ImageOps
 from mnist_graph.base import extras
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.files import is_special
-from mnist_graph.pictures.picture_paths import NOT_A_FILE
+from mnist_graph.base.picture_paths import NOT_A_FILE
 from mnist_graph.pictures.pixels import array_to_picture, deep_image_to_picture, reduce_image, reduce_picture
 
 # A 48-megapixel phone photo passes.

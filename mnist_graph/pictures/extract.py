@@ -7,11 +7,11 @@ import numpy as np
 
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
+from mnist_graph.base.picture_paths import list_pictures
 from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import plain, planes, proposals
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
-from mnist_graph.pictures.picture_paths import list_pictures
 
 __all__ = ['list_pictures', 'mnist_digit', 'normalize_digit', 'picture_to_digit', 'plain_resize', 'read_picture']
 

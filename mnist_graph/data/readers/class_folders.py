@@ -8,11 +8,11 @@ import os
 import numpy as np
 
 from mnist_graph.base.errors import DataError
+from mnist_graph.base.picture_paths import PICTURE_ENDINGS
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import splitting
 from mnist_graph.data.readers.format import Files, Format, folder_name, list_files, list_folders
 from mnist_graph.data.readers.pictures import read_pictures
-from mnist_graph.pictures.picture_paths import PICTURE_ENDINGS
 
 _PART_NAMES = {
     **dict.fromkeys(('train', 'training', 'trainingset', 'train_images'), 'train'),

@@ -4,8 +4,8 @@ import os
 
 import pytest
 
+from mnist_graph.base import picture_paths
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures import picture_paths
 
 
 def test_list_pictures_takes_files_and_folders_in_order(tmp_path):
