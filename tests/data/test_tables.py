@@ -8,8 +8,6 @@ from mnist_graph.base.errors import DataError
 from mnist_graph.data import load
 
 TRAIN, LABELS, TEST, TEST_LABELS = tiny_arrays()
-
-
 HEADER = 'label,' + ','.join(f'pixel{i}' for i in range(64))
 
 
