@@ -77,6 +77,14 @@ def entry_point(fresh_folder, capsys):
     return _EntryPoints(capsys)
 
 
+@pytest.fixture
+def predict(entry_point):
+    """Runs predict with the small digits model; returns an Ended."""
+    from helpers.small_model import digits_model
+
+    return lambda *arguments: entry_point(*arguments, f'--model_dir={digits_model().model}', name='predict')
+
+
 @pytest.fixture(scope='session')
 def tf():
     """tensorflow.compat.v1."""
