@@ -1,9 +1,11 @@
-"""Tables (.csv and the like): where labels and pixels are, which numbers pixels may be, and bad tables."""
+"""Tables (.csv and the like), gzipped or not: where labels and pixels are, which numbers pixels may be, and bad tables."""
+
+import gzip
 
 import numpy as np
 import pytest
 
-from helpers.data import tiny_arrays, write_table
+from helpers.data import assert_refused, tiny_arrays, write_table
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import load
 
@@ -98,3 +100,43 @@ def test_tables_of_two_data_sets(folder):
         write_table(folder / name, TRAIN, LABELS)
     with pytest.raises(DataError, match='several data sets, fashion-mnist_train.csv, mnist_train.csv; choose one with'):
         load('auto', str(folder))
+
+
+def test_a_table_of_any_name_can_be_named(folder):
+    write_table(folder / 'my digits.csv', TRAIN, LABELS)
+    dataset = load('auto', str(folder / 'my digits.csv'), n_validation=0)
+    assert dataset.name == 'my digits.csv' and (len(dataset.train), len(dataset.test)) == (52, 8)
+
+
+def test_gzipped_tables(folder, expected):
+    for name, images, labels in ('train', TRAIN, LABELS), ('test', TEST, TEST_LABELS):
+        write_table(folder / 'table', images, labels)
+        (folder / f'mnist_{name}.csv.gz').write_bytes(gzip.compress((folder / 'table').read_bytes()))
+    assert load('auto', str(folder)).fingerprint == expected
+    (folder / 'mnist_train.csv').write_text('1,2,3\n')  # the plain one wins
+    with pytest.raises(DataError, match='mnist_train.csv: holds an array of shape'):
+        load('auto', str(folder))
+
+
+def test_gzipped_usps_of_two_members(folder, expected):
+    for name, images, labels in ('train', TRAIN, LABELS), ('test', TEST, TEST_LABELS):
+        np.savetxt(folder / 'table', np.insert(images.reshape(-1, 64) / 127.5 - 1, 0, labels, axis=1), '%.4f')
+        lines = (folder / 'table').read_bytes().splitlines(keepends=True)
+        content = gzip.compress(b''.join(lines[:20])) + gzip.compress(b''.join(lines[20:]))
+        (folder / f'zip.{name}.gz').write_bytes(content)
+    assert load('auto', str(folder)).fingerprint == expected
+
+
+@pytest.mark.parametrize(
+    'content, problem',
+    [
+        (gzip.compress(b'0,' * 50_000_000), 'unpacks to 100,000,000 bytes'),
+        (gzip.compress(b'0' * 10_000_000) * 2, 'that is not a data set|characters or more'),
+        (gzip.compress(b'1,2,3,4,5\n' * 999)[:-20], 'truncated|damaged|not a data set|no table'),
+        (b'\x1f\x8bno gzip file', 'damaged|not a data set|cannot be read'),
+        (b'0' * (1 << 22), 'a line has 4,194,304 characters or more'),
+    ],
+    ids=['commas', 'no line end', 'cut short', 'not gzipped', 'one long line'],
+)
+def test_bad_gzipped_tables(folder, content, problem):
+    assert_refused(folder / 'train.csv.gz', content, problem, 64 << 20)

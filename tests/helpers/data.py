@@ -3,11 +3,16 @@
 import gzip
 import pathlib
 import struct
+import tracemalloc
+from unittest import mock
 
 import numpy as np
+import pytest
 from PIL import Image
 
 from mnist_graph import data
+from mnist_graph.base.errors import DataError
+from mnist_graph.data import unpacking
 
 IDX_NAMES = ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte')
 NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
@@ -84,6 +89,20 @@ def assert_holds(raw, arrays):
     """The arrays of a RawData are these four."""
     for got, expected in zip(raw[1:5], arrays):
         np.testing.assert_array_equal(got, expected)
+
+
+def assert_refused(path, content, problem, most_memory=4 << 20):
+    """Loading fails in one line that names the file, and takes little memory where a packed file may not take much."""
+    path.write_bytes(content)
+    tracemalloc.start()
+    try:
+        with mock.patch.object(unpacking, 'MAX_UNPACKED_BYTES', 64 << 20):
+            with pytest.raises(DataError, match=problem) as caught:
+                data.load('auto', str(path))
+        assert tracemalloc.get_traced_memory()[1] < most_memory
+    finally:
+        tracemalloc.stop()
+    assert path.name in str(caught.value) and '\n' not in str(caught.value) and len(str(caught.value)) < 700
 
 
 class Evil:
