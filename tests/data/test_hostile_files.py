@@ -16,14 +16,12 @@ import zlib
 import numpy as np
 import pytest
 
-from helpers.data import idx_bytes
+from helpers.data import NPZ_NAMES, idx_bytes
 from mnist_graph.base.errors import MnistGraphError
 from mnist_graph.data import readers, unpacking
 from mnist_graph.data.idx import read_idx
 from mnist_graph.pictures import extract
 from mnist_graph.training import description
-
-NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
 
 
 def zip_bomb():
