@@ -264,6 +264,18 @@ def test_pictures_of_the_report(evaluate):
         assert width > 500 and height > 200
 
 
+def test_the_report_says_which_pictures_were_measured(evaluate, tmp_path, monkeypatch):
+    pytest.importorskip('matplotlib')
+    from mnist_graph.plots import figures
+
+    picture(2).save(tmp_path / '2_by_me.png')
+    shown = []
+    monkeypatch.setattr(figures, 'confusion_matrix', lambda result, where, path: shown.append(where))
+    assert evaluate('--report_dir=report').code == 0
+    assert evaluate(f'--data_dir={tmp_path}', '--report_dir=report').code == 0
+    assert shown == ['test set (digits)', f'folder {tmp_path}']
+
+
 @pytest.mark.parametrize('n_channels', [1, 2, 3, 4, 5])
 def test_pictures_of_any_number_of_channels_can_be_shown(fresh_folder, n_channels):
     pytest.importorskip('matplotlib')
