@@ -90,9 +90,10 @@ def test_usps(folder):
 )
 def test_bad_tables_are_named(folder, content, problem):
     (folder / 'train.csv').write_text(content)
-    with pytest.raises(DataError, match=f'train.csv.*{problem}|{problem}') as caught:
+    with pytest.raises(DataError, match=problem) as caught:
         load('auto', str(folder))
-    assert '\n' not in str(caught.value) and len(str(caught.value)) < 500
+    message = str(caught.value)
+    assert message.startswith(str(folder)) and '\n' not in message and len(message) < 500
 
 
 def test_tables_of_two_data_sets(folder):
