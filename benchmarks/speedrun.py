@@ -39,7 +39,7 @@ def command_of(program, recipe, data_dir, seed):
 def run_recipe(recipe, programs, arguments):
     """Runs all programs of one recipe in turn, seed by seed; returns dict of program to the list of its runs."""
     results = {program: [] for program in programs}
-    for seed in range(arguments.seeds):
+    for seed in range(arguments.first_seed, arguments.first_seed + arguments.seeds):
         runners = {
             program: lambda command=command_of(program, recipe, arguments.data_dir, seed): run_once(command)
             for program in programs
@@ -83,7 +83,8 @@ def main():
     )
     parser.add_argument('--recipes', default=','.join(known), help='names, separated by commas')
     parser.add_argument('--programs', help='names, separated by semicolons; all by default')
-    parser.add_argument('--seeds', type=int, default=10, help='runs of each, seeded 0, 1, ...')
+    parser.add_argument('--seeds', type=int, default=10, help='runs of each')
+    parser.add_argument('--first_seed', type=int, default=0, help='seed of the first run; the others follow')
     parser.add_argument('--results', help='file to append a line of JSON to for each run')
     arguments = parser.parse_args()
     programs = arguments.programs.split(';') if arguments.programs else [OURS, *PORTS]
