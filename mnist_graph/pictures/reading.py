@@ -30,9 +30,11 @@ _ALL = (-1, (0, 0))
 _HIGH, _SURE_OF_LETTER = 0.5, 0.97
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
+# Mean probability from which the reading of a sheet of paper is taken for that of the picture.
+_LIKELY = 0.75
 # Of the ink: what a clean reading leaves out.
 _LITTLE_LEFT = 0.08
-# Of the ink: what may be left out where ink is looked for on the unlikelier side of the paper.
+# Of the ink: what may be left out on a sheet of paper, or where ink is looked for on the unlikelier side of the paper.
 _MUCH_LEFT = 0.3
 # What a 1 counts for, beside other digits, where ways to see a picture are compared.
 _WORTH_OF_ONE = 0.6
@@ -74,6 +76,12 @@ class Page(NamedTuple):
         """Whether there are digits, and every one is sure to be one."""
         digits = [digit for row in self.rows for digit in row]
         return bool(digits) and all(_sureness(digit) > _SURE for digit in digits)
+
+    @property
+    def is_likely(self) -> bool:
+        """Whether the digits are sure in the mean, and most of the ink is in them."""
+        digits = [digit for row in self.rows for digit in row]
+        return bool(digits) and self.left_out < _MUCH_LEFT and np.mean([*map(_sureness, digits)]) > _LIKELY
 
     @property
     def is_clean(self) -> bool:
@@ -175,6 +183,8 @@ def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left
             best = max(best, page, key=lambda each: each.explained)
             if page.is_clean:
                 return _Look(page, found_height, n_left, is_final=True)
+        if view is not picture and best.is_likely:
+            break  # what lies around the sheet would only mislead
     return _Look(best, found_height or height or 0.0, n_left)
 
 

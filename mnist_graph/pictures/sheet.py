@@ -13,7 +13,7 @@ _LEAST_SOLIDITY = 0.93
 # Of the picture's side: vertices nearer than this to the border are where it cuts the sheet.
 _BORDER = 0.015
 # Of the sheet's hull: the area of a quadrilateral that may stand for it.
-_LIKE_QUADRILATERAL = 0.93
+_LIKE_QUADRILATERAL = 0.91
 # Pixels: how far within and without an edge its step is measured. Grey levels: the least step. Share of the contrast
 # between sheet and ground that the step must have; lamplight fades over a longer way.
 _STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
