@@ -42,6 +42,7 @@ class Proposal(NamedTuple):
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
       is_texture: Whether the ink is the grain of cloth and the like all over.
+      is_thick: Whether thin strokes were left out, which may be rules, or digits.
       is_second_guess: Whether ink is looked for on the other side of the paper than where most of it seems to be.
     """
 
@@ -53,6 +54,7 @@ class Proposal(NamedTuple):
     total: int
     outside: int
     is_second_guess: bool = False
+    is_thick: bool = False
     is_texture: bool = False
 
     def image(self, run: list[rows.Atom]) -> np.ndarray | None:
@@ -112,7 +114,7 @@ def proposals(picture: np.ndarray, height: float | None):
         yield _propose(ink, (ink.share >= _FAINT).astype(np.uint8))
         thick = pieces_of.thick_strokes(mask)
         if thick is not None:
-            yield _propose(ink, thick)
+            yield _propose(ink, thick)._replace(is_thick=True)
     others = [(shade, not is_dark)]
     if picture.shape[2] == 3:
         grey = planes.lightness(picture)

@@ -173,6 +173,8 @@ def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left
                 break
             if not proposal.atoms:
                 continue
+            if proposal.is_thick and best.is_likely:
+                continue
             if n_left < 0:
                 return _Look(best, found_height, n_left, is_final=True)
             scored = yield from _score(proposal)
