@@ -18,7 +18,7 @@ NONE = 'none'
 CLASS_NAMES = (*'0123456789', NONE)
 _SEED = 2016
 # Pictures of each kind beside MNIST's; the test set has a tenth of each, from another stream.
-_N_DRAWN, _N_PRINTED, _N_PICTURED, _N_NONE = 15000, 10000, 20000, 40000
+_N_DRAWN, _N_PRINTED, _N_PICTURED, _N_NONE = 15000, 10000, 20000, 36000
 
 
 def add_to(mnist: RawData) -> RawData:
@@ -38,7 +38,7 @@ def add_to(mnist: RawData) -> RawData:
         strokes, of_strokes = drawn.draw_digits(round(share * _N_DRAWN), 2 * _SEED + stream)
         print_, of_print = _print(round(share * _N_PRINTED), rng)
         again = rng.integers(len(images), size=round(share * _N_PICTURED))
-        found = pictured.found_in_pictures(images[again], rng)
+        found = pictured.found_in_pictures(images[again], labels[again], rng)
         nothing = clutter.make(round(share * _N_NONE), np.concatenate([images, strokes]), rng)
         every = np.concatenate([images, strokes, print_, found, nothing])
         every_label = np.concatenate([labels, of_strokes, of_print, labels[again], np.full(len(nothing), 10)])
