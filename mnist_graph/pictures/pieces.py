@@ -1,5 +1,6 @@
 """Connected pieces of ink, and which of them are ground, rules and frames rather than writing."""
 
+from collections.abc import Sequence
 from typing import NamedTuple
 
 import numpy as np
@@ -76,6 +77,35 @@ def find_pieces(mask: np.ndarray) -> Pieces:
     _, labels, stats, _ = cv2.connectedComponentsWithStats(mask, connectivity=8)
     left, top, width, height, area = stats[1:].T.astype(np.int64)
     return Pieces(labels, area, left, top, left + width, top + height)
+
+
+class Outlines(NamedTuple):
+    """The outlines of the 8-connected pieces of a mask: much quicker to find than `Pieces`, where there are few.
+
+    Attributes:
+      of: The mask, uint8 [height, width].
+      contours, hierarchy: As OpenCV gives them, of pieces and of the holes in them.
+      boxes: {number among the contours: (left, top, width, height)} of each piece.
+    """
+
+    of: np.ndarray
+    contours: Sequence[np.ndarray]
+    hierarchy: np.ndarray
+    boxes: dict[int, tuple[int, int, int, int]]
+
+    def mask(self, number: int) -> np.ndarray:
+        """uint8 [height, width]: 1 on a piece."""
+        if len(self.boxes) == 1:
+            return self.of
+        blank = np.zeros_like(self.of)
+        return cv2.drawContours(blank, self.contours, number, 1, cv2.FILLED, hierarchy=self.hierarchy)
+
+
+def find_outlines(mask: np.ndarray) -> Outlines:
+    """The outlines of the pieces of a uint8 mask [height, width] that is not blank."""
+    contours, hierarchy = cv2.findContours(mask, cv2.RETR_CCOMP, cv2.CHAIN_APPROX_SIMPLE)
+    numbers = np.flatnonzero(hierarchy[0, :, 3] < 0).tolist()  # others are holes
+    return Outlines(mask, contours, hierarchy, {number: cv2.boundingRect(contours[number]) for number in numbers})
 
 
 def from_outside(pieces: Pieces, may_span: bool = False) -> np.ndarray:
@@ -196,33 +226,33 @@ def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
 
 def find_rules(mask: np.ndarray) -> np.ndarray:
     """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke."""
-    level = _level_rules(mask)
-    upright = _level_rules(np.ascontiguousarray(mask.T)).T
-    return level | upright
+    return _level_rules(mask) | _level_rules(mask.T).T
 
 
 def _level_rules(mask: np.ndarray) -> np.ndarray:
-    width, result = mask.shape[1], np.zeros_like(mask)
-    if cv2.boundingRect(mask)[2] < _LONG_RULE_AT_BORDER * width:
+    width, result = mask.shape[1], np.zeros(mask.shape, np.uint8)
+    mask = np.ascontiguousarray(mask)
+    left, _, wide, _ = cv2.boundingRect(mask)
+    if not _is_long(left, wide, width):
         return result
     stretch = max(9, round(_STRAIGHT_STRETCH * _LONG_RULE * width))
     straight = cv2.morphologyEx(mask, cv2.MORPH_OPEN, np.ones((1, stretch), np.uint8), borderValue=0)
     x, y, wide, high = cv2.boundingRect(straight)
     if not _is_long(x, wide, width):
         return result
-    straight = straight[y : y + high, x : x + wide]
+    inside = np.s_[y : y + high, x : x + wide]
+    straight = straight[inside]
     # Stretches of one line, which drifts up and down, are joined across small gaps.
-    joined = cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8))
-    _, labels, stats, _ = cv2.connectedComponentsWithStats(joined, connectivity=8)
-    for label in range(1, len(stats)):
-        left, top, wide, high, _ = stats[label]
-        inside = np.s_[top : top + high, left : left + wide]
-        part = straight[inside] * (labels[inside] == label)
+    outlines = find_outlines(cv2.dilate(straight, np.ones((3, stretch | 1), np.uint8)))
+    for number, (left, _, wide, _) in outlines.boxes.items():
+        if not _is_long(x + left, wide, width):
+            continue
+        part = outlines.mask(number) & straight
         start, _, length, _ = cv2.boundingRect(part)
-        if _is_long(x + left + start, length, width):
+        if _is_long(x + start, length, width):
             n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
             if np.count_nonzero(part) <= max(2, _THICKEST_RULE * length) * n_columns:
-                result[y + top : y + top + high, x + left : x + left + wide] |= part
+                result[inside] |= part
     return result
 
 

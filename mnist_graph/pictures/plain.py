@@ -45,13 +45,18 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
     small = np.atleast_3d(planes.reduced(picture, scale)) if scale < 1 else picture
     if min(small.shape[:2]) < _LEAST:
         return None
+    # Quick to tell of most pictures that are not plain, though a shade may be even where colours are not.
+    border = planes.border_of(small[:, :, small.shape[2] // 2])
+    if float(border.max() - border.min()) > 4 * _EVEN:
+        return None
     shade = small[:, :, 0] if small.shape[2] == 1 else planes.shade(small)[0]
-    border = np.concatenate([shade[0], shade[-1], shade[:, 0], shade[:, -1]])
-    paper = float(np.median(border))
+    border = planes.border_of(shade)
+    paper = planes.median(border)
     if float(np.abs(border - paper).max()) > _EVEN:
         return None
     residual = shade - paper
-    ink = planes.find_ink(shade, float((residual * residual * residual).sum()) < 0, round(_REACH * min(shade.shape)))
+    is_dark = float(np.vdot(residual * residual, residual)) < 0
+    ink = planes.find_ink(shade, is_dark, round(_REACH * min(shade.shape)))
     if ink is None:
         return None
     mask = ink.mask
@@ -78,16 +83,14 @@ def _one_piece(mask: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray]
     x, y, wide, high = cv2.boundingRect(mask)
     if max(wide, high) < _LEAST or min(x, y, mask.shape[1] - x - wide, mask.shape[0] - y - high) < 2:
         return None
-    pieces = pieces_of.find_pieces(mask[y - 1 : y + high + 1, x - 1 : x + wide + 1])
-    longest = np.maximum(pieces.height, pieces.width)
-    main = int(longest.argmax())
-    if longest[main] < _LEAST or np.count_nonzero(longest >= max(3, _SPECK * longest[main])) > 1:
+    outlines = pieces_of.find_outlines(mask)
+    *others, (longest, main) = sorted((max(box[2:]), number) for number, box in outlines.boxes.items())
+    if longest < _LEAST or others and others[-1][0] >= max(3, _SPECK * longest):
         return None
-    left, top, right, bottom = (int(side[main]) for side in (pieces.left, pieces.top, pieces.right, pieces.bottom))
-    high, wide = bottom - top, right - left
-    own = (pieces.labels[top - 1 : bottom + 1, left - 1 : right + 1] == main + 1).view(np.uint8)
+    left, top, wide, high = outlines.boxes[main]
+    own = outlines.mask(main)[top - 1 : top + high + 1, left - 1 : left + wide + 1]
     if wide > _STROKE * high:
-        hull = cv2.convexHull(cv2.findNonZero(own))
-        if pieces.area[main] > _BLOT * cv2.contourArea(hull):
+        hull = cv2.convexHull(outlines.contours[main])
+        if np.count_nonzero(own) > _BLOT * cv2.contourArea(hull):
             return None
-    return (left + x - 1, top + y - 1, right + x - 1, bottom + y - 1), own
+    return (left, top, left + wide, top + high), own

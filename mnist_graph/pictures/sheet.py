@@ -3,6 +3,7 @@
 import numpy as np
 
 from mnist_graph.base.opencv import cv2
+from mnist_graph.pictures import planes
 
 # Pixels: the sheet is looked for in a picture reduced to this side.
 _SIDE = 200
@@ -58,7 +59,7 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
 def _is_all_one(small: np.ndarray) -> bool:
     """Whether the border is even, and less of the picture differs from it than a sheet would; this is quick to tell."""
     thin = small[::2, ::2]
-    border = np.concatenate([thin[0], thin[-1], thin[:, 0], thin[:, -1]])
+    border = planes.border_of(thin)
     middle = np.median(border, axis=0)
     return bool(
         (np.abs(border - middle).max(axis=1) > _LIKE_BORDER).mean() < _EVEN_BORDER
@@ -68,14 +69,10 @@ def _is_all_one(small: np.ndarray) -> bool:
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:
     """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
-    colours = (
-        small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
-    )
-    border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
-    distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
+    parts = cv2.split(small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab))
+    distance = np.sqrt(sum(np.square(part - planes.median(planes.border_of(part))) for part in parts))
     return [
-        (np.clip(plane / max(float(plane.max()), 1e-6), 0, 1) * 255).astype(np.uint8)
-        for plane in (colours[:, :, 0], distance)
+        (np.maximum(plane / max(float(plane.max()), 1e-6), 0) * 255).astype(np.uint8) for plane in (parts[0], distance)
     ]
 
 
