@@ -22,7 +22,14 @@ from mnist_graph.base import extras
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.files import is_special
 from mnist_graph.base.picture_paths import NOT_A_FILE
-from mnist_graph.pictures.pixels import array_to_picture, deep_image_to_picture, reduce_image, reduce_picture
+from mnist_graph.pictures.pixels import (
+    array_to_picture,
+    array_to_pixels,
+    as_floats,
+    deep_image_to_picture,
+    reduce_image,
+    reduce_picture,
+)
 
 # A 48-megapixel phone photo passes.
 MAX_PIXELS = 64_000_000
@@ -70,6 +77,11 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     Raises:
       ImageError: the file cannot be read as a picture, or is too large.
     """
+    return as_floats(read_pixels(source, longest_side))
+
+
+def read_pixels(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:
+    """As `read_picture`, but uint8 from 0 to 255 where the source is so and has no transparency: it is much smaller."""
     if isinstance(source, np.ndarray):
         return reduce_picture(array_to_picture(source), longest_side)
     is_path = not isinstance(source, (Image.Image, io.BytesIO))
@@ -214,9 +226,8 @@ def _decode(image: Image.Image, name: str, longest_side: int | None, may_draft: 
         image = image.convert(_plain_mode(image))
     elif image.mode in ('L', 'RGB') and 'transparency' in image.info:
         image = image.convert('LA' if image.mode == 'L' else 'RGBA')
-    if image.mode in ('L', 'LA', 'RGB', 'RGBA'):
-        image = reduce_image(image, longest_side)
-    return reduce_picture(array_to_picture(np.asarray(image)), longest_side)
+    image = reduce_image(image, longest_side)
+    return array_to_pixels(np.asarray(image))
 
 
 def _decoder_bytes(image: Image.Image) -> int:

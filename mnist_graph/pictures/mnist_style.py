@@ -15,6 +15,7 @@ import numpy as np
 from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
+from mnist_graph.pictures.pixels import as_floats
 
 # Strokes are measured and changed in ink enlarged to so many times MNIST's size, where one step of growing or shrinking
 # is a third of a final pixel. With 2, steps are coarse; with 4, there are nearly twice as many pixels to compute.
@@ -174,14 +175,14 @@ def mnist_digit(picture: np.ndarray) -> np.ndarray | None:
     mass is the centre, as in all of MNIST's pictures.
 
     Args:
-      picture: float32 [height, width, channels] in [0, 1].
+      picture: [height, width, channels], float32 in [0, 1] or uint8.
 
     Returns:
       float32 [28, 28], or None.
     """
     if picture.shape != (IMAGE_SIDE, IMAGE_SIDE, 1):
         return None
-    image = picture[:, :, 0]
+    image = as_floats(picture[:, :, 0])
     if image[0, 0] > 0.5:
         image = 1 - image
     box = bounding_box(image > 0)

@@ -7,6 +7,7 @@ import numpy as np
 from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import planes
+from mnist_graph.pictures.pixels import as_floats
 
 # Pixels: the picture is reduced to this side, and the drawing's longest side is at least the second then, twice MNIST's.
 _SIDE, _LEAST = 128, 40
@@ -39,10 +40,12 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
     """The drawing, if there is exactly one, in one piece and large, and all else is as even as the picture's border.
 
     Args:
-      picture: float32 [height, width, 1 or 3] in [0, 1].
+      picture: [height, width, 1 or 3], float32 in [0, 1] or uint8.
     """
     scale = min(1.0, _SIDE / max(picture.shape[:2]))
-    small = np.atleast_3d(planes.reduced(picture, scale)) if scale < 1 else picture
+    small = as_floats(picture)
+    if scale < 1:
+        small = np.atleast_3d(planes.reduced(small, scale))
     if min(small.shape[:2]) < _LEAST:
         return None
     # Quick to tell of most pictures that are not plain, though a shade may be even where colours are not.
