@@ -18,6 +18,11 @@ _SPECK = 0.12
 # Black to white is 1, and of the ink's contrast: what may differ from the border's shade and be even paper. Pixels: how
 # far around the ink a soft edge reaches. Of the picture: the pixels that may differ all the same.
 _EVEN, _EVEN_OF_INK, _SOFT, _FEW = 0.045, 0.25, 6, 0.004
+# Black to white is 1: what the second of three colours may differ where the shade is even. Of the border: what a drawing
+# that is cut out closely may reach in all, and along one side.
+_EVEN_COLOUR, _REACHED, _CONTACT = 0.18, 0.25, 0.35
+# Of its longest side: the mean width of strokes among which there may be a rule, which is not as thick.
+_THIN = 0.09
 # Of its convex hull: the ink of a blot, or a sheet of paper. Of its height: the width of a stroke, which may fill its hull.
 _BLOT, _STROKE = 0.8, 0.5
 
@@ -48,16 +53,12 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
         small = np.atleast_3d(planes.reduced(small, scale))
     if min(small.shape[:2]) < _LEAST:
         return None
-    # Quick to tell of most pictures that are not plain, though a shade may be even where colours are not.
-    border = planes.border_of(small[:, :, small.shape[2] // 2])
-    if float(border.max() - border.min()) > 4 * _EVEN:
+    if small.shape[2] == 3 and not _is_even(small[:, :, 1], _EVEN_COLOUR):
         return None
     shade = small[:, :, 0] if small.shape[2] == 1 else planes.shade(small)[0]
-    border = planes.border_of(shade)
-    paper = planes.median(border)
-    if float(np.abs(border - paper).max()) > _EVEN:
+    if not _is_even(shade, _EVEN):
         return None
-    residual = shade - paper
+    residual = shade - planes.median(planes.border_of(shade))
     is_dark = float(np.vdot(residual * residual, residual)) < 0
     ink = planes.find_ink(shade, is_dark, round(_REACH * min(shade.shape)))
     if ink is None:
@@ -66,34 +67,52 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
     found = _one_piece(mask)
     if found is None:
         return None
-    (left, top, right, bottom), own = found
+    (left, top, right, bottom), own, is_thin = found
     unlikeness = np.abs(residual, out=residual)
     unlike = (unlikeness > min(_EVEN, _EVEN_OF_INK * ink.contrast)).view(np.uint8)
-    around = cv2.dilate(mask, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8))
-    if np.count_nonzero(unlike > around) > _FEW * mask.size or pieces_of.find_rules(mask).any():
+    stray = unlike > cv2.dilate(mask, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8))
+    if np.count_nonzero(stray) > _FEW * mask.size or planes.border_of(stray).any():
         return None
-    drawn = ink.share[top - 1 : bottom + 1, left - 1 : right + 1] * cv2.dilate(own, np.ones((3, 3), np.uint8))
+    if is_thin and pieces_of.find_rules(mask).any():
+        return None
+    drawn = ink.share[_around(left, top, right, bottom)] * cv2.dilate(own, np.ones((3, 3), np.uint8))
     box = (round(left / scale), round(top / scale), round(right / scale), round(bottom / scale))
     return Drawing(drawn, box, round(np.count_nonzero(own) / scale**2))
 
 
-def _one_piece(mask: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray] | None:
-    """The one large piece of a uint8 mask that is away from its border, if there is exactly one.
+def _is_even(plane: np.ndarray, tolerance: float) -> bool:
+    """Whether the border of a picture, float32 [height, width], has one shade but where a drawing may reach it."""
+    border = planes.border_of(plane)
+    return bool(np.count_nonzero(np.abs(border - planes.median(border)) > tolerance) <= _REACHED * border.size)
+
+
+def _around(left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
+    """(rows, columns): a box and a pixel around it, within the picture."""
+    return np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
+
+
+def _one_piece(mask: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray, bool] | None:
+    """The one large piece of a uint8 mask, if there is exactly one, and it neither lies along the border nor spans it.
 
     Returns:
-      The piece's box (left, top, right, bottom), and uint8 of that box and a pixel around it, 1 on the piece; or None.
+      The piece's box (left, top, right, bottom); uint8 of that box and a pixel around it, 1 on the piece; and whether its
+      strokes are so thin that it may hold a rule; or None.
     """
-    x, y, wide, high = cv2.boundingRect(mask)
-    if max(wide, high) < _LEAST or min(x, y, mask.shape[1] - x - wide, mask.shape[0] - y - high) < 2:
+    if max(cv2.boundingRect(mask)[2:]) < _LEAST:
+        return None
+    if max(np.count_nonzero(line) / line.size for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) > _CONTACT:
         return None
     outlines = pieces_of.find_outlines(mask)
     *others, (longest, main) = sorted((max(box[2:]), number) for number, box in outlines.boxes.items())
     if longest < _LEAST or others and others[-1][0] >= max(3, _SPECK * longest):
         return None
     left, top, wide, high = outlines.boxes[main]
-    own = outlines.mask(main)[top - 1 : top + high + 1, left - 1 : left + wide + 1]
-    if wide > _STROKE * high:
-        hull = cv2.convexHull(outlines.contours[main])
-        if np.count_nonzero(own) > _BLOT * cv2.contourArea(hull):
-            return None
-    return (left, top, left + wide, top + high), own
+    if wide == mask.shape[1] or high == mask.shape[0]:
+        return None
+    box = left, top, left + wide, top + high
+    own = outlines.mask(main)[_around(*box)]
+    area = np.count_nonzero(own)
+    if wide > _STROKE * high and area > _BLOT * cv2.contourArea(cv2.convexHull(outlines.contours[main])):
+        return None
+    around = sum(cv2.arcLength(contour, True) for contour in outlines.contours)
+    return box, own, bool(2 * area < _THIN * longest * around)
