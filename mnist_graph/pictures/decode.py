@@ -100,25 +100,23 @@ def read_pixels(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndar
 
 def _read_file(path: str, longest_side: int | None) -> np.ndarray:
     """Opens and decodes a file; see `read_picture`."""
-    if is_special(path):
+    file_name, page = _split_page(path)
+    if is_special(file_name):
         raise ImageError(f'{path}: {NOT_A_FILE}')
     # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-    file_name, page = _split_page(path)
     with open(file_name, 'rb') as file:
-        n_bytes = os.path.getsize(file_name) if os.path.isfile(file_name) else None
-        return _read_open(file, path, longest_side, n_bytes, page)
+        return _read_open(file, path, longest_side, os.fstat(file.fileno()).st_size, page)
 
 
-def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None, page: int = 0) -> np.ndarray:
-    """Decodes a page, counted from 1, of an open file of so many bytes (None: not known); see `read_picture`."""
+def _read_open(file, name: str, longest_side: int | None, n_bytes: int, page: int = 0) -> np.ndarray:
+    """Decodes a page, counted from 1, of an open file of so many bytes; see `read_picture`."""
     with warnings.catch_warnings():
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
         if n_bytes == 0:
             raise ImageError(f'{name}: {_EMPTY}')
         with _open(file, name) as image:
-            if n_bytes is not None:
-                _check_png_holds_its_pixels(image, name, n_bytes)
+            _check_png_holds_its_pixels(image, name, n_bytes)
             if page:
                 image.seek(page - 1)
             return _decode(image, name, longest_side, may_draft=True)

@@ -128,7 +128,7 @@ def _enlarge(ink: np.ndarray) -> np.ndarray:
     rows, columns = (_interpolation if scale < 1 else _averages)(ink.shape, (height, width), scale, starts)
     large = rows @ ink @ columns.T
     large = large * (_EDGE_SLOPE / max(float(large.max()), _TINY)) + _EDGE_OFFSET
-    return np.minimum(np.maximum(large, 0, out=large), 1, out=large)
+    return np.clip(large, 0, 1, out=large)
 
 
 def _interpolation(
@@ -154,7 +154,7 @@ def _averages(
     """
     edges = np.array(starts, np.float32)[:, None] + np.float32(scale) * _counted(max(new_shape) + 1)
     part_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
-    np.minimum(np.maximum(part_before, 0, out=part_before), 1, out=part_before)
+    np.clip(part_before, 0, 1, out=part_before)
     weights = (part_before[:, 1:] - part_before[:, :-1]) * np.float32(1 / scale)
     return weights[0, : new_shape[0], : shape[0]], weights[1, : new_shape[1], : shape[1]]
 

@@ -20,9 +20,9 @@ _SPECK = 0.12
 _EVEN, _EVEN_OF_INK, _SOFT, _FEW = 0.045, 0.25, 6, 0.004
 # Black to white is 1: what the second of three colours may differ where the shade is even. Of the border: what a drawing
 # that is cut out closely may reach in all, and along one side.
-_EVEN_COLOUR, _REACHED, _CONTACT = 0.18, 0.25, 0.35
+_EVEN_COLOUR, _REACHED, _CONTACT = 0.18, 0.25, 0.5
 # Of its longest side: the mean width of strokes among which there may be a rule, which is not as thick.
-_THIN = 0.09
+_THIN = 0.075
 # Of its convex hull: the ink of a blot, or a sheet of paper. Of its height: the width of a stroke, which may fill its hull.
 _BLOT, _STROKE = 0.8, 0.5
 
@@ -53,12 +53,14 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
         small = np.atleast_3d(planes.reduced(small, scale))
     if min(small.shape[:2]) < _LEAST:
         return None
-    if small.shape[2] == 3 and not _is_even(small[:, :, 1], _EVEN_COLOUR):
+    if small.shape[2] == 3 and np.ptp(planes.border_of(small[:, :, 1])) > _EVEN_COLOUR:
         return None
     shade = small[:, :, 0] if small.shape[2] == 1 else planes.shade(small)[0]
-    if not _is_even(shade, _EVEN):
+    border = planes.border_of(shade)
+    paper = planes.median(border)
+    if np.count_nonzero(np.abs(border - paper) > _EVEN) > _REACHED * border.size:
         return None
-    residual = shade - planes.median(planes.border_of(shade))
+    residual = shade - paper
     is_dark = float(np.vdot(residual * residual, residual)) < 0
     ink = planes.find_ink(shade, is_dark, round(_REACH * min(shade.shape)))
     if ink is None:
@@ -78,12 +80,6 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
     drawn = ink.share[_around(left, top, right, bottom)] * cv2.dilate(own, np.ones((3, 3), np.uint8))
     box = (round(left / scale), round(top / scale), round(right / scale), round(bottom / scale))
     return Drawing(drawn, box, round(np.count_nonzero(own) / scale**2))
-
-
-def _is_even(plane: np.ndarray, tolerance: float) -> bool:
-    """Whether the border of a picture, float32 [height, width], has one shade but where a drawing may reach it."""
-    border = planes.border_of(plane)
-    return bool(np.count_nonzero(np.abs(border - planes.median(border)) > tolerance) <= _REACHED * border.size)
 
 
 def _around(left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
