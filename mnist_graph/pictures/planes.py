@@ -15,8 +15,8 @@ from mnist_graph.base.opencv import cv2
 _EVEN, _EVEN_SHARE = 0.05, 0.98
 # Share of the strongest ink nearby from which a pixel counts as ink: the middle of a soft edge.
 INK_THRESHOLD = 0.5
-# Pixels: the colours of paper and ink are told from a picture reduced to this side.
-_SAMPLE_SIDE = 96
+# Pixels: the colours of paper and ink are told from a picture reduced to the first side; which is darker, to the second.
+_SAMPLE_SIDE, _GREY_SAMPLE_SIDE = 96, 48
 # A pen is chosen to be darker or lighter than the paper, so colour counts less than lightness.
 _CHROMA_WEIGHT = 0.6
 # Black to white is 1: the least difference between ink and paper.
@@ -64,11 +64,11 @@ def shade(picture: np.ndarray) -> tuple[np.ndarray, bool]:
     """
     if picture.shape[2] == 1:
         grey = np.ascontiguousarray(picture[:, :, 0])
-        small = _sample(grey)
+        small = _sample(grey, _GREY_SAMPLE_SIDE)
         residual = small - _paper(small)
         return grey, float((residual * residual * residual).sum()) < 0
     lab = cv2.cvtColor(picture, cv2.COLOR_RGB2Lab)
-    samples = zip((1, _CHROMA_WEIGHT, _CHROMA_WEIGHT), cv2.split(_sample(lab)))
+    samples = zip((1, _CHROMA_WEIGHT, _CHROMA_WEIGHT), cv2.split(_sample(lab, _SAMPLE_SIDE)))
     residual = np.stack([weight * (plane - _paper(plane)).ravel() for weight, plane in samples], axis=1)
     square = np.square(residual) @ np.ones(3, np.float32)
     some = np.sort(square[:: max(1, square.size // 2000)])
@@ -87,8 +87,8 @@ def lightness(picture: np.ndarray) -> np.ndarray:
     return picture[:, :, 0] if picture.shape[2] == 1 else cv2.cvtColor(picture, cv2.COLOR_RGB2GRAY)
 
 
-def _sample(picture: np.ndarray) -> np.ndarray:
-    scale = _SAMPLE_SIDE / max(picture.shape[:2])
+def _sample(picture: np.ndarray, side: int) -> np.ndarray:
+    scale = side / max(picture.shape[:2])
     return picture if scale >= 1 else reduced(picture, scale)
 
 
