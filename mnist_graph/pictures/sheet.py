@@ -69,11 +69,16 @@ def _is_all_one(small: np.ndarray) -> bool:
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:
     """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
-    parts = cv2.split(small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab))
-    distance = np.sqrt(sum(np.square(part - planes.median(planes.border_of(part))) for part in parts))
-    return [
-        (np.maximum(plane / max(float(plane.max()), 1e-6), 0) * 255).astype(np.uint8) for plane in (parts[0], distance)
-    ]
+    if small.shape[2] == 1:
+        lightness = small[:, :, 0]
+        distance = np.abs(lightness - planes.median(planes.border_of(lightness)))
+    else:
+        colours = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)
+        lightness = cv2.extractChannel(colours, 0)
+        ground = np.median(planes.border_of(colours), axis=0)
+        off = cv2.subtract(colours, (*ground.tolist(), 0))
+        distance = cv2.sqrt(cv2.transform(cv2.multiply(off, off), np.ones((1, 3), np.float32)))
+    return [(plane * (255 / max(float(plane.max()), 1e-6))).astype(np.uint8) for plane in (lightness, distance)]
 
 
 def _outline(mask: np.ndarray, plane: np.ndarray) -> np.ndarray | None:
