@@ -69,46 +69,37 @@ def find_drawing(picture: np.ndarray) -> Drawing | None:
     found = _one_piece(mask)
     if found is None:
         return None
-    (left, top, right, bottom), own, is_thin = found
-    unlikeness = np.abs(residual, out=residual)
-    unlike = (unlikeness > min(_EVEN, _EVEN_OF_INK * ink.contrast)).view(np.uint8)
+    own, (left, top, wide, high), is_thin = found
+    unlike = (np.abs(residual, out=residual) > min(_EVEN, _EVEN_OF_INK * ink.contrast)).view(np.uint8)
     stray = unlike > cv2.dilate(mask, np.ones((2 * _SOFT + 1, 2 * _SOFT + 1), np.uint8))
     if np.count_nonzero(stray) > _FEW * mask.size or planes.border_of(stray).any():
         return None
     if is_thin and pieces_of.find_rules(mask).any():
         return None
-    drawn = ink.share[_around(left, top, right, bottom)] * cv2.dilate(own, np.ones((3, 3), np.uint8))
-    box = (round(left / scale), round(top / scale), round(right / scale), round(bottom / scale))
+    inside = np.s_[max(0, top - 1) : top + high + 1, max(0, left - 1) : left + wide + 1]
+    drawn = ink.share[inside] * cv2.dilate(own[inside], np.ones((3, 3), np.uint8))
+    box = (round(left / scale), round(top / scale), round((left + wide) / scale), round((top + high) / scale))
     return Drawing(drawn, box, round(np.count_nonzero(own) / scale**2))
 
 
-def _around(left: int, top: int, right: int, bottom: int) -> tuple[slice, slice]:
-    """(rows, columns): a box and a pixel around it, within the picture."""
-    return np.s_[max(0, top - 1) : bottom + 1, max(0, left - 1) : right + 1]
-
-
-def _one_piece(mask: np.ndarray) -> tuple[tuple[int, int, int, int], np.ndarray, bool] | None:
+def _one_piece(mask: np.ndarray) -> tuple[np.ndarray, tuple[int, int, int, int], bool] | None:
     """The one large piece of a uint8 mask, if there is exactly one, and it neither lies along the border nor spans it.
 
     Returns:
-      The piece's box (left, top, right, bottom); uint8 of that box and a pixel around it, 1 on the piece; and whether its
-      strokes are so thin that it may hold a rule; or None.
+      (uint8 of the mask's shape, 1 on the piece; its box (left, top, width, height); whether its strokes are so thin that
+      there may be a rule among them); or None.
     """
-    if max(cv2.boundingRect(mask)[2:]) < _LEAST:
-        return None
-    if max(np.count_nonzero(line) / line.size for line in (mask[0], mask[-1], mask[:, 0], mask[:, -1])) > _CONTACT:
-        return None
     outlines = pieces_of.find_outlines(mask)
     *others, (longest, main) = sorted((max(box[2:]), number) for number, box in outlines.boxes.items())
     if longest < _LEAST or others and others[-1][0] >= max(3, _SPECK * longest):
         return None
-    left, top, wide, high = outlines.boxes[main]
-    if wide == mask.shape[1] or high == mask.shape[0]:
+    box = _, _, wide, high = outlines.boxes[main]
+    along = max(np.count_nonzero(side) / side.size for side in (mask[0], mask[-1], mask[:, 0], mask[:, -1]))
+    if along > _CONTACT or high == mask.shape[0] or wide == mask.shape[1]:
         return None
-    box = left, top, left + wide, top + high
-    own = outlines.mask(main)[_around(*box)]
+    own = outlines.mask(main)
     area = np.count_nonzero(own)
     if wide > _STROKE * high and area > _BLOT * cv2.contourArea(cv2.convexHull(outlines.contours[main])):
         return None
     around = sum(cv2.arcLength(contour, True) for contour in outlines.contours)
-    return box, own, bool(2 * area < _THIN * longest * around)
+    return own, box, bool(2 * area < _THIN * longest * around)
