@@ -21,7 +21,7 @@ _THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
-# Of its length: a bar, the side of a box, is not as thick.
+# Of its length: a line is not as thick.
 _BAR = 0.2
 # Of the typical height: a single curve as wide is a rule or an underline, and what is as high is no digit.
 _LONG_CURVE, _TOO_HIGH = 1.8, 2.6
@@ -272,21 +272,7 @@ def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
     thickness = max(3, int(2 * np.sqrt(cv2.distanceTransform(rules, cv2.DIST_L2, 3).max() ** 2) + 5))
     bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness, 1), np.uint8))
     bridged |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, thickness), np.uint8))
-    return _without_bars(rest | bridged & grown, grown)
-
-
-def _without_bars(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
-    """The mask less the straight bars that both begin and end at a rule that was removed: the sides of boxes."""
-    pieces = find_pieces(mask)
-    near = cv2.dilate(rules, np.ones((7, 7), np.uint8))
-    ends = np.zeros((len(pieces.area), 2), bool)
-    for n in np.flatnonzero((pieces.width < _BAR * pieces.height) | (pieces.height < _BAR * pieces.width)):
-        left, top, right, bottom = pieces.left[n], pieces.top[n], pieces.right[n], pieces.bottom[n]
-        if right - left < bottom - top:
-            ends[n] = near[top, left:right].any(), near[bottom - 1, left:right].any()
-        else:
-            ends[n] = near[top:bottom, left].any(), near[top:bottom, right - 1].any()
-    return pieces.mask(np.asarray(~ends.all(axis=1))) if ends.any() else mask
+    return rest | bridged & grown
 
 
 def thick_strokes(mask: np.ndarray) -> np.ndarray | None:
