@@ -14,8 +14,6 @@ _LONG_CONTACT = 0.35
 _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
-
-
 # Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
 _THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
@@ -30,8 +28,6 @@ _LONG_CURVE, _TOO_HIGH = 1.8, 2.6
 _HAIR_FLAT, _HAIR_LENGTH, _HIGH, _HAIR_WIDTH = 3, 0.3, 0.5, 0.45
 # Times its own thickness: ink of a single curve in a column.
 _SINGLE = 1.5
-
-
 # Of the picture's sides: how near them is at their edge; and of a piece's ink: the most that a part of a frame has inside.
 _EDGE, _INSIDE = 0.12, 0.15
 # Pieces that the border cuts, and their share of the ink, in cloth and the like. Of its length: what is lower is a line.

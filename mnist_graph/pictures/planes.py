@@ -25,8 +25,6 @@ FAINTEST_INK = 0.04
 _WEAKEST_INK = 0.2
 # Standard deviations of the paper's grain between neighbours, and multiples of its typical depth, that ink must exceed.
 _ABOVE_NOISE, _ABOVE_GRAIN = 6.0, 4.0
-
-
 # Of the range from black to white: grain that needs no smoothing. Pixels: the deviations of a soft and a strong blur.
 # Of the strongest ink: where the least ink is that strong, the paper's grain asks for the strong one.
 _GRAINLESS, _SOFTLY, _STRONGLY, _GRAINY = 0.002, 0.8, 2.0, 0.3
