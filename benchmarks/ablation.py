@@ -10,7 +10,6 @@ in the file of results already are not repeated; seed by seed, all take turns.
 
 import argparse
 import functools
-import json
 import os
 import re
 import statistics
@@ -55,15 +54,12 @@ def run_once(flags, data_dir, seed):
 def read(path):
     """Returns dict of (recipe, what is left out) to dict of seed to run; empty without the file."""
     runs = {}
+
+    def take(run):
+        runs.setdefault((run['recipe'], run['left_out']), {})[run['seed']] = run
+
     if path and os.path.exists(path):
-        with open(path, encoding='utf-8') as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    run = json.loads(line)
-                    runs.setdefault((run['recipe'], run['left_out']), {})[run['seed']] = run
-                except (ValueError, KeyError, TypeError):
-                    problem = f'{path}: line {number} is not a run of ablation.py; remove it'
-                    raise measure.BenchmarkError(problem) from None
+        measure.read_lines(path, 'ablation.py', take)
     return runs
 
 

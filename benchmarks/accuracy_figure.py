@@ -6,7 +6,6 @@ python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
 """
 
 import argparse
-import json
 import statistics
 
 import measure
@@ -26,14 +25,15 @@ LEAST = 96.5
 def read(path):
     """Returns dict of (recipe, program) to (median minutes, mean test accuracy in percent)."""
     runs = {}
-    with open(path, encoding='utf-8') as file:
-        for line in file:
-            run = json.loads(line)
-            runs.setdefault((run['recipe'], run['program']), []).append(run)
+
+    def take(run):
+        runs.setdefault((run['recipe'], run['program']), []).append((run['seconds'], run['test_accuracy']))
+
+    measure.read_lines(path, 'recipes.py or convnets.py', take)
     return {
         key: (
-            statistics.median(run['seconds'] for run in some) / 60,
-            100 * statistics.mean(run['test_accuracy'] for run in some),
+            statistics.median(seconds for seconds, _ in some) / 60,
+            100 * statistics.mean(accuracy for _, accuracy in some),
         )
         for key, some in runs.items()
     }

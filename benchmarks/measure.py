@@ -102,6 +102,19 @@ def run_json(command):
     return fields
 
 
+def read_lines(path, program, take):
+    """Calls `take` with each run (a dict) in a file of lines of JSON that `program` wrote.
+
+    Raises BenchmarkError for a line that is no JSON, or in which `take` misses something.
+    """
+    with open(path, encoding='utf-8') as file:
+        for number, line in enumerate(file, 1):
+            try:
+                take(json.loads(line))
+            except (ValueError, KeyError, TypeError):
+                raise BenchmarkError(f'{path}: line {number} is not a run of {program}; remove it') from None
+
+
 def in_turn(runners, rounds):
     """Calls every runner once a round, in order (A B C, A B C ...).
 

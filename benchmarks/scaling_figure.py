@@ -8,7 +8,6 @@ of a step that does not become shorter taken from the times on one core and on t
 """
 
 import argparse
-import json
 import statistics
 
 import measure
@@ -28,13 +27,11 @@ MILLISECONDS = (0.5, 1, 2, 5, 10, 20, 50, 100, 200, 500, 1000)
 def read(path):
     """Returns dict of what varies to dict of its value to median milliseconds a step."""
     times = {}
-    with open(path, encoding='utf-8') as file:
-        for number, line in enumerate(file, 1):
-            try:
-                run = json.loads(line)
-                times.setdefault(run['what'], {}).setdefault(run['value'], []).append(run['ms_per_step'])
-            except (ValueError, KeyError, TypeError):
-                raise measure.BenchmarkError(f'{path}: line {number} is not a run of scaling.py; remove it') from None
+
+    def take(run):
+        times.setdefault(run['what'], {}).setdefault(run['value'], []).append(run['ms_per_step'])
+
+    measure.read_lines(path, 'scaling.py', take)
     return {
         what: {value: statistics.median(some) for value, some in sorted(by_value.items())}
         for what, by_value in times.items()

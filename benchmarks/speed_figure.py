@@ -8,7 +8,6 @@ Several files of results may be given. Of two runs of one program with one seed,
 """
 
 import argparse
-import json
 import statistics
 
 import measure
@@ -33,17 +32,14 @@ ACCURACIES = (97, 98, 99, 99.4, 99.6, 99.7)  # percent
 def read(paths):
     """Returns dict of (recipe, program) to the list of its runs: recipe by recipe, ours first, examples last."""
     runs = {}
+
+    def take(run):
+        place = (run['program'] == 'example', run['recipe'], list(PROGRAMS).index(run['program']))
+        seed, _ = run['seed'], (run['seconds'], run['test_accuracy'], run['peak_rss_mb'])
+        runs.setdefault(place, {})[seed] = run
+
     for path in paths:
-        with open(path, encoding='utf-8') as file:
-            for number, line in enumerate(file, 1):
-                try:
-                    run = json.loads(line)
-                    place = (run['program'] == 'example', run['recipe'], list(PROGRAMS).index(run['program']))
-                    seed, _ = run['seed'], (run['seconds'], run['test_accuracy'], run['peak_rss_mb'])
-                except (ValueError, KeyError, TypeError):
-                    problem = f'{path}: line {number} is not a run of speedrun.py or convnets.py; remove it'
-                    raise measure.BenchmarkError(problem) from None
-                runs.setdefault(place, {})[seed] = run
+        measure.read_lines(path, 'speedrun.py or convnets.py', take)
     return {
         (recipe, list(PROGRAMS)[number]): list(by_seed.values())
         for (_, recipe, number), by_seed in sorted(runs.items())

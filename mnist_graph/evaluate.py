@@ -1,4 +1,4 @@
-"""Measures a trained model on every picture of a data set.
+"""Measures a trained model on every picture of a test set, or of a folder of labelled pictures.
 
     python -m mnist_graph.evaluate --report_dir=report
 
@@ -53,12 +53,15 @@ def main(arguments) -> int:
     print(f'Calibration error: {result.calibration_error:.4f}')
     print(f'\n{report.class_table(result)}\n\n{report.confusion_table(result)}')
     if FLAGS.report_dir:
-        draw(result, probabilities, split, first_layer, found.folders)
+        draw(result, where if name else f'folder {where}', probabilities, split, first_layer, found.folders)
     return 0
 
 
 def load_labelled(found):
-    """('', all labelled pictures of --data_dir), or None if that is a data set, or the one that was trained on."""
+    """('', all labelled pictures of --data_dir), a `data.Split`; None if there are none, or a data set is asked for.
+
+    A data set is asked for by --dataset or --split, or by the folder that the model was trained on.
+    """
     from mnist_graph.data import labelled
     from mnist_graph.data.raw_data import ReadOptions
 
@@ -114,13 +117,12 @@ def progress(batches, total):
     return tqdm(batches, total=total, unit=' batches', leave=False, disable=not sys.stderr.isatty())
 
 
-def draw(result, probabilities, split, first_layer, folders) -> None:
-    """Writes the pictures of the report; those of one model are of the first, and say so if there are several."""
+def draw(result, where, probabilities, split, first_layer, folders) -> None:
+    """Writes the plots of the report. Those of one model are of the first, and name its folder if there are several."""
     from mnist_graph.models import report
     from mnist_graph.plots import figures
     from mnist_graph.training import metrics
 
-    where = f'{FLAGS.split} set'
     path = functools.partial(os.path.join, FLAGS.report_dir)
     figures.confusion_matrix(result, where, path('confusion_matrix.png'))
     worst = report.worst_mistakes(probabilities, split.labels, figures.MOST_MISTAKES)

@@ -38,7 +38,7 @@ def placeholders(spec: InputSpec) -> tuple[tf.Tensor, tf.Tensor, tf.Tensor]:
 
 
 def make_model(hparams: HParams, spec: InputSpec) -> Model:
-    """Makes the variables: the weights and biases, and the running means that batch normalization and averaging need."""
+    """Makes the variables: weights and biases, and moving averages of them and of what batch normalization measures."""
     n_input, shapes = spec.n_features, {}
     if hparams.model == 'cnn':
         n_input, shapes = cnn.n_features(hparams, spec), cnn.filter_shapes(hparams, spec)
@@ -63,7 +63,7 @@ def make_model(hparams: HParams, spec: InputSpec) -> Model:
 
 
 def inference(model: Model, X: tf.Tensor, masks: Masks, step: tf.Tensor | None = None) -> tf.Tensor:
-    """The layers of the network; returns output_layer, the logits, float32 [batch, classes].
+    """The layers of the network; returns output_layer, float32 [batch, classes]: logits, softmax's input.
 
     Args:
       model: The weights and biases.
@@ -110,7 +110,7 @@ def training_loss(
       model: The weights and biases.
       step: int64 []: updates so far.
       teacher: The network to learn from; None to learn from Y, smoothed by `label_smoothing`.
-      is_last: Whether this is the last tower, which alone updates the running means of batch normalization.
+      is_last: Whether this is the last tower, which alone updates the moving averages of batch normalization.
       X, Y: The rows of this tower, as `inference` and `mean_cross_entropy` take them.
       masks: As `inference` takes them.
     """
@@ -172,8 +172,8 @@ def build(
       hparams: The hyperparameters.
       spec: The shape of the pictures and the number of classes.
       n_steps: Number of steps of the whole training, which schedules need; by default hparams.n_iterations.
-      n_towers: Number of parts into which `loop` splits each batch; they are computed at the same time.
-      training: False leaves out everything that only training needs.
+      n_towers: Parts (towers) into which `loop` splits each batch, computed at the same time; placement has as many.
+      training: False leaves out the training step and `loop`; dropout stays, so feed keep_prob=1.0.
       fed_step: False leaves out `train_step`, which is for feeding by hand; `loop` does not need it.
       teacher: With distillation_temperature, the network to learn from.
       placement: Which machine computes which part, to train on several machines.

@@ -12,11 +12,11 @@ import dataclasses
 import difflib
 import json
 import math
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Collection, Iterable
 from typing import Any
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.base.spec import Spec
+from mnist_graph.base.spec import Spec, bool_field, enum_field, field, float_field, int_field, ints_field
 from mnist_graph.choices.activations import ACTIVATIONS
 from mnist_graph.choices.initializers import INITIALIZERS
 from mnist_graph.choices.optimizers import OPTIMIZERS
@@ -27,41 +27,6 @@ TRAINING, DATA, NETWORK = 'training', 'data', 'network'
 REGULARISATION, AUGMENTATION = 'regularisation', 'augmentation'
 # With eval_steps=0 a training is validated about so many times: enough points for a curve, at little cost.
 _DEFAULT_VALIDATIONS = 10
-
-
-def _field(
-    group: str,
-    default: Any,
-    kind: str,
-    help: str,
-    lower: float | None = None,
-    upper: float | None = None,
-    **options: Any,
-) -> Any:
-    spec = Spec(kind, help, lower, upper, group=group, **options)
-    return dataclasses.field(default=default, metadata={'spec': spec})
-
-
-def _float(group: str, default: float, help: str, lower: float, upper: float, **open_ends: bool) -> Any:
-    return _field(group, default, 'float', help, lower, upper, **open_ends)
-
-
-def _int(group: str, default: int, help: str, lower: int, upper: int) -> Any:
-    return _field(group, default, 'int', help, lower, upper)
-
-
-def _bool(group: str, help: str) -> Any:
-    return _field(group, False, 'bool', help)
-
-
-def _ints(group: str, default: tuple[int, ...], help: str, lower: int, upper: int, **options: Any) -> Any:
-    return _field(group, default, 'ints', help, lower, upper, **options)
-
-
-def _enum(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
-    """A hyperparameter that is a name in `table`. The help says what each means: the entry's `help`, or the entry itself."""
-    choices = ', '.join(f'{name} ({getattr(entry, "help", entry)})' for name, entry in table.items())
-    return _field(group, default, 'enum', f'{help}: {choices}.', choices=tuple(table))
 
 
 @dataclasses.dataclass(frozen=True)
@@ -75,12 +40,12 @@ class HParams:
       UsageError: A value has the wrong type or is out of bounds.
     """
 
-    n_iterations: int = _int(TRAINING, 1000, 'Training steps, of one mini-batch each.', 1, 100_000_000)
-    n_epochs: int = _int(
+    n_iterations: int = int_field(TRAINING, 1000, 'Training steps, of one mini-batch each.', 1, 100_000_000)
+    n_epochs: int = int_field(
         TRAINING, 0, 'Passes over the training pictures; 0 trains for --n_iterations steps instead.', 0, 1_000_000
     )
-    batch_size: int = _int(TRAINING, 128, 'Pictures in each mini-batch.', 1, 1_000_000)
-    learning_rate: float = _float(
+    batch_size: int = int_field(TRAINING, 128, 'Pictures in each mini-batch.', 1, 1_000_000)
+    learning_rate: float = float_field(
         TRAINING,
         1e-4,
         'Step size of the optimizer. With warm-up or a schedule, its highest value.',
@@ -88,8 +53,8 @@ class HParams:
         10,
         open_lower=True,
     )
-    optimizer: str = _enum(TRAINING, 'adam', 'Rule that turns gradients into updates', OPTIMIZERS)
-    momentum: float = _float(
+    optimizer: str = enum_field(TRAINING, 'adam', 'Rule that turns gradients into updates', OPTIMIZERS)
+    momentum: float = float_field(
         TRAINING,
         0.9,
         'Fraction of the previous update that --optimizer=momentum adds to each update.',
@@ -97,17 +62,17 @@ class HParams:
         1,
         open_upper=True,
     )
-    learning_rate_schedule: str = _enum(
+    learning_rate_schedule: str = enum_field(
         TRAINING, 'constant', 'What the learning rate does after its warm-up', SCHEDULES
     )
-    warmup_steps: int = _int(
+    warmup_steps: int = int_field(
         TRAINING,
         0,
         'Number of first steps in which the learning rate rises linearly to --learning_rate.',
         0,
         100_000_000,
     )
-    eval_steps: int = _int(
+    eval_steps: int = int_field(
         TRAINING,
         0,
         'Steps from one validation to the next; 0 validates about ten times in the whole training. '
@@ -115,14 +80,14 @@ class HParams:
         0,
         100_000_000,
     )
-    early_stopping_patience: int = _int(
+    early_stopping_patience: int = int_field(
         TRAINING,
         0,
         'Stop after this many validations in a row without a new best accuracy; 0 never stops early.',
         0,
         1_000_000,
     )
-    seed: int = _int(
+    seed: int = int_field(
         TRAINING,
         0,
         'Number that fixes all random choices: first weights, batches, dropout, augmentation.',
@@ -130,21 +95,21 @@ class HParams:
         2**31 - 1,
     )
 
-    init_checkpoint: str = _field(
+    init_checkpoint: str = field(
         TRAINING,
         '',
         'text',
         'Trained model to start from, instead of random weights: pretrained (the reader that is shipped with this '
         'package), or the folder of a run. You need not repeat the flags that describe its network.',
     )
-    trainable: str = _enum(
+    trainable: str = enum_field(
         TRAINING,
         'all',
         'Which layers are trained; the others keep the weights of --init_checkpoint',
         {'all': 'every one', 'last': 'only the last'},
     )
 
-    n_validation: int = _int(
+    n_validation: int = int_field(
         DATA,
         5000,
         'Pictures held out for validation, the first of the training set; by default a tenth of them, but at most 5000.',
@@ -152,13 +117,13 @@ class HParams:
         10_000_000,
     )
 
-    model: str = _enum(
+    model: str = enum_field(
         NETWORK,
         'mlp',
         'Kind of network',
         {'mlp': 'the layers of --hidden_units', 'cnn': 'three convolutions, then the layers of --hidden_units'},
     )
-    hidden_units: tuple[int, ...] = _ints(
+    hidden_units: tuple[int, ...] = ints_field(
         NETWORK,
         (512, 256, 128),
         'Units of each hidden layer, separated by commas, first layer first. An empty value means no hidden layer.',
@@ -166,9 +131,9 @@ class HParams:
         65_536,
         may_be_empty=True,
     )
-    activation: str = _enum(NETWORK, 'relu', 'Function of x that each hidden layer applies', ACTIVATIONS)
-    initializer: str = _enum(NETWORK, 'truncated_normal', 'Distribution of the first weights', INITIALIZERS)
-    filters: tuple[int, ...] = _ints(
+    activation: str = enum_field(NETWORK, 'relu', 'Function of x that each hidden layer applies', ACTIVATIONS)
+    initializer: str = enum_field(NETWORK, 'truncated_normal', 'Distribution of the first weights', INITIALIZERS)
+    filters: tuple[int, ...] = ints_field(
         NETWORK,
         (32, 64, 64),
         'Channels of the three convolutions of --model=cnn, separated by commas.',
@@ -176,7 +141,7 @@ class HParams:
         4096,
         length=3,
     )
-    kernel_sizes: tuple[int, ...] = _ints(
+    kernel_sizes: tuple[int, ...] = ints_field(
         NETWORK,
         (5, 3, 3),
         'Height and width in pixels of the filters of the three convolutions of --model=cnn, separated by commas.',
@@ -184,25 +149,25 @@ class HParams:
         99,
         length=3,
     )
-    batch_norm: bool = _bool(
+    batch_norm: bool = bool_field(
         NETWORK,
         'Batch normalization: shift and scale each hidden unit to mean 0 and standard deviation 1 over each batch.',
     )
-    standardize: bool = _bool(
+    standardize: bool = bool_field(
         NETWORK, 'Shift and scale the pixels to mean 0 and standard deviation 1 over all pictures.'
     )
-    deskew: bool = _bool(
+    deskew: bool = bool_field(
         NETWORK,
         'Make slanted digits upright by shearing them, in training (after --augment) and when the network is used.',
     )
 
-    dropout: float = _float(
+    dropout: float = float_field(
         REGULARISATION, 0.5, 'Fraction of units dropped in training; keep_prob = 1 - dropout.', 0, 1, open_upper=True
     )
-    dropout_layers: str = _enum(
+    dropout_layers: str = enum_field(
         REGULARISATION, 'last', 'Hidden layers that --dropout applies to', {'last': 'only the last', 'all': 'every one'}
     )
-    input_dropout: float = _float(
+    input_dropout: float = float_field(
         REGULARISATION,
         0.0,
         'Fraction of input pixels set to 0 in training; the others are divided by the fraction kept.',
@@ -210,14 +175,14 @@ class HParams:
         1,
         open_upper=True,
     )
-    weight_decay: float = _float(
+    weight_decay: float = float_field(
         REGULARISATION,
         0.0,
         'Decoupled weight decay: each step removes this fraction of every weight, times the learning rate.',
         0,
         100,
     )
-    label_smoothing: float = _float(
+    label_smoothing: float = float_field(
         REGULARISATION,
         0.0,
         'Instead of probability 1 for the right class, train with 1 minus this fraction, and share the fraction evenly '
@@ -226,7 +191,7 @@ class HParams:
         1,
         open_upper=True,
     )
-    ema_decay: float = _float(
+    ema_decay: float = float_field(
         REGULARISATION,
         0.0,
         'Decay of an exponential moving average of the weights, which predictions then use; 0 makes no average.',
@@ -234,7 +199,7 @@ class HParams:
         1,
         open_upper=True,
     )
-    distillation_temperature: float = _float(
+    distillation_temperature: float = float_field(
         REGULARISATION,
         0.0,
         'Learn from a teacher (--teacher_model_dir) instead of the labels; the logits of both networks are divided '
@@ -243,19 +208,21 @@ class HParams:
         1000,
     )
 
-    augment: bool = _bool(
+    augment: bool = bool_field(
         AUGMENTATION, 'Turn, scale, shear, shift and bend every training picture differently each time it is used.'
     )
-    augment_rotation: float = _float(AUGMENTATION, 15.0, 'Largest turn, in degrees.', 0, 180)
-    augment_scale: float = _float(
+    augment_rotation: float = float_field(AUGMENTATION, 15.0, 'Largest turn, in degrees.', 0, 180)
+    augment_scale: float = float_field(
         AUGMENTATION, 0.12, 'Largest change of size along each axis, as a fraction.', 0, 1, open_upper=True
     )
-    augment_shear: float = _float(AUGMENTATION, 0.15, 'Largest shear, in pixels sideways for each pixel down.', 0, 1)
-    augment_shift: float = _float(AUGMENTATION, 1.0, 'Largest shift along each axis, in pixels.', 0, 1000)
-    augment_elastic: float = _float(
+    augment_shear: float = float_field(
+        AUGMENTATION, 0.15, 'Largest shear, in pixels sideways for each pixel down.', 0, 1
+    )
+    augment_shift: float = float_field(AUGMENTATION, 1.0, 'Largest shift along each axis, in pixels.', 0, 1000)
+    augment_elastic: float = float_field(
         AUGMENTATION, 0.8, 'Standard deviation of the elastic displacements, in pixels.', 0, 100
     )
-    augment_taper: float = _float(
+    augment_taper: float = float_field(
         AUGMENTATION,
         0.0,
         'Distort the pictures less towards the end: in this last fraction of the training, the distortion of each picture '
@@ -328,8 +295,8 @@ class HParams:
         ]
 
 
-SPECS: dict[str, Spec] = {field.name: field.metadata['spec'] for field in dataclasses.fields(HParams)}
-DEFAULTS: dict[str, Any] = {field.name: field.default for field in dataclasses.fields(HParams)}
+SPECS: dict[str, Spec] = {each.name: each.metadata['spec'] for each in dataclasses.fields(HParams)}
+DEFAULTS: dict[str, Any] = {each.name: each.default for each in dataclasses.fields(HParams)}
 ABOVE_ZERO, GIVEN = object(), object()
 # Hyperparameters that must be the same for the weights of a trained model to fit.
 ARCHITECTURE = ('model', 'hidden_units', 'activation', 'filters', 'kernel_sizes', 'batch_norm', 'standardize', 'deskew')

@@ -109,7 +109,7 @@ def train_network(job, dataset, described, network, sess, folder):
     """Trains from the start, or from where the run in the folder stopped.
 
     Returns:
-      The `train.Result`, and the exit code if it was stopped before its end: 128 plus the number of the signal.
+      The `train.Result`, and, of use only if a signal stopped the training, the exit code: 128 plus its number.
     """
     from mnist_graph import train
     from mnist_graph.cli.printer import TrainingPrinter

@@ -29,8 +29,8 @@ def define_flags() -> None:
         'digits',
         'auto',
         ('one', 'many', 'auto'),
-        'one reads only the most conspicuous digit of a picture. many reads all digits. auto does so, too, if the model '
-        'reads digits, and otherwise gives it the whole picture.',
+        'one reads only the most conspicuous digit of a picture, many reads all. auto is many if the classes of the '
+        'model are digits, and one if they are other 28x28 characters. Models of other pictures get the whole picture.',
     )
     common_flags.define('tta')
     common_flags.define_enum(

@@ -33,7 +33,7 @@ def train(
     should_stop: Callable[[], Any] = lambda: False,
     n_threads: int = 1,
 ) -> Result:
-    """Trains the network from `start` to the end of its training.
+    """Trains the network from `start` to the end of its training, and returns how it ended (see `training/watch.py`).
 
     Args:
       network: A `graph.Network` built for these hyperparameters.

@@ -12,7 +12,7 @@ from mnist_graph.base.tensorflow import import_tensorflow
 
 import_tensorflow()
 
-from helpers.data import tiny_dataset  # noqa: E402
+from helpers.data import tiny_dataset, write_idx_folder  # noqa: E402
 from helpers.networks import built, set_value  # noqa: E402
 from helpers.programs import Ended  # noqa: E402
 
@@ -75,6 +75,20 @@ class _EntryPoints:
 def entry_point(fresh_folder, capsys):
     """Call it with flags to run main, or another entry point as `name`, in a fresh folder."""
     return _EntryPoints(capsys)
+
+
+@pytest.fixture
+def data_dir(fresh_folder):
+    """A folder of a tiny data set."""
+    return write_idx_folder(fresh_folder / 'data', n_train=100)
+
+
+@pytest.fixture
+def predict(entry_point):
+    """Runs predict with the small digits model; returns an Ended."""
+    from helpers.small_model import digits_model
+
+    return lambda *arguments: entry_point(*arguments, f'--model_dir={digits_model().model}', name='predict')
 
 
 @pytest.fixture(scope='session')

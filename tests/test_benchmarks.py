@@ -11,6 +11,7 @@ BENCHMARKS = pathlib.Path(__file__).resolve().parents[1] / 'benchmarks'
 sys.path.insert(0, str(BENCHMARKS))
 
 import ablation  # noqa: E402
+import accuracy_figure  # noqa: E402
 import measure  # noqa: E402
 import scaling  # noqa: E402
 import scaling_figure  # noqa: E402
@@ -78,6 +79,12 @@ def test_lines_that_are_no_runs_are_named(tmp_path, line):
     path.write_text(json.dumps(RUNS[0]) + '\n' + line + '\n')
     with pytest.raises(measure.BenchmarkError, match=r'lines.jsonl: line 2 is not a run'):
         speed_figure.read([str(path)])
+
+
+@pytest.mark.parametrize('program', [ablation, accuracy_figure, scaling_figure])
+def test_every_program_names_a_line_that_is_no_run(tmp_path, program):
+    with pytest.raises(measure.BenchmarkError, match=r'lines.jsonl: line 1 is not a run of \w+.py'):
+        program.read(write_lines(tmp_path / 'lines.jsonl', {'recipe': 'fast_98'}))
 
 
 @pytest.mark.parametrize('recipe', FAST)

@@ -1,7 +1,9 @@
-"""What a value of one hyperparameter may be, and how it is read from text and written to it."""
+"""What a value of one hyperparameter may be, how it is read from text and written to it, and fields that carry this."""
 
+import dataclasses
 import math
 import numbers
+from collections.abc import Mapping
 from typing import Any, NamedTuple
 
 from mnist_graph.base.errors import UsageError
@@ -150,3 +152,40 @@ def _is_int(number: Any) -> bool:
 
 def _is_real(number: Any) -> bool:
     return isinstance(number, numbers.Real) and not isinstance(number, bool)
+
+
+def field(
+    group: str,
+    default: Any,
+    kind: str,
+    help: str,
+    lower: float | None = None,
+    upper: float | None = None,
+    **options: Any,
+) -> Any:
+    """A field of a dataclass with its Spec in `metadata['spec']`; the arguments are those of the Spec."""
+    spec = Spec(kind, help, lower, upper, group=group, **options)
+    return dataclasses.field(default=default, metadata={'spec': spec})
+
+
+def float_field(group: str, default: float, help: str, lower: float, upper: float, **open_ends: bool) -> Any:
+    return field(group, default, 'float', help, lower, upper, **open_ends)
+
+
+def int_field(group: str, default: int, help: str, lower: int, upper: int) -> Any:
+    return field(group, default, 'int', help, lower, upper)
+
+
+def bool_field(group: str, help: str) -> Any:
+    """A field that is true or false, by default false."""
+    return field(group, False, 'bool', help)
+
+
+def ints_field(group: str, default: tuple[int, ...], help: str, lower: int, upper: int, **options: Any) -> Any:
+    return field(group, default, 'ints', help, lower, upper, **options)
+
+
+def enum_field(group: str, default: str, help: str, table: Mapping[str, Any]) -> Any:
+    """A field that is a name in `table`. The help says what each means: the entry's `help`, or the entry itself."""
+    choices = ', '.join(f'{name} ({getattr(entry, "help", entry)})' for name, entry in table.items())
+    return field(group, default, 'enum', f'{help}: {choices}.', choices=tuple(table))

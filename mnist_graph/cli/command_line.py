@@ -1,7 +1,6 @@
 """From the words of a command line to parsed flags: flagfiles, recipes, and hints about wrong names."""
 
 import codecs
-import difflib
 import os
 import re
 from collections.abc import Iterator, Sequence
@@ -10,6 +9,7 @@ from absl import flags
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.cli import recipes
+from mnist_graph.hparams import closest
 
 FLAGS = flags.FLAGS
 UNDECODABLE = 'a path whose name is not UTF-8 text; rename it, or give another'
@@ -89,7 +89,7 @@ def _hint(name: str, own_flags: Sequence[str]) -> str:
     if name in _OUTPUTS:  # what commands write has a name in each
         known = next((each for each in ('output', 'report_dir', 'sweep_dir') if each in own_flags), known)
     if known not in own_flags:
-        known = next(iter(difflib.get_close_matches(name, own_flags, n=1)), None)
+        known = closest(name, own_flags)
     return f'Did you mean --{known}?' if known else 'See --help.'
 
 

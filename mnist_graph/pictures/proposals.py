@@ -11,6 +11,7 @@ from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import planes, rows, sheet
 from mnist_graph.pictures.decode import CLOSEST_SIDE, read_picture
 from mnist_graph.pictures.mnist_style import normalize_digit
+from mnist_graph.pictures.pixels import as_floats
 
 # Pixels: a smaller picture is enlarged, so that strokes and gaps are several pixels wide.
 _LEAST_SIDE = 100
@@ -70,11 +71,14 @@ class Proposal(NamedTuple):
         return atoms if 1 < len(atoms) <= _FEW_ATOMS else []
 
 
-def enlarged(picture: np.ndarray, least: int = _LEAST_SIDE) -> np.ndarray:
-    scale = -(-least // max(picture.shape[:2]))
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """A small picture enlarged, float32 [height, width, 1 or 3] in [0, 1]; another one as it is."""
+    scale = -(-_LEAST_SIDE // max(picture.shape[:2]))
     if scale <= 1:
         return picture
-    return np.atleast_3d(np.clip(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 0, 1))
+    return np.atleast_3d(
+        np.clip(cv2.resize(as_floats(picture), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 0, 1)
+    )
 
 
 def views(picture: np.ndarray) -> list[np.ndarray]:

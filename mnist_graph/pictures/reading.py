@@ -11,9 +11,10 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.pictures import paths, plain, proposals, rows
-from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
+from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_pixels
 from mnist_graph.pictures.doubts import Digit, label, without_doubtful
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
+from mnist_graph.pictures.pixels import as_floats
 
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
@@ -105,15 +106,16 @@ def read(source) -> Asking:
     Raises:
       ImageError: The picture cannot be read.
     """
-    picture = read_picture(source)
-    ready = mnist_digit(picture)
+    pixels = read_pixels(source)
+    ready = mnist_digit(pixels)
     if ready is not None:
         scores = (yield ready[None])[0]
         return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
-    picture = proposals.enlarged(picture)
-    drawing = plain.find_drawing(picture)
-    if drawing is not None and (page := (yield from _read_drawing(picture, drawing))):
+    pixels = proposals.enlarged(pixels)
+    drawing = plain.find_drawing(pixels)
+    if drawing is not None and (page := (yield from _read_drawing(pixels, drawing))):
         return page
+    picture = as_floats(pixels)
     was_reduced = max(picture.shape[:2]) == WORKING_SIDE
     look = yield from _look(picture, None, was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE, _MOST_SCORED)
     page = look.page

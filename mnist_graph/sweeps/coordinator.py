@@ -8,8 +8,8 @@ import random
 from collections.abc import Callable
 from typing import Any
 
+from mnist_graph.sweeps.attempts import CRASHED, INTERRUPTED
 from mnist_graph.sweeps.messages import Job
-from mnist_graph.sweeps.plan import CRASHED, INTERRUPTED
 from mnist_graph.sweeps.storage.store import LostTrialError, Store
 from mnist_graph.sweeps.storage.trial_records import ClaimedTrial
 

@@ -11,7 +11,8 @@ from typing import Any, NamedTuple
 
 from mnist_graph.base import files
 from mnist_graph.sweeps import search_space
-from mnist_graph.sweeps.plan import Attempt, Sweep, is_lost
+from mnist_graph.sweeps.attempts import Attempt, is_lost
+from mnist_graph.sweeps.plan import Sweep
 from mnist_graph.sweeps.storage import trial_records
 from mnist_graph.sweeps.storage.trial_records import FrozenTrial, TrialState
 

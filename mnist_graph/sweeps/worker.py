@@ -19,8 +19,8 @@ from typing import Any
 
 from mnist_graph.base import tensorflow
 from mnist_graph.base.errors import DataError, DivergedError, MnistGraphError
+from mnist_graph.sweeps.attempts import CRASHED, DIVERGED, UNUSABLE
 from mnist_graph.sweeps.messages import JOB, Job, Line, WorkerConfig
-from mnist_graph.sweeps.plan import CRASHED, DIVERGED, UNUSABLE
 from mnist_graph.sweeps.trainer import Datasets, StoppedError, Trainer
 from mnist_graph.training import cores
 

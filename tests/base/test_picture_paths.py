@@ -45,3 +45,14 @@ def test_device_is_refused():
 def test_link_to_nothing_is_listed_so_that_reading_tells(tmp_path):
     (tmp_path / 'gone.png').symlink_to(tmp_path / 'nowhere')
     assert picture_paths.list_pictures(tmp_path) == [str(tmp_path / 'gone.png')]
+
+
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch):
+    def walk(folder, onerror):
+        onerror(PermissionError(13, 'Permission denied', folder))
+        return []
+
+    monkeypatch.setattr(os, 'walk', walk)
+    assert picture_paths.find_files([str(tmp_path)])[1] == [
+        f'{tmp_path}: cannot be read (Permission denied); see to its permissions.'
+    ]

@@ -1,19 +1,17 @@
-"""Data sets in memory: splits, scaling, fingerprints, where data comes from, and the order of batches."""
+"""Data sets in memory: splits, scaling, fingerprints, and what MNIST itself must be."""
 
 import os
 import tracemalloc
 
 import numpy as np
 import pytest
-from hypothesis import given, settings
-from hypothesis import strategies as st
 
-from helpers.data import IDX_NAMES, tiny_arrays, write_idx_folder
-from mnist_graph import data, drawn
-from mnist_graph.base import files, memory
-from mnist_graph.base.errors import DataError, UsageError
+from helpers.data import tiny_arrays, write_idx_folder
+from mnist_graph import data
+from mnist_graph.base import memory
+from mnist_graph.base.errors import UsageError
 from mnist_graph.base.inputs import InputSpec, one_hot, to_input
-from mnist_graph.data import NoDataError, Split, download, load
+from mnist_graph.data import Split, load
 from mnist_graph.data.dataset import fingerprint, pixel_statistics
 from mnist_graph.data.raw_data import RawData
 from mnist_graph.hparams import HParams
@@ -21,20 +19,6 @@ from mnist_graph.training.batches import BatchOrder
 from mnist_graph.training.feeding import Feeder
 
 ARRAYS = tiny_arrays()
-
-
-@pytest.fixture
-def offline(fresh_folder, monkeypatch):
-    """A place without network, where drawing takes no time; returns the working directory."""
-
-    def unreachable(folder, show_progress=False):
-        raise DataError('train-images-idx3-ubyte.gz could not be downloaded (no network).')
-
-    monkeypatch.setattr(download, 'download_mnist', unreachable)
-    monkeypatch.setattr(
-        drawn, 'load_or_draw', lambda cache_dir, progress=None: tiny_arrays(n_classes=10, shape=(28, 28))
-    )
-    return fresh_folder
 
 
 @pytest.mark.parametrize('kind', ['idx', 'npy', 'emnist'])
@@ -84,6 +68,27 @@ def test_split_is_the_first_training_pictures(tmp_path):
     assert dataset.input_spec().n_features == 64
 
 
+@pytest.mark.parametrize('n_train, held_out', [(60, 6), (9, 0), (50_000, 5000), (60_000, 5000)])
+def test_a_tenth_of_the_training_pictures_is_held_out_but_not_more_than_5000(tmp_path, n_train, held_out):
+    dataset = load('auto', str(write_idx_folder(tmp_path, n_train=n_train, shape=(2, 2))))
+    assert (len(dataset.validation), len(dataset.train)) == (held_out, n_train - held_out)
+
+
+def test_a_negative_number_of_validation_pictures_is_refused(tmp_path):
+    with pytest.raises(UsageError, match='n_validation=-1: must be 0 or more'):
+        load('auto', str(write_idx_folder(tmp_path, ARRAYS)), n_validation=-1)
+
+
+@pytest.mark.parametrize('n_validation', [60, 61, 5000])
+def test_validation_must_leave_something_to_train_on(tmp_path, n_validation):
+    folder = str(write_idx_folder(tmp_path))
+    with pytest.raises(
+        UsageError, match=f'n_validation={n_validation}: leaves no training image of the 60 in {folder}'
+    ):
+        load('auto', folder, n_validation=n_validation)
+    assert len(load('auto', folder, n_validation=59).train) == 1
+
+
 def test_pictures_that_fill_28x28_are_not_taken_for_digits(tmp_path):
     """Fashion-MNIST has the files, the shape and the labels of MNIST, and pictures that reach the edge."""
     arrays = tiny_arrays(shape=(28, 28))
@@ -101,21 +106,6 @@ def test_colour_pictures_keep_their_shape(tmp_path):
     dataset = load('auto', str(write_idx_folder(tmp_path, shape=(6, 5, 3))), n_validation=0)
     assert dataset.train.images.shape == (60, 6, 5, 3) and len(dataset.validation) == 0
     assert dataset.input_spec() == InputSpec(6, 5, 3, 4) and dataset.input_spec().n_features == 90
-
-
-def test_a_negative_number_of_validation_pictures_is_refused(tmp_path):
-    with pytest.raises(UsageError, match='n_validation=-1: must be 0 or more'):
-        load('auto', str(write_idx_folder(tmp_path, ARRAYS)), n_validation=-1)
-
-
-@pytest.mark.parametrize('n_validation', [60, 61, 5000])
-def test_validation_must_leave_something_to_train_on(tmp_path, n_validation):
-    folder = str(write_idx_folder(tmp_path))
-    with pytest.raises(
-        UsageError, match=f'n_validation={n_validation}: leaves no training image of the 60 in {folder}'
-    ):
-        load('auto', folder, n_validation=n_validation)
-    assert len(load('auto', folder, n_validation=59).train) == 1
 
 
 def test_standardize_uses_the_training_pictures_alone(tmp_path):
@@ -152,9 +142,6 @@ def test_split_rows():
     split = Split(np.arange(5)[:, None], np.arange(5) * 10)
     assert len(split) == 5 and len(split[1:3]) == 2
     np.testing.assert_array_equal(split[np.array([4, 0])].labels, [40, 0])
-
-
-# Fingerprints.
 
 
 def test_fingerprint_ignores_packing_and_notices_everything_else(tmp_path):
@@ -194,166 +181,6 @@ def test_fingerprint_notices_class_names_that_are_no_numbers():
 
     assert len({of('cat', 'dog'), of('dog', 'cat'), of('cat', 'hog'), of('ca', 'tdog'), of('0', '1')}) == 5
     assert of('3', '8') != of('0', '1')
-
-
-@pytest.mark.parametrize('n_train, held_out', [(60, 6), (9, 0), (50_000, 5000), (60_000, 5000)])
-def test_a_tenth_of_the_training_pictures_is_held_out_but_not_more_than_5000(tmp_path, n_train, held_out):
-    dataset = load('auto', str(write_idx_folder(tmp_path, n_train=n_train, shape=(2, 2))))
-    assert (len(dataset.validation), len(dataset.train)) == (held_out, n_train - held_out)
-
-
-# Where data comes from.
-
-
-def test_auto_without_data_or_network_says_so_and_draws(offline):
-    dataset = load('auto', n_validation=10)
-    assert dataset.name == 'drawn' and dataset.class_names == tuple('0123456789')
-    assert (
-        'MNIST could not be downloaded' in dataset.notice
-        and '(no network)' in dataset.notice
-        and '\n' not in dataset.notice
-    )
-
-
-def test_a_folder_that_was_named_is_not_replaced_by_drawn_digits(offline):
-    (offline / 'empty').mkdir()
-    for folder, problem in ('mistyped', 'there is no such folder'), ('empty', 'holds no data set'):
-        with pytest.raises(NoDataError, match=f'{folder}: {problem}. To download MNIST into it, add --dataset=mnist'):
-            load('auto', str(offline / folder))
-    assert os.listdir(offline) == ['empty'] and not os.listdir('empty')
-
-
-def test_mnist_never_falls_back(offline):
-    with pytest.raises(NoDataError, match='could not be downloaded.*Or use --dataset=drawn'):
-        load('mnist', str(offline / 'empty'))
-    folder = str(write_idx_folder(offline / 'other'))
-    with pytest.raises(DataError, match='holds other data than the MNIST database; use --dataset=auto'):
-        load('mnist', folder, n_validation=5)
-
-
-def test_a_folder_that_is_called_mnist_need_not_hold_it(offline):
-    for name in ('mnist', 'drawn'):
-        folder = str(write_idx_folder(offline / name, ARRAYS))
-        with pytest.raises(DataError, match='holds other data than the MNIST database'):
-            load('mnist', folder, n_validation=5)
-        dataset = load('auto', folder, n_validation=5)
-        assert dataset.name == f'folder {name}' and dataset.flag_for_again('auto') == 'auto'
-
-
-@pytest.mark.parametrize('path', ['0/a.png', 'test/0/a.png', 'notes.txt'])
-def test_pictures_that_are_not_found_are_not_replaced_by_mnist(offline, path):
-    (offline / 'pictures' / path).parent.mkdir(parents=True)
-    (offline / 'pictures' / path).write_text('')
-    name = path.split('/')[0]
-    with pytest.raises(DataError, match=rf'pictures: holds {name}, but no data set .*train/CLASS/\*.png') as caught:
-        load('auto', str(offline / 'pictures'))
-    assert not isinstance(caught.value, NoDataError)
-
-
-def test_a_half_downloaded_data_set_is_no_obstacle(offline):
-    (offline / 'new').mkdir()
-    for name in (IDX_NAMES[0] + '.gz.x1y2.part', '.hidden'):
-        (offline / 'new' / name).write_text('')
-    with pytest.raises(NoDataError, match='could not be downloaded'):  # which was tried
-        load('mnist', str(offline / 'new'))
-
-
-def test_drawn_asks_for_no_folder(offline):
-    dataset = load('drawn', str(offline / 'nowhere'), n_validation=10)
-    assert dataset.name == 'drawn' and dataset.notice == '' and not os.path.exists('nowhere')
-
-
-def test_half_a_data_set_is_an_error_rather_than_a_reason_to_draw(offline):
-    folder = write_idx_folder(offline / 'half')
-    (folder / IDX_NAMES[3]).unlink()
-    with pytest.raises(DataError, match=f'half: holds .*{IDX_NAMES[0]}.*, but not all four IDX files') as caught:
-        load('auto', str(folder))
-    assert not isinstance(caught.value, NoDataError)
-
-
-def test_another_data_set_is_not_completed_with_mnists_files(offline, monkeypatch):
-    """Pictures of one and test pictures of the other would look like a data set."""
-    folder = write_idx_folder(offline / 'half')
-    for name in IDX_NAMES[2:]:
-        (folder / name).unlink()
-    monkeypatch.setattr(download, 'download_mnist', lambda folder, show_progress: write_idx_folder(folder))
-    with pytest.raises(DataError, match='give another --data_dir'):
-        load('auto', str(folder))
-    assert len(os.listdir(folder)) == 2
-
-
-def test_damaged_data_is_an_error_rather_than_a_reason_to_draw(offline):
-    folder = write_idx_folder(offline / 'damaged')
-    (folder / IDX_NAMES[0]).write_bytes(b'<html>')
-    with pytest.raises(DataError, match='an HTML page'):
-        load('auto', str(folder))
-
-
-def test_default_folder_is_the_cache(offline, monkeypatch):
-    assert files.cache_folder() == os.path.join(os.environ['XDG_CACHE_HOME'], 'mnist_graph')
-    write_idx_folder(files.cache_folder(), ARRAYS)
-    assert load(n_validation=5).name == 'mnist_graph'
-    monkeypatch.delenv('XDG_CACHE_HOME')
-    assert files.cache_folder() == os.path.expanduser('~/.cache/mnist_graph')
-
-
-def test_what_is_downloaded_is_then_read(fresh_folder, monkeypatch):
-    monkeypatch.setattr(
-        download, 'download_mnist', lambda folder, show_progress: write_idx_folder(folder, ARRAYS, True)
-    )
-    with pytest.raises(DataError, match='new: holds other data than the MNIST database'):  # the test's files are not it
-        load('mnist', 'new', n_validation=5)
-    assert load('auto', 'new', n_validation=5).name == 'new'
-
-
-def test_unknown_names_and_files_for_folders(offline):
-    with pytest.raises(UsageError, match='dataset=cifar: must be one of auto, mnist, drawn'):
-        load('cifar')
-    (offline / 'file').write_text('')
-    with pytest.raises(DataError, match='file: is no data set; --data_dir must be a folder, or a file'):
-        load('auto', 'file')
-
-
-# The order of batches.
-
-
-@settings(max_examples=60, deadline=None)
-@given(n=st.integers(1, 40), batch_size=st.integers(1, 50), first=st.integers(0, 30), steps=st.integers(0, 12))
-def test_batches_are_pieces_of_an_endless_row_of_permutations(n, batch_size, first, steps):
-    rows = BatchOrder(n, batch_size, 5).rows(first, steps)
-    assert rows.dtype == np.int32 and len(rows) == steps * batch_size
-    whole = BatchOrder(n, batch_size, 5).rows(0, first + steps)
-    np.testing.assert_array_equal(rows, whole[first * batch_size :])
-    for start in range(0, len(whole) - n + 1, n):
-        assert sorted(whole[start : start + n]) == list(range(n))
-
-
-def test_batches_do_not_depend_on_what_was_asked_before():
-    order = BatchOrder(10, 4, 3)
-    in_turn = [order.rows(step, 1) for step in range(20)]
-    for step in (19, 3, 7, 0, 19):
-        np.testing.assert_array_equal(order.rows(step, 1), in_turn[step])
-
-
-def test_every_epoch_and_seed_has_its_own_order():
-    def orders(seed):
-        rows = BatchOrder(50, 50, seed).rows(0, 4).reshape(4, 50)
-        return {tuple(row) for row in rows.tolist()}
-
-    assert len(orders(0) | orders(1)) == 8
-    assert tuple(range(50)) not in orders(0)
-
-
-@pytest.mark.parametrize('n, batch_size, epochs', [(10, 4, 1), (10, 4, 2), (10, 4, 3), (7, 16, 3), (5, 5, 2)])
-def test_whole_epochs_use_each_picture_equally_often(n, batch_size, epochs):
-    n_steps = -(-n * epochs // batch_size)
-    order = BatchOrder(n, batch_size, 0)
-    rows = np.concatenate([order.rows(step, 1, last_position=n * epochs) for step in range(n_steps)])
-    assert np.bincount(rows, minlength=n).tolist() == [epochs] * n
-    assert len(order.rows(n_steps, 1, last_position=n * epochs)) == 0
-
-
-# The real data set.
 
 
 @pytest.mark.skipif(not os.environ.get('MNIST_DATA_DIR'), reason='needs MNIST_DATA_DIR')

@@ -1,10 +1,10 @@
-"""Folders that are mistyped, and folders that are made in vain."""
+"""Folders that are mistyped or made in vain, and files with changed names or of another kind."""
 
 import os
 
 import pytest
 
-from helpers.data import write_idx_folder
+from helpers.data import assert_refused, idx_bytes, tiny_arrays, write_idx_folder
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import NoDataError, download, folders, load
 
@@ -104,3 +104,9 @@ def test_a_named_pipe_is_refused_without_opening_it(fresh_folder, name):
     os.mkfifo(name)
     with pytest.raises(DataError, match=f'{name}: is a named pipe, a socket or a device'):
         load('auto', name)
+
+
+def test_a_file_of_another_kind_is_refused(folder):
+    assert_refused(folder / 'digits.zip', b'PK', r'is no data set; --data_dir must be a folder, or a file .*\.csv\.gz')
+    images = idx_bytes(tiny_arrays()[0])
+    assert_refused(folder / 'train-images-idx3-ubyte', images, 'the rest of its data set is not beside it')

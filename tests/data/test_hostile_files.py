@@ -16,14 +16,12 @@ import zlib
 import numpy as np
 import pytest
 
-from helpers.data import idx_bytes
+from helpers.data import NPZ_NAMES
 from mnist_graph.base.errors import MnistGraphError
 from mnist_graph.data import readers, unpacking
 from mnist_graph.data.idx import read_idx
 from mnist_graph.pictures import extract
 from mnist_graph.training import description
-
-NPZ_NAMES = ('x_train', 'y_train', 'x_test', 'y_test')
 
 
 def zip_bomb():
@@ -33,18 +31,6 @@ def zip_bomb():
             member = io.BytesIO()
             np.save(member, np.zeros((40_000, 28, 28), np.uint8))
             archive.writestr(f'{name}.npy', member.getvalue())
-    return buffer.getvalue()
-
-
-def huge_npy():
-    buffer = io.BytesIO()
-    with zipfile.ZipFile(buffer, 'w') as archive:
-        for name in NPZ_NAMES:
-            header = io.BytesIO()
-            np.lib.format.write_array_header_1_0(
-                header, {'descr': '|u1', 'fortran_order': False, 'shape': (10**9, 2, 2)}
-            )
-            archive.writestr(f'{name}.npy', header.getvalue())
     return buffer.getvalue()
 
 
@@ -63,12 +49,10 @@ def png_of_size(width, height):
 
 
 HOSTILE = {
-    'gzip bomb': ('x-idx3-ubyte.gz', lambda: gzip.compress(idx_bytes(np.zeros((50_000, 28, 28), np.uint8)))),
     'gzip bomb of labels': ('x-idx1-ubyte.gz', lambda: gzip.compress(bytes(10**8))),
     'idx claiming much': ('x-idx3-ubyte', lambda: struct.pack('>4B3I', 0, 0, 8, 3, 60_000, 280, 280) + bytes(100)),
     'gzip claiming much': ('x-idx3-ubyte.gz', lambda: gzip.compress(struct.pack('>4B3I', 0, 0, 8, 3, 2**20, 99, 99))),
     'zip bomb': ('mnist.npz', zip_bomb),
-    'npy claiming much': ('mnist.npz', huge_npy),
     'json of brackets': ('hparams.json', lambda: b'[' * 500_000),
     'json of one number': ('hparams.json', lambda: b'9' * 999_999),
     'huge json': ('hparams.json', lambda: b'{"a": "' + b'x' * 30_000_000),

@@ -51,3 +51,11 @@ def run_python(*arguments, folder, timeout=120, **extra):
         timeout=timeout,
     )
     return Ended(done.returncode, done.stdout, done.stderr)
+
+
+def is_alive(process_id):
+    """Whether a process runs; one that ended but was not waited for does not. Only where there is /proc."""
+    try:
+        return pathlib.Path(f'/proc/{process_id}/stat').read_text().rpartition(') ')[2][0] != 'Z'
+    except OSError:
+        return False

@@ -1,6 +1,7 @@
 """A small server inside the tests' process, and one in a process of its own."""
 
 import contextlib
+import io
 import os
 import pathlib
 import re
@@ -11,7 +12,7 @@ import sys
 import threading
 
 from helpers.programs import environment
-from helpers.small_model import digits_model
+from helpers.small_model import digits_model, picture
 from mnist_graph.models import pretrained, saved_model
 from mnist_graph.serving import app, catalogue
 from mnist_graph.serving.metrics import Metrics
@@ -20,6 +21,23 @@ from mnist_graph.serving.workers import Workers
 
 # So that tests on many cores at a time do not take each other for a hung server.
 SECONDS = 120
+
+
+def png(image):
+    """A PIL image as the bytes of a PNG."""
+    content = io.BytesIO()
+    image.save(content, 'PNG')
+    return content.getvalue()
+
+
+TWO = png(picture(2))
+
+
+def error_of(response, status):
+    """The message of an answer that must be a refusal with this status."""
+    assert response.status_code == status, response.text
+    assert set(response.json()) == {'error'}
+    return response.json()['error']
 
 
 @contextlib.contextmanager

@@ -40,6 +40,15 @@ def row_of(*digits):
     return image
 
 
+def save_digits(*digits, folder='.'):
+    """Writes pictures 0.png, 1.png ... into a folder; returns their paths."""
+    os.makedirs(folder, exist_ok=True)
+    paths = [os.path.join(folder, f'{digit}.png') for digit in digits]
+    for digit, path in zip(digits, paths):
+        picture(digit).save(path)
+    return paths
+
+
 class Small(NamedTuple):
     """Folders of the model and of its data set; 45 test pictures, of which N_WRONG_LABELS have a wrong label."""
 

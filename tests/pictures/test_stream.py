@@ -10,7 +10,7 @@ import time
 import numpy as np
 import pytest
 
-from helpers.programs import environment
+from helpers.programs import environment, is_alive
 from helpers.small_model import digits_model, picture
 from mnist_graph.pictures import stream
 from mnist_graph.pictures.stream import Wanted
@@ -82,13 +82,6 @@ def descendants(process_id):
             if int(parent) == process_id and state != 'Z':
                 found += [int(name), *descendants(int(name))]
     return found
-
-
-def is_alive(process_id):
-    try:
-        return pathlib.Path(f'/proc/{process_id}/stat').read_text().rpartition(') ')[2][0] != 'Z'
-    except OSError:
-        return False
 
 
 def wait_until(condition, seconds=60):

@@ -8,9 +8,9 @@ import pytest
 
 from helpers.sweep_fakes import FakePool, Log, accuracy_of, grid
 from mnist_graph.base.errors import CheckpointError, UsageError
-from mnist_graph.sweeps import plan, runner, summary
+from mnist_graph.sweeps import attempts, runner, summary
+from mnist_graph.sweeps.attempts import CRASHED, DIVERGED
 from mnist_graph.sweeps.coordinator import Coordinator
-from mnist_graph.sweeps.plan import CRASHED, DIVERGED
 from mnist_graph.sweeps.storage.journal import JOURNAL, JournalStore
 from mnist_graph.sweeps.storage.trial_records import attempt
 
@@ -211,7 +211,7 @@ def test_a_kill_between_failing_a_trial_and_queueing_it_again_loses_nothing(tmp_
     store.keep_up([], idle=True)
     claimed = store.claim()
     store.fail(claimed, CRASHED, 'the worker was killed')
-    assert plan.needed(map(attempt, store.trials()), 6, 64) == [(0, claimed.values)]
+    assert attempts.needed(map(attempt, store.trials()), 6, 64) == [(0, claimed.values)]
 
 
 def test_a_kill_while_values_are_drawn_is_made_good(tmp_path):

@@ -85,8 +85,8 @@ def test_a_grid_as_optuna_sees_it(postgresql, database):
 
 
 def test_the_tpe_sampler_and_failures(postgresql, database):
+    from mnist_graph.sweeps.attempts import DIVERGED
     from mnist_graph.sweeps.coordinator import Coordinator
-    from mnist_graph.sweeps.plan import DIVERGED
 
     store = begin(postgresql, database, 'tpe', grid('dropout=0:0.9', 'batch_size=1,2', n_trials=15))
     pool = FakePool(

@@ -7,8 +7,8 @@ import pytest
 from helpers.sweep_fakes import FakePool, grid
 from mnist_graph.hparams import HParams
 from mnist_graph.sweeps import plan, plots, search_space, summary
+from mnist_graph.sweeps.attempts import DIVERGED
 from mnist_graph.sweeps.coordinator import Coordinator
-from mnist_graph.sweeps.plan import DIVERGED
 from mnist_graph.sweeps.runner import report
 from mnist_graph.sweeps.storage.journal import JournalStore
 from mnist_graph.sweeps.summary import Row

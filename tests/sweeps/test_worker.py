@@ -6,8 +6,8 @@ import pytest
 from helpers.data import tiny_dataset
 from mnist_graph.base.errors import CheckpointError, DataError, DivergedError, UsageError
 from mnist_graph.hparams import HParams
+from mnist_graph.sweeps.attempts import CRASHED, DIVERGED, UNUSABLE
 from mnist_graph.sweeps.messages import Job
-from mnist_graph.sweeps.plan import CRASHED, DIVERGED, UNUSABLE
 from mnist_graph.sweeps.trainer import set_values, variables_of_predictions
 from mnist_graph.sweeps.worker import _outcome
 from mnist_graph.training import cores

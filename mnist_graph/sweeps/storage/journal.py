@@ -9,7 +9,7 @@ from typing import Any
 
 from mnist_graph.base import files
 from mnist_graph.base.errors import CheckpointError, UsageError
-from mnist_graph.sweeps.plan import INTERRUPTED
+from mnist_graph.sweeps.attempts import INTERRUPTED
 from mnist_graph.sweeps.storage.store import Store
 from mnist_graph.sweeps.storage.trial_records import ClaimedTrial, TrialState, optuna
 

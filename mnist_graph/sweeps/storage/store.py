@@ -15,7 +15,7 @@ from typing import Any
 
 from mnist_graph.base.errors import UsageError
 from mnist_graph.hparams import HParams
-from mnist_graph.sweeps import plan, search_space
+from mnist_graph.sweeps import attempts, plan, search_space
 from mnist_graph.sweeps.plan import Sweep
 from mnist_graph.sweeps.storage import trial_records
 from mnist_graph.sweeps.storage.trial_records import (
@@ -131,7 +131,7 @@ class Store:
 
     def is_over(self) -> bool:
         """Whether every point has come to its end."""
-        return plan.is_over(map(attempt, self.trials()), self._sweep().n_trials)
+        return attempts.is_over(map(attempt, self.trials()), self._sweep().n_trials)
 
     @property
     def n_waiting(self) -> int:
@@ -153,7 +153,7 @@ class Store:
         return []
 
     def _fill_queue(self) -> None:
-        """Queues the trials that `plan.needed` names."""
+        """Queues the trials that `attempts.needed` names."""
         self._add(self._needed())
         trials = self._study.get_trials(deepcopy=False, states=(TrialState.WAITING,))
         self._note_waiting(self._id(trial.number) for trial in trials)
@@ -161,9 +161,9 @@ class Store:
     def _needed(self) -> list[FrozenTrial]:
         """The trials that are to be queued."""
         sweep = self._sweep()
-        attempts = map(attempt, self._study.get_trials(deepcopy=False))
+        tried = map(attempt, self._study.get_trials(deepcopy=False))
         needed = []
-        for point, values in plan.needed(attempts, sweep.n_trials, self.queue_length):
+        for point, values in attempts.needed(tried, sweep.n_trials, self.queue_length):
             if values is None or len(values) < len(sweep.space):  # some, if its coordinator was killed choosing them
                 values = sweep.values(point) or {}
             needed.append(trial_records.waiting(sweep, point, values))

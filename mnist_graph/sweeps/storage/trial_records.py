@@ -6,7 +6,8 @@ from typing import Any, NamedTuple
 from mnist_graph.base import extras
 from mnist_graph.base.errors import UsageError
 from mnist_graph.sweeps import search_space
-from mnist_graph.sweeps.plan import CRASHED, Attempt, Sweep
+from mnist_graph.sweeps.attempts import CRASHED, Attempt
+from mnist_graph.sweeps.plan import Sweep
 
 try:
     with warnings.catch_warnings():
@@ -76,7 +77,7 @@ def values_of(sweep: Sweep, trial: FrozenTrial) -> dict[str, Any]:
 
 
 def failure_attributes(kind: str, reason: str) -> dict[str, str]:
-    """How a failed trial is described: with its kind (see `plan`) and the reason, a line for the user."""
+    """How a failed trial is described: with its kind (see `attempts`) and the reason, a line for the user."""
     return {_FAILURE: kind, _REASON: reason}
 
 
