@@ -22,7 +22,14 @@ from mnist_graph.base import extras
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.files import is_special
 from mnist_graph.base.picture_paths import NOT_A_FILE
-from mnist_graph.pictures.pixels import array_to_picture, deep_image_to_picture, reduce_image, reduce_picture
+from mnist_graph.pictures.pixels import (
+    array_to_picture,
+    array_to_pixels,
+    as_floats,
+    deep_image_to_picture,
+    reduce_image,
+    reduce_picture,
+)
 
 # A 48-megapixel phone photo passes.
 MAX_PIXELS = 64_000_000
@@ -70,6 +77,11 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
     Raises:
       ImageError: the file cannot be read as a picture, or is too large.
     """
+    return as_floats(read_pixels(source, longest_side))
+
+
+def read_pixels(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:
+    """As `read_picture`, but uint8 from 0 to 255 where the source is so and has no transparency: it is much smaller."""
     if isinstance(source, np.ndarray):
         return reduce_picture(array_to_picture(source), longest_side)
     is_path = not isinstance(source, (Image.Image, io.BytesIO))
@@ -88,25 +100,23 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
 
 def _read_file(path: str, longest_side: int | None) -> np.ndarray:
     """Opens and decodes a file; see `read_picture`."""
-    if is_special(path):
+    file_name, page = _split_page(path)
+    if is_special(file_name):
         raise ImageError(f'{path}: {NOT_A_FILE}')
     # Opened here, as Pillow (13) scrambles some turned TIFF files that it maps into memory by itself.
-    file_name, page = _split_page(path)
     with open(file_name, 'rb') as file:
-        n_bytes = os.path.getsize(file_name) if os.path.isfile(file_name) else None
-        return _read_open(file, path, longest_side, n_bytes, page)
+        return _read_open(file, path, longest_side, os.fstat(file.fileno()).st_size, page)
 
 
-def _read_open(file, name: str, longest_side: int | None, n_bytes: int | None, page: int = 0) -> np.ndarray:
-    """Decodes a page, counted from 1, of an open file of so many bytes (None: not known); see `read_picture`."""
+def _read_open(file, name: str, longest_side: int | None, n_bytes: int, page: int = 0) -> np.ndarray:
+    """Decodes a page, counted from 1, of an open file of so many bytes; see `read_picture`."""
     with warnings.catch_warnings():
         # Pillow warns of what is refused below, and of flaws in a file's tags that do not keep it from being read.
         warnings.simplefilter('ignore')
         if n_bytes == 0:
             raise ImageError(f'{name}: {_EMPTY}')
         with _open(file, name) as image:
-            if n_bytes is not None:
-                _check_png_holds_its_pixels(image, name, n_bytes)
+            _check_png_holds_its_pixels(image, name, n_bytes)
             if page:
                 image.seek(page - 1)
             return _decode(image, name, longest_side, may_draft=True)
@@ -214,9 +224,8 @@ def _decode(image: Image.Image, name: str, longest_side: int | None, may_draft: 
         image = image.convert(_plain_mode(image))
     elif image.mode in ('L', 'RGB') and 'transparency' in image.info:
         image = image.convert('LA' if image.mode == 'L' else 'RGBA')
-    if image.mode in ('L', 'LA', 'RGB', 'RGBA'):
-        image = reduce_image(image, longest_side)
-    return reduce_picture(array_to_picture(np.asarray(image)), longest_side)
+    image = reduce_image(image, longest_side)
+    return array_to_pixels(np.asarray(image))
 
 
 def _decoder_bytes(image: Image.Image) -> int:

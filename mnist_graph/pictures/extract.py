@@ -10,8 +10,9 @@ from mnist_graph.base.opencv import cv2
 from mnist_graph.base.picture_paths import list_pictures
 from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import plain, planes, proposals
-from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
+from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture, read_pixels
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
+from mnist_graph.pictures.pixels import as_floats
 
 __all__ = ['list_pictures', 'mnist_digit', 'normalize_digit', 'picture_to_digit', 'plain_resize', 'read_picture']
 
@@ -37,14 +38,15 @@ def picture_to_digit(source: Any) -> np.ndarray:
     Raises:
       ImageError: The picture cannot be read or is blank.
     """
-    picture = read_picture(source)
-    ready = mnist_digit(picture)
+    pixels = read_pixels(source)
+    ready = mnist_digit(pixels)
     if ready is not None:
         return ready
-    picture = proposals.enlarged(picture)
-    drawing = plain.find_drawing(picture)
+    pixels = proposals.enlarged(pixels)
+    drawing = plain.find_drawing(pixels)
     if drawing is not None:
         return normalize_digit(drawing.ink)
+    picture = as_floats(pixels)
     figure = _figure(picture)
     if figure is not None and max(figure.shape) < proposals.LEAST_HEIGHT and max(picture.shape) >= WORKING_SIDE:
         figure = _figure(read_picture(source, CLOSEST_SIDE))

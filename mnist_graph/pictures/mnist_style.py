@@ -15,6 +15,7 @@ import numpy as np
 from mnist_graph.base.conventions import CENTRE_POSITION, IMAGE_SIDE, INK_SIDE
 from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
+from mnist_graph.pictures.pixels import as_floats
 
 # Strokes are measured and changed in ink enlarged to so many times MNIST's size, where one step of growing or shrinking
 # is a third of a final pixel. With 2, steps are coarse; with 4, there are nearly twice as many pixels to compute.
@@ -127,7 +128,7 @@ def _enlarge(ink: np.ndarray) -> np.ndarray:
     rows, columns = (_interpolation if scale < 1 else _averages)(ink.shape, (height, width), scale, starts)
     large = rows @ ink @ columns.T
     large = large * (_EDGE_SLOPE / max(float(large.max()), _TINY)) + _EDGE_OFFSET
-    return np.minimum(np.maximum(large, 0, out=large), 1, out=large)
+    return np.clip(large, 0, 1, out=large)
 
 
 def _interpolation(
@@ -153,7 +154,7 @@ def _averages(
     """
     edges = np.array(starts, np.float32)[:, None] + np.float32(scale) * _counted(max(new_shape) + 1)
     part_before = edges[:, :, None] - _counted(max(shape))  # of each pixel, before each edge
-    np.minimum(np.maximum(part_before, 0, out=part_before), 1, out=part_before)
+    np.clip(part_before, 0, 1, out=part_before)
     weights = (part_before[:, 1:] - part_before[:, :-1]) * np.float32(1 / scale)
     return weights[0, : new_shape[0], : shape[0]], weights[1, : new_shape[1], : shape[1]]
 
@@ -174,14 +175,14 @@ def mnist_digit(picture: np.ndarray) -> np.ndarray | None:
     mass is the centre, as in all of MNIST's pictures.
 
     Args:
-      picture: float32 [height, width, channels] in [0, 1].
+      picture: [height, width, channels], float32 in [0, 1] or uint8.
 
     Returns:
       float32 [28, 28], or None.
     """
     if picture.shape != (IMAGE_SIDE, IMAGE_SIDE, 1):
         return None
-    image = picture[:, :, 0]
+    image = as_floats(picture[:, :, 0])
     if image[0, 0] > 0.5:
         image = 1 - image
     box = bounding_box(image > 0)

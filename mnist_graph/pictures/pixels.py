@@ -40,6 +40,11 @@ def array_to_picture(array: np.ndarray) -> np.ndarray:
     Raises:
       ImageError: the array is no picture.
     """
+    return as_floats(array_to_pixels(array))
+
+
+def array_to_pixels(array: np.ndarray) -> np.ndarray:
+    """As `array_to_picture`, but uint8 where the array is and has no alpha: a quarter of the memory."""
     if array.ndim == 2:
         array = array[:, :, None]
     if array.ndim != 3 or not 1 <= array.shape[2] <= 4 or 0 in array.shape:
@@ -50,9 +55,9 @@ def array_to_picture(array: np.ndarray) -> np.ndarray:
         array = _to_unit(array, _scale(array.dtype, _strips_of(array)))
     # Idle colour goes first, as there may be less to compute with.
     if array.shape[2] in (1, 3):
-        return _from_bytes(_drop_idle_colour(array))
+        return _drop_idle_colour(array)
     colour, alpha = _drop_idle_colour(array[:, :, :-1]), array[:, :, -1:]
-    return _drop_idle_colour(_fill_transparent(_from_bytes(colour), _from_bytes(alpha)))
+    return _drop_idle_colour(_fill_transparent(as_floats(colour), as_floats(alpha)))
 
 
 def deep_image_to_picture(image: Image.Image, longest_side: int | None) -> np.ndarray:
@@ -110,7 +115,7 @@ def _strips_of(array: np.ndarray) -> Iterator[np.ndarray]:
         yield array[top : top + n_rows]
 
 
-def _from_bytes(array: np.ndarray) -> np.ndarray:
+def as_floats(array: np.ndarray) -> np.ndarray:
     """Scales uint8 to float32 in [0, 1]; floats are so already."""
     return np.multiply(array, np.float32(1 / 255), dtype=np.float32) if array.dtype == np.uint8 else array
 

@@ -11,6 +11,7 @@ from mnist_graph.pictures import pieces as pieces_of
 from mnist_graph.pictures import planes, rows, sheet
 from mnist_graph.pictures.decode import CLOSEST_SIDE, read_picture
 from mnist_graph.pictures.mnist_style import normalize_digit
+from mnist_graph.pictures.pixels import as_floats
 
 # Pixels: a smaller picture is enlarged, so that strokes and gaps are several pixels wide.
 _LEAST_SIDE = 100
@@ -42,6 +43,7 @@ class Proposal(NamedTuple):
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
       is_texture: Whether the ink is the grain of cloth and the like all over.
+      is_thick: Whether thin strokes were left out, which may be rules, or digits.
       is_second_guess: Whether ink is looked for on the other side of the paper than where most of it seems to be.
     """
 
@@ -53,6 +55,7 @@ class Proposal(NamedTuple):
     total: int
     outside: int
     is_second_guess: bool = False
+    is_thick: bool = False
     is_texture: bool = False
 
     def image(self, run: list[rows.Atom]) -> np.ndarray | None:
@@ -68,11 +71,14 @@ class Proposal(NamedTuple):
         return atoms if 1 < len(atoms) <= _FEW_ATOMS else []
 
 
-def enlarged(picture: np.ndarray, least: int = _LEAST_SIDE) -> np.ndarray:
-    scale = -(-least // max(picture.shape[:2]))
+def enlarged(picture: np.ndarray) -> np.ndarray:
+    """A small picture enlarged, float32 [height, width, 1 or 3] in [0, 1]; another one as it is."""
+    scale = -(-_LEAST_SIDE // max(picture.shape[:2]))
     if scale <= 1:
         return picture
-    return np.atleast_3d(np.clip(cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 0, 1))
+    return np.atleast_3d(
+        np.clip(cv2.resize(as_floats(picture), None, fx=scale, fy=scale, interpolation=cv2.INTER_CUBIC), 0, 1)
+    )
 
 
 def views(picture: np.ndarray) -> list[np.ndarray]:
@@ -112,7 +118,7 @@ def proposals(picture: np.ndarray, height: float | None):
         yield _propose(ink, (ink.share >= _FAINT).astype(np.uint8))
         thick = pieces_of.thick_strokes(mask)
         if thick is not None:
-            yield _propose(ink, thick)
+            yield _propose(ink, thick)._replace(is_thick=True)
     others = [(shade, not is_dark)]
     if picture.shape[2] == 3:
         grey = planes.lightness(picture)

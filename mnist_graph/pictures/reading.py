@@ -11,17 +11,18 @@ from typing import NamedTuple
 import numpy as np
 
 from mnist_graph.pictures import paths, plain, proposals, rows
-from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture
+from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_pixels
 from mnist_graph.pictures.doubts import Digit, label, without_doubtful
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
+from mnist_graph.pictures.pixels import as_floats
 
 # A figure that is a digit with this probability is not looked at in parts.
 _SETTLED = 0.95
 # The digits that are like a mere stroke, or two.
 _STROKES = (1, 7)
 # What 1 and 7 have together where the network hesitates between them only. Pixels of MNIST: the top of a digit. Of its
-# width: what the bar of a 7 has there, and the flag of a 1 has not.
-_ONE_OR_SEVEN, _TOP, _BAR_OF_SEVEN = 0.95, 2, 0.6
+# width: what the bar of a 7 has there, and the flag of a 1 has not. Pixels of MNIST: an upright stroke is narrower.
+_ONE_OR_SEVEN, _TOP, _BAR_OF_SEVEN, _WIDER_THAN_ONE = 0.95, 2, 0.6, 8
 # Mean probability of a page's digits: less sure ones were read into something else.
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
@@ -30,9 +31,11 @@ _ALL = (-1, (0, 0))
 _HIGH, _SURE_OF_LETTER = 0.5, 0.97
 # A digit is read, and a reading is clean, from this probability on.
 _SURE = 0.9
+# Mean probability from which the reading of a sheet of paper is taken for that of the picture.
+_LIKELY = 0.75
 # Of the ink: what a clean reading leaves out.
 _LITTLE_LEFT = 0.08
-# Of the ink: what may be left out where ink is looked for on the unlikelier side of the paper.
+# Of the ink: what may be left out on a sheet of paper, or where ink is looked for on the unlikelier side of the paper.
 _MUCH_LEFT = 0.3
 # What a 1 counts for, beside other digits, where ways to see a picture are compared.
 _WORTH_OF_ONE = 0.6
@@ -76,6 +79,12 @@ class Page(NamedTuple):
         return bool(digits) and all(_sureness(digit) > _SURE for digit in digits)
 
     @property
+    def is_likely(self) -> bool:
+        """Whether the digits are sure in the mean, and most of the ink is in them."""
+        digits = [digit for row in self.rows for digit in row]
+        return bool(digits) and self.left_out < _MUCH_LEFT and np.mean([*map(_sureness, digits)]) > _LIKELY
+
+    @property
     def is_clean(self) -> bool:
         """Whether every digit is sure, and next to no ink is left out."""
         return self.is_sure and self.left_out < _LITTLE_LEFT
@@ -97,15 +106,16 @@ def read(source) -> Asking:
     Raises:
       ImageError: The picture cannot be read.
     """
-    picture = read_picture(source)
-    ready = mnist_digit(picture)
+    pixels = read_pixels(source)
+    ready = mnist_digit(pixels)
     if ready is not None:
         scores = (yield ready[None])[0]
         return Page([[Digit(ready, scores, (4, 4, 24, 24), int((ready > 0.5).sum()))]], 0.0, (28, 28), 1.0)
-    picture = proposals.enlarged(picture)
-    drawing = plain.find_drawing(picture)
-    if drawing is not None and (page := (yield from _read_drawing(picture, drawing))):
+    pixels = proposals.enlarged(pixels)
+    drawing = plain.find_drawing(pixels)
+    if drawing is not None and (page := (yield from _read_drawing(pixels, drawing))):
         return page
+    picture = as_floats(pixels)
     was_reduced = max(picture.shape[:2]) == WORKING_SIDE
     look = yield from _look(picture, None, was_reduced or max(picture.shape[:2]) < CLOSEST_SIDE, _MOST_SCORED)
     page = look.page
@@ -165,6 +175,8 @@ def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left
                 break
             if not proposal.atoms:
                 continue
+            if proposal.is_thick and best.is_likely:
+                continue
             if n_left < 0:
                 return _Look(best, found_height, n_left, is_final=True)
             scored = yield from _score(proposal)
@@ -175,6 +187,8 @@ def _look(picture: np.ndarray, height: float | None, can_be_closer: bool, n_left
             best = max(best, page, key=lambda each: each.explained)
             if page.is_clean:
                 return _Look(page, found_height, n_left, is_final=True)
+        if view is not picture and best.is_likely:
+            break  # what lies around the sheet would only mislead
     return _Look(best, found_height or height or 0.0, n_left)
 
 
@@ -223,16 +237,17 @@ def _ask(proposal: proposals.Proposal, runs: dict):
 
 
 def _one_or_seven(image: np.ndarray, scores: Scores) -> Scores:
-    """Scores in which 1 and 7 change places where the network takes for a 7, hesitating, what has no bar along its top.
+    """Scores in which 1 and 7 change places where the network hesitates between them and the top says otherwise.
 
-    The flag of a printed 1 comes down from the stem.
+    A 7 has a bar along its top. The flag of a printed 1 comes down from the stem.
     """
-    if scores[1] + scores[7] < _ONE_OR_SEVEN or scores[7] > _SETTLED or scores[1] > scores[7]:
+    if scores[1] + scores[7] < _ONE_OR_SEVEN or scores[[1, 7]].max() > _SETTLED:
         return scores
     ink = image > 0.5
     first = np.flatnonzero(ink.any(axis=1))[0]
     top, whole = (np.ptp(np.flatnonzero(part.any(axis=0))) + 1 for part in (ink[first : first + _TOP], ink))
-    if top < _BAR_OF_SEVEN * whole:
+    has_bar = top >= _BAR_OF_SEVEN * whole
+    if has_bar and whole >= _WIDER_THAN_ONE and scores[1] > scores[7] or not has_bar and scores[7] > scores[1]:
         scores = scores.copy()
         scores[[1, 7]] = scores[[7, 1]]
     return scores

@@ -3,6 +3,7 @@
 import numpy as np
 
 from mnist_graph.base.opencv import cv2
+from mnist_graph.pictures import planes
 
 # Pixels: the sheet is looked for in a picture reduced to this side.
 _SIDE = 200
@@ -13,7 +14,7 @@ _LEAST_SOLIDITY = 0.93
 # Of the picture's side: vertices nearer than this to the border are where it cuts the sheet.
 _BORDER = 0.015
 # Of the sheet's hull: the area of a quadrilateral that may stand for it.
-_LIKE_QUADRILATERAL = 0.93
+_LIKE_QUADRILATERAL = 0.91
 # Pixels: how far within and without an edge its step is measured. Grey levels: the least step. Share of the contrast
 # between sheet and ground that the step must have; lamplight fades over a longer way.
 _STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
@@ -58,7 +59,7 @@ def find_sheet(picture: np.ndarray) -> np.ndarray | None:
 def _is_all_one(small: np.ndarray) -> bool:
     """Whether the border is even, and less of the picture differs from it than a sheet would; this is quick to tell."""
     thin = small[::2, ::2]
-    border = np.concatenate([thin[0], thin[-1], thin[:, 0], thin[:, -1]])
+    border = planes.border_of(thin)
     middle = np.median(border, axis=0)
     return bool(
         (np.abs(border - middle).max(axis=1) > _LIKE_BORDER).mean() < _EVEN_BORDER
@@ -68,15 +69,16 @@ def _is_all_one(small: np.ndarray) -> bool:
 
 def _planes(small: np.ndarray) -> list[np.ndarray]:
     """uint8 planes on which paper may differ from what it lies on: lightness, and distance from the border's colour."""
-    colours = (
-        small if small.shape[2] == 1 else cv2.cvtColor(small, cv2.COLOR_RGB2Lab) / np.array([100, 100, 100], np.float32)
-    )
-    border = np.concatenate([colours[0], colours[-1], colours[:, 0], colours[:, -1]])
-    distance = np.linalg.norm(colours - np.median(border, axis=0), axis=2)
-    return [
-        (np.clip(plane / max(float(plane.max()), 1e-6), 0, 1) * 255).astype(np.uint8)
-        for plane in (colours[:, :, 0], distance)
-    ]
+    if small.shape[2] == 1:
+        lightness = small[:, :, 0]
+        distance = np.abs(lightness - planes.median(planes.border_of(lightness)))
+    else:
+        colours = cv2.cvtColor(small, cv2.COLOR_RGB2Lab)
+        lightness = cv2.extractChannel(colours, 0)
+        ground = np.median(planes.border_of(colours), axis=0)
+        off = cv2.subtract(colours, (*ground.tolist(), 0))
+        distance = cv2.sqrt(cv2.transform(cv2.multiply(off, off), np.ones((1, 3), np.float32)))
+    return [(plane * (255 / max(float(plane.max()), 1e-6))).astype(np.uint8) for plane in (lightness, distance)]
 
 
 def _outline(mask: np.ndarray, plane: np.ndarray) -> np.ndarray | None:

@@ -17,6 +17,7 @@ import numpy as np
 from mnist_graph.base.errors import ImageError, MnistGraphError
 from mnist_graph.base.opencv import cv2
 from mnist_graph.pictures import extract, planes, reading
+from mnist_graph.pictures.pixels import as_floats
 
 CHUNK_SIZE = 256
 # Pictures that are read at a time; each takes up to 30 MB on the way.
@@ -165,6 +166,9 @@ def _small(picture: np.ndarray | None) -> np.ndarray | None:
     if picture is None:
         return None
     scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
+    if picture.dtype == np.uint8 and scale == 1:
+        return picture
+    picture = as_floats(picture)
     return np.atleast_3d(np.rint(255 * (planes.reduced(picture, scale) if scale < 1 else picture)).astype(np.uint8))
 
 

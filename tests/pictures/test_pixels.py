@@ -8,7 +8,7 @@ from PIL import Image, ImageDraw
 
 from helpers.drawn_pictures import correlation, draw_picture, draw_share
 from mnist_graph.base.errors import ImageError
-from mnist_graph.pictures import extract, pixels
+from mnist_graph.pictures import decode, extract, pixels
 
 REFERENCE = extract.picture_to_digit(draw_picture())
 
@@ -120,3 +120,13 @@ def test_conversion_in_strips_gives_the_numbers_of_the_whole(monkeypatch, kind, 
     monkeypatch.setattr(pixels, '_STRIP_VALUES', 331 * 10)
     np.testing.assert_array_equal(pixels.deep_image_to_picture(Image.fromarray(array), longest_side), whole)
     np.testing.assert_array_equal(pixels.reduce_picture(pixels.array_to_picture(array), longest_side), whole)
+
+
+@pytest.mark.parametrize(('shape', 'dtype'), [((9, 7), np.uint8), ((9, 7, 3), np.uint8), ((9, 7, 4), np.float32)])
+def test_pixels_are_bytes_where_the_file_is_and_is_opaque(tmp_path, shape, dtype):
+    values = np.arange(np.prod(shape), dtype=np.uint8).reshape(shape)
+    path = tmp_path / 'x.png'
+    Image.fromarray(values).save(path)
+    found = decode.read_pixels(path)
+    assert found.dtype == dtype
+    np.testing.assert_array_equal(pixels.as_floats(found), decode.read_picture(path))

@@ -47,6 +47,38 @@ def test_digits_of_unequal_size_are_all_read(height):
     assert read(1 - share) == '27'
 
 
+def text_of(page):
+    return '/'.join(''.join(str(int(digit.scores[:10].argmax())) for digit in row) for row in page.rows)
+
+
+def hesitating(label, blocks_are_zeros=False):
+    """The shipped reader's scores, in which one digit has at most 0.8, and blocks of ink may be surely a 0."""
+
+    def scores_of(images):
+        scores = score(images)
+        of_label = scores.argmax(axis=1) == label
+        scores[of_label] *= 0.8
+        scores[of_label, -1] += 0.2
+        if blocks_are_zeros:
+            scores[images.mean(axis=(1, 2)) > 0.3] = np.eye(11)[0]
+        return scores
+
+    return scores_of
+
+
+def test_a_thin_digit_that_is_not_sure_is_read_beside_a_thick_one():
+    size = (300, 160)
+    share = np.maximum(draw_share('2', size, (40, 80, 30, 40), 4), draw_share('7', size, (160, 30, 70, 90), 16))
+    assert text_of(stream.read_page(1 - share, hesitating(2))) == '27'
+
+
+def test_a_sheet_with_a_digit_that_is_not_sure_is_no_digit_itself():
+    sheet = Image.fromarray(np.uint8(255 * page_of('257'))).convert('RGBA').rotate(12, expand=True)
+    picture = Image.new('L', (sheet.width + 80, sheet.height + 80), 40)
+    picture.paste(sheet.convert('L'), (40, 40), sheet)
+    assert text_of(stream.read_page(picture, hesitating(5, blocks_are_zeros=True))) == '257'
+
+
 def test_digits_that_touch_are_cut():
     page = page_of('25', gap=-8)
     assert pieces.find_pieces((page < 0.5).astype(np.uint8)).area.size < 3
