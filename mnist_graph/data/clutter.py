@@ -85,7 +85,7 @@ def make(n: int, digits: np.ndarray, rng: np.random.Generator) -> np.ndarray:
     return np.stack(kept[:n])[rng.permutation(n)]
 
 
-def ink_alone(digit: np.ndarray) -> np.ndarray:
+def _cut(digit: np.ndarray) -> np.ndarray:
     """A digit's ink without the black around it."""
     x, y, width, height = cv2.boundingRect((digit > 64).astype(np.uint8))
     return digit[y : y + height, x : x + width]
@@ -93,12 +93,12 @@ def ink_alone(digit: np.ndarray) -> np.ndarray:
 
 def _any(digits: np.ndarray, rng) -> np.ndarray:
     """One digit's ink, scaled a little."""
-    digit = ink_alone(digits[rng.integers(len(digits))])
+    digit = _cut(digits[rng.integers(len(digits))])
     height, width = (max(3, round(side * rng.uniform(0.75, 1.25))) for side in digit.shape)
     return cv2.resize(digit, (width, height), interpolation=cv2.INTER_LINEAR)
 
 
-def beside(left: np.ndarray, right: np.ndarray, gap: int, drop: int) -> np.ndarray:
+def _beside(left: np.ndarray, right: np.ndarray, gap: int, drop: int) -> np.ndarray:
     """Two figures beside each other; a negative gap lets them overlap, `drop` moves the right one down."""
     canvas = np.zeros((96, max(left.shape[1], left.shape[1] + gap + right.shape[1]) + 4), np.uint8)
     top = 30
@@ -111,9 +111,8 @@ def beside(left: np.ndarray, right: np.ndarray, gap: int, drop: int) -> np.ndarr
 
 def _pair(digits, rng):
     left, right = _any(digits, rng), _any(digits, rng)
-    gap = int(rng.integers(-4, 2) if rng.random() < 0.6 else rng.integers(2, 9))
-    pair = beside(left, right, gap, int(rng.integers(-4, 5)))
-    return beside(ink_alone(pair), _any(digits, rng), int(rng.integers(-2, 2)), 0) if rng.random() < 0.15 else pair
+    pair = _beside(left, right, int(rng.integers(-3, 9)), int(rng.integers(-4, 5)))
+    return _beside(_cut(pair), _any(digits, rng), int(rng.integers(-2, 2)), 0) if rng.random() < 0.15 else pair
 
 
 def _digit_and_piece(digits, rng):
@@ -124,8 +123,8 @@ def _digit_and_piece(digits, rng):
         return _pair(digits, rng)
     part = max(4, round(width * rng.uniform(0.35, 0.8)))
     if rng.random() < 0.5:
-        return beside(whole, piece[:, :part], int(rng.integers(-2, 2)), int(rng.integers(-3, 4)))
-    return beside(piece[:, -part:], whole, int(rng.integers(-2, 2)), int(rng.integers(-3, 4)))
+        return _beside(whole, piece[:, :part], int(rng.integers(-2, 2)), int(rng.integers(-3, 4)))
+    return _beside(piece[:, -part:], whole, int(rng.integers(-2, 2)), int(rng.integers(-3, 4)))
 
 
 def _half(digits, rng):
@@ -144,7 +143,7 @@ def _half(digits, rng):
 def _stacked(digits, rng):
     """Two digits over each other, as rows that touch are."""
     upper, lower = _any(digits, rng), _any(digits, rng)
-    return np.pad(beside(upper.T.copy(), lower.T.copy(), int(rng.integers(-2, 3)), int(rng.integers(-4, 5))).T, 2)
+    return np.pad(_beside(upper.T.copy(), lower.T.copy(), int(rng.integers(-2, 3)), int(rng.integers(-4, 5))).T, 2)
 
 
 def _thickness(rng) -> int:
@@ -257,7 +256,7 @@ def _texture(digits, rng):
 
 # What draws each kind, and its share.
 _KINDS: dict[str, tuple[Callable, float]] = {
-    'pair': (_pair, 6),
+    'pair': (_pair, 5),
     'digit and piece': (_digit_and_piece, 3),
     'half': (_half, 4),
     'stacked': (_stacked, 1.5),

@@ -21,8 +21,8 @@ _SETTLED = 0.95
 # The digits that are like a mere stroke, or two.
 _STROKES = (1, 7)
 # What 1 and 7 have together where the network hesitates between them only. Pixels of MNIST: the top of a digit. Of its
-# width: what the bar of a 7 has there, and the flag of a 1 has not. Pixels of MNIST: an upright stroke is narrower.
-_ONE_OR_SEVEN, _TOP, _BAR_OF_SEVEN, _WIDER_THAN_ONE = 0.95, 2, 0.6, 8
+# width: what the bar of a 7 has there, and the flag of a 1 has not.
+_ONE_OR_SEVEN, _TOP, _BAR_OF_SEVEN = 0.95, 2, 0.6
 # Mean probability of a page's digits: less sure ones were read into something else.
 _LEAST_MEAN = 0.6
 # In place of a row and a run: all of a little ink as one digit.
@@ -237,17 +237,16 @@ def _ask(proposal: proposals.Proposal, runs: dict):
 
 
 def _one_or_seven(image: np.ndarray, scores: Scores) -> Scores:
-    """Scores in which 1 and 7 change places where the network hesitates between them and the top says otherwise.
+    """Scores in which 1 and 7 change places where the network takes for a 7, hesitating, what has no bar along its top.
 
-    A 7 has a bar along its top. The flag of a printed 1 comes down from the stem.
+    The flag of a printed 1 comes down from the stem.
     """
-    if scores[1] + scores[7] < _ONE_OR_SEVEN or scores[[1, 7]].max() > _SETTLED:
+    if scores[1] + scores[7] < _ONE_OR_SEVEN or scores[7] > _SETTLED or scores[1] > scores[7]:
         return scores
     ink = image > 0.5
     first = np.flatnonzero(ink.any(axis=1))[0]
     top, whole = (np.ptp(np.flatnonzero(part.any(axis=0))) + 1 for part in (ink[first : first + _TOP], ink))
-    has_bar = top >= _BAR_OF_SEVEN * whole
-    if has_bar and whole >= _WIDER_THAN_ONE and scores[1] > scores[7] or not has_bar and scores[7] > scores[1]:
+    if top < _BAR_OF_SEVEN * whole:
         scores = scores.copy()
         scores[[1, 7]] = scores[[7, 1]]
     return scores
