@@ -82,7 +82,7 @@ class Page(NamedTuple):
     def is_likely(self) -> bool:
         """Whether the digits are sure in the mean, and most of the ink is in them."""
         digits = [digit for row in self.rows for digit in row]
-        return bool(digits) and self.left_out < _MUCH_LEFT and np.mean([*map(_sureness, digits)]) > _LIKELY
+        return bool(digits) and self.left_out < _MUCH_LEFT and float(np.mean([*map(_sureness, digits)])) > _LIKELY
 
     @property
     def is_clean(self) -> bool:
