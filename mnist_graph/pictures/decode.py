@@ -81,7 +81,7 @@ def read_picture(source: Any, longest_side: int | None = WORKING_SIDE) -> np.nda
 
 
 def read_pixels(source: Any, longest_side: int | None = WORKING_SIDE) -> np.ndarray:
-    """As `read_picture`, but uint8 from 0 to 255 where the source is so and has no transparency: it is much smaller."""
+    """As `read_picture`, but a uint8 source without transparency stays uint8, which is much smaller."""
     if isinstance(source, np.ndarray):
         return reduce_picture(array_to_picture(source), longest_side)
     is_path = not isinstance(source, (Image.Image, io.BytesIO))

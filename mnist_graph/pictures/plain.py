@@ -18,10 +18,10 @@ _SPECK = 0.12
 # Black to white is 1, and of the ink's contrast: what may differ from the border's shade and be even paper. Pixels: how
 # far around the ink a soft edge reaches. Of the picture: the pixels that may differ all the same.
 _EVEN, _EVEN_OF_INK, _SOFT, _FEW = 0.045, 0.25, 6, 0.004
-# Black to white is 1: what the second of three colours may differ where the shade is even. Of the border: what a drawing
-# that is cut out closely may reach in all, and along one side.
+# The second of three colours may vary this much along the border (black to white is 1). A closely cut drawing may reach
+# this share of the border, and this share of one side.
 _EVEN_COLOUR, _REACHED, _CONTACT = 0.18, 0.25, 0.5
-# Of its longest side: the mean width of strokes among which there may be a rule, which is not as thick.
+# There may be a rule if the mean width of the strokes is below this share of the longest side.
 _THIN = 0.075
 # Of its convex hull: the ink of a blot, or a sheet of paper. Of its height: the width of a stroke, which may fill its hull.
 _BLOT, _STROKE = 0.8, 0.5

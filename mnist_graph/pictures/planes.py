@@ -15,7 +15,7 @@ from mnist_graph.base.opencv import cv2
 _EVEN, _EVEN_SHARE = 0.05, 0.98
 # Share of the strongest ink nearby from which a pixel counts as ink: the middle of a soft edge.
 INK_THRESHOLD = 0.5
-# Pixels: the colours of paper and ink are told from a picture reduced to the first side; which is darker, to the second.
+# The picture is reduced to the first side (pixels) to tell the colours, and to the second to tell which is darker.
 _SAMPLE_SIDE, _GREY_SAMPLE_SIDE = 96, 48
 # A pen is chosen to be darker or lighter than the paper, so colour counts less than lightness.
 _CHROMA_WEIGHT = 0.6

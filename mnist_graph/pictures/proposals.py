@@ -43,7 +43,7 @@ class Proposal(NamedTuple):
       total: Pixels of ink that is no speck and does not come in from outside.
       outside: Pixels of ink that does.
       is_texture: Whether the ink is the grain of cloth and the like all over.
-      is_thick: Whether thin strokes were left out, which may be rules, or digits.
+      is_thick: Whether thin strokes, which may be rules or digits, were left out.
       is_second_guess: Whether ink is looked for on the other side of the paper than where most of it seems to be.
     """
 

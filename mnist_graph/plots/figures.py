@@ -23,6 +23,8 @@ _MOST_BARS = 12
 _TOO_HIGH = 0.12
 # A curve of so few points has a mark at each.
 _FEW_POINTS = 50
+# Characters: what there is room for, in a title, of the name of what was measured.
+_LONGEST_PLACE = 48
 # Largest loss by smallest: where it is more, all but the start would lie on a linear axis.
 _WIDE_RANGE = 50
 
@@ -131,7 +133,8 @@ def confusion_matrix(report, where: str, path: str) -> None:
         axes.set_xlabel('Read as')
         axes.set_ylabel('Label')
         n_wrong = int(counts.sum() - counts[right].sum())
-        figure.suptitle(f'{report.accuracy:.2%} right: {n_wrong:,} mistakes in {report.n:,} pictures of the {where}')
+        title = f'{report.accuracy:.2%} right: {n_wrong:,} mistakes in {report.n:,} pictures'
+        figure.suptitle(f'{title}\nof the {_shortened(where, _LONGEST_PLACE)}')
         if n_classes <= _MOST_NUMBERED_CLASSES:
             _number_cells(axes, counts)
         _explain_cells(figure)
@@ -189,7 +192,10 @@ def worst_mistakes(split, probabilities: np.ndarray, class_names: Sequence[str],
     rows = -(-len(split) // columns)
     is_long = max(map(len, class_names)) > 2
     with Drawing(path, 1.7 * columns, (2.25 if is_long else 2.03) * rows + 0.7) as figure:
-        figure.suptitle(f'The worst mistakes in the {where}, largest loss first: label → read as (loss)', fontsize=16)
+        figure.suptitle(
+            f'The worst mistakes in the {_shortened(where, _LONGEST_PLACE)}, largest loss first: label → read as (loss)',
+            fontsize=16,
+        )
         for axes in figure.subplots(rows, columns, squeeze=False).flat:
             axes.set_axis_off()
         for axes, picture, label, row in zip(figure.axes, split.images, split.labels, probabilities):

@@ -100,3 +100,9 @@ def test_a_view_names_the_digit_that_was_read_and_shows_every_class(drawn, monke
     bars = next(axes for axes in figure.findobj(Axes) if len(axes.patches) > 3)
     assert bars.get_title() == 'Reads 5, probability 0.250'
     assert [label.get_text() for label in bars.get_xticklabels()] == list(names)
+
+
+def test_a_long_folder_fits_into_the_titles(drawn):
+    result = report.make(np.eye(2), np.array([0, 1]), ('a', 'b'))
+    figure = drawn(figures.confusion_matrix, result, 'folder ' + 'long/' * 40)
+    assert max(map(len, figure.get_suptitle().split('\n'))) < 60
