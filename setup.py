@@ -35,6 +35,7 @@ TEST = [
     'nbclient>=0.10,<1',
     'ipykernel>=6.29,<8',
     'pytest>=8,<10',
+    'pytest-timeout>=2.3,<3',
     'pytest-xdist>=3.6,<4',
     'hypothesis>=6,<7',
     'ruff>=0.12,<1',

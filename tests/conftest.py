@@ -10,11 +10,21 @@ import pytest
 # module imports it.
 from mnist_graph.base.tensorflow import import_tensorflow
 
-import_tensorflow()
+_tf = import_tensorflow()
+# A process makes the threads within its operations once, as many as are asked for first, and the last bits of a sum
+# depend on their number. With one for all tests, no test depends on those before it.
+_tf.config.threading.set_intra_op_parallelism_threads(1)
+_tf.config.list_logical_devices()
 
 from helpers.data import tiny_dataset, write_idx_folder  # noqa: E402
 from helpers.networks import built, set_value  # noqa: E402
 from helpers.programs import Ended  # noqa: E402
+
+
+def pytest_collection_modifyitems(items):
+    for item in items:
+        if item.get_closest_marker('slow'):
+            item.add_marker(pytest.mark.timeout(0))
 
 
 @pytest.fixture(autouse=True)

@@ -112,7 +112,7 @@ def test_whatever_is_lost_changes_no_bit(place, start):
     worker = start(*worker_command)
     worker.expect('Waiting')
     chief = start('chief', 'mnist_graph.main', *JOB, '--model_dir=lost', '--worker_timeout=2', workers)
-    chief.expect('Iteration 20')
+    chief.expect('Iteration 40')  # by then, step 20 is saved
     worker.process.kill()
     chief.expect(f'Worker {address} has ended; going on')
     worker.process.wait()
