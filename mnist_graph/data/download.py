@@ -124,7 +124,8 @@ def _copy(address: str, file, expected: RemoteFile, show_progress: bool) -> tupl
     deadline = time.monotonic() + TIMEOUT_SECONDS + expected.size / MIN_BYTES_PER_SECOND
     try:
         with (
-            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response,
+            # `urlopen` may be replaced, as run_tf1 does, so that scripts get what is downloaded here.
+            urllib.request.build_opener().open(address, timeout=TIMEOUT_SECONDS) as response,
             tqdm(
                 total=expected.size,
                 unit='B',
