@@ -125,7 +125,7 @@ def find(
 
     Args:
       model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the
-        shipped reader; None is the newest run.
+        shipped reader (a folder of that name is './pretrained'); None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
       flag: The flag that gave the folders, for error messages.
       or_pretrained: Whether None is the shipped reader where there is no run.
@@ -169,11 +169,14 @@ def _reads(described: Description) -> tuple:
 def _split_list(entry: str) -> list[str]:
     """'a,b' is two folders, unless there is a folder of that very name."""
     folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
-    return [pretrained.FOLDER if _is_pretrained(folder) else runs.resolve(folder) for folder in folders if folder]
+    return [_real(folder) for folder in folders if folder]
 
 
-def _is_pretrained(folder: str) -> bool:
-    return folder in (pretrained.NAME, pretrained.FOLDER) and not os.path.isdir(pretrained.NAME)
+def _real(folder: str) -> str:
+    if folder in (pretrained.NAME, pretrained.FOLDER):
+        return pretrained.FOLDER
+    resolved = runs.resolve(folder)
+    return os.path.join(os.curdir, resolved) if resolved == pretrained.NAME else resolved
 
 
 class SavedModel(NamedTuple):

@@ -45,6 +45,7 @@ def check_new(model_dir: str) -> str:
 
 def _resolve_new(model_dir: str) -> str:
     folder = runs.resolve(model_dir)
+    runs.check_own(folder)
     if folder == runs.LATEST and not os.path.isdir(folder):
         raise UsageError(f'{folder}: is kept for the name of the newest run; give another --model_dir.')
     if odd := set(folder) & _PATTERN_CHARACTERS:
