@@ -22,7 +22,7 @@ class Request(NamedTuple):
     """
 
     format: str
-    output: str
+    output: str | os.PathLike[str]
     pixels: Pixels = Pixels()
     n_views: int = 1
     quantize: bool = False

@@ -116,7 +116,7 @@ def _validation_accuracy(folder: str, found: Checkpoint) -> str:
 
 
 def find(
-    model_dirs: str | os.PathLike | Sequence[str] | None,
+    model_dirs: str | os.PathLike | Sequence[str | os.PathLike] | None,
     which: str = 'last',
     flag: str = '--model_dir',
     or_pretrained: bool = False,
@@ -135,8 +135,8 @@ def find(
         kinds of pictures.
     """
     if isinstance(model_dirs, (str, os.PathLike)):
-        model_dirs = [os.fspath(model_dirs)]
-    folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
+        model_dirs = [model_dirs]
+    folders = [folder for entry in model_dirs or [] for folder in _split_list(os.fspath(entry))]
     notice = ''
     if not folders and or_pretrained and pretrained.is_there() and runs.is_empty():
         folders, which = [pretrained.FOLDER], 'last'
@@ -235,7 +235,10 @@ class SavedModel(NamedTuple):
 
 
 def load(
-    model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1
+    model_dirs: str | os.PathLike | Sequence[str | os.PathLike] | None,
+    which: str = 'last',
+    n_threads: int = 1,
+    n_views: int = 1,
 ) -> SavedModel:
     """Finds and rebuilds models; see `find` and `rebuild`."""
     return rebuild(find(model_dirs, which), n_threads, n_views)

@@ -51,7 +51,7 @@ class SweepResult(NamedTuple):
 def run(
     space: Mapping[str, Any],
     *,
-    sweep_dir: str,
+    sweep_dir: str | os.PathLike,
     storage: str = '',
     study: str = '',
     sampler: str = 'auto',
@@ -60,7 +60,7 @@ def run(
     workers: int = 0,
     timeout: float | None = None,
     dataset: str = 'auto',
-    data_dir: str | None = None,
+    data_dir: str | os.PathLike | None = None,
     tensorboard: bool = False,
     callback: SweepCallback = SweepCallback(),
     **hparams: Any,
@@ -89,7 +89,7 @@ def run(
     searched = plan.with_real_folders(searched)
     base = starting_point.resolved(HParams.from_dict(hparams), (*hparams, *searched))
     sweep = plan.make(searched, base, sampler, pruner, n_trials)
-    where = SweepLocation(sweep_dir, storage, study, dataset, data_dir)
+    where = SweepLocation(os.fspath(sweep_dir), storage, study, dataset, os.fspath(data_dir) if data_dir else None)
     with location.opened(where, create=True) as store:
         return search(
             store,

@@ -24,7 +24,7 @@ __all__ = ['RunFolder', 'check_new', 'find_checkpoint']
 _PATTERN_CHARACTERS = set('*?[') | ({'\\'} - {os.sep})
 
 
-def check_new(model_dir: str) -> str:
+def check_new(model_dir: str | os.PathLike) -> str:
     """Refuses a folder that no new run can have, before it is made.
 
     Returns:
@@ -43,7 +43,7 @@ def check_new(model_dir: str) -> str:
     return folder
 
 
-def _resolve_new(model_dir: str) -> str:
+def _resolve_new(model_dir: str | os.PathLike) -> str:
     folder = runs.resolve(model_dir)
     runs.check_own(folder)
     if folder == runs.LATEST and not os.path.isdir(folder):
@@ -90,7 +90,9 @@ class RunFolder(Monitor):
         self._metrics: metrics.MetricsFile | None = None
 
     @classmethod
-    def create(cls, model_dir: str | None, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+    def create(
+        cls, model_dir: str | os.PathLike | None, described: Description, keep_checkpoints: int = 3
+    ) -> 'RunFolder':
         """A folder for a new run; None makes a new one in runs/.
 
         Raises:
@@ -113,7 +115,7 @@ class RunFolder(Monitor):
         return cls(folder, lock, keep_checkpoints)
 
     @classmethod
-    def reopen(cls, model_dir: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+    def reopen(cls, model_dir: str | os.PathLike, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
         """The folder of a run to be resumed; `described` replaces its description.
 
         What the folder says of earlier TensorFlow versions and numbers of

@@ -74,7 +74,7 @@ def point_latest_at(folder: str) -> None:
     files.write_atomically(LATEST, os.fsencode(inside[0]) + b'\n')
 
 
-def resolve(model_dir: str | None) -> str:
+def resolve(model_dir: str | os.PathLike | None) -> str:
     """The real folder of a model, which no link can point elsewhere later on.
 
     Args:
