@@ -47,6 +47,11 @@ def test_a_file_that_disagrees_is_removed(export, monkeypatch, change, message):
         (['--format=npz', '--output=there'], 2, '--output=there: exists already; give another path, or remove it.'),
         (['--format=npz', '--output=no/where.npz'], 2, 'there is no folder '),
         (['--format=npz', '--quantize'], 2, 'stores no weights of 8 bits; use --format=litert.'),
+        (
+            ['--format=npz', '--pixels=uint8'],
+            2,
+            'holds weights alone, which are for pixels of 0.0 to 1.0; leave --pixels out.',
+        ),
         (['--format=npz', '--tta=3'], 2, '--tta=3: --format=npz holds weights alone; leave --tta out.'),
     ],
 )
