@@ -137,7 +137,8 @@ class RunFolder(Monitor):
             found, problems = checkpoint.find(os.path.join(folder, checkpoint.LAST), refuse_unreadable=True)
             if problems and not found:
                 raise CheckpointError(
-                    f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without --resume.'
+                    f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without '
+                    f'--resume.{_where_best_is_whole(folder)}'
                 )
             metrics.read(folder)
             described, notice = description.going_on(folder, saved, described, found.step if found else 0)
@@ -249,8 +250,20 @@ def find_checkpoint(folder: str, which: str, flag: str = '--model_dir') -> tuple
     found, problems = checkpoint.find(os.path.join(folder, subfolder))
     if found is None:
         shown, reason = files.relative(folder), problems[0] if problems else 'none was saved yet'
-        raise CheckpointError(
-            f'{shown}: has no whole checkpoint to load ({reason}); train on with python -m '
-            f'mnist_graph.main --resume --model_dir={shlex.quote(shown)}, or give another {flag}.'
-        )
+        if problems and which == 'last':  # --resume would refuse them, too
+            advice = f'give another {flag}.{_where_best_is_whole(folder)}'
+        else:
+            command = f'python -m mnist_graph.main --resume --model_dir={shlex.quote(shown)}'
+            advice = f'train on with {command}, or give another {flag}.'
+        raise CheckpointError(f'{shown}: has no whole checkpoint to load ({reason}); {advice}')
     return found, problems
+
+
+def _where_best_is_whole(folder: str) -> str:
+    """A sentence that names the best checkpoint, or '' where that is damaged, too."""
+    best, _ = checkpoint.find(os.path.join(folder, checkpoint.BEST))
+    return (
+        f' That of step {best.step} in {checkpoint.BEST}/ is whole; predict uses it with --checkpoint=best.'
+        if best
+        else ''
+    )
