@@ -85,7 +85,7 @@ def _packed(message: Any) -> bytes:
 
 
 def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
-    from mnist_graph.pictures import extract, reading
+    from mnist_graph.pictures import extract, pixels, reading
 
     source = io.BytesIO(job.content)
     if job.kind == 'one':
@@ -100,14 +100,8 @@ def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
             asked = reader.send(receive())
     except StopIteration as done:
         page = done.value
-        return page._replace(seen=_small(page.seen) if job.keeps_seen and page.seen is not None else None)
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
-    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
-    return np.rint(255 * cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)).astype(np.uint8)
+        keeps = job.keeps_seen and page.seen is not None
+        return page._replace(seen=pixels.shown(page.seen, _SHOWN_SIDE) if keeps else None)
 
 
 def _limit_memory() -> None:
