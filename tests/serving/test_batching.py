@@ -95,6 +95,22 @@ def test_an_error_reaches_all_who_wait_and_the_next_are_served(network):
         batcher.submit(network.run, rows(3)).result(20)
 
 
+def test_what_is_cancelled_is_left_out_and_the_others_are_answered(network):
+    observed = []
+    batcher = Batcher(lambda: 0, observed.append)
+    first = batcher.submit(network.run, rows(1))
+    assert network.begun.wait(20)
+    assert not first.cancel()  # its run has begun
+    other = lambda X: X + 1
+    alone, gone, kept = [batcher.submit(run, rows(2)) for run in (other, network.run, network.run)]
+    assert alone.cancel() and gone.cancel()
+    network.go.set()
+    assert [first.result(20).item(), kept.result(20).item()] == [2, 4]
+    assert observed == network.sizes == [1, 1]
+    assert batcher.submit(other, rows(3)).result(20).item() == 4
+    batcher.close()
+
+
 def test_closing_answers_what_is_in_the_queue(network):
     batcher = Batcher(lambda: 0)
     futures: list[Future] = [batcher.submit(network.run, rows(value)) for value in range(5)]
