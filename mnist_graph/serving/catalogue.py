@@ -75,7 +75,7 @@ class ServedModel:
         return spec.height, spec.width, spec.channels
 
     def versions(self) -> list[int]:
-        """The steps of all checkpoints, ascending."""
+        """The steps of all checkpoints that are not known to be damaged, ascending."""
         now = time.monotonic()
         if now - self._looked > _LOOK_AGAIN:
             folders = [os.path.join(self.found.folders[0], name) for name in (checkpoint.LAST, checkpoint.BEST)]
@@ -83,6 +83,7 @@ class ServedModel:
                 self._steps = sorted({step for folder in folders for step in checkpoint.steps(folder)})
             except CheckpointError:
                 self._steps = []
+            self._damaged.intersection_update(self._steps)  # what was removed may be saved anew
             self._looked = now
         return [step for step in self._steps if step not in self._damaged]
 
@@ -103,11 +104,13 @@ class ServedModel:
         wanted = self.newest() if number is None else number
         with self._lock:
             if wanted not in self._loaded:
+                self._looked = -np.inf
+                is_there = wanted in self.versions()  # else it may come later
                 try:
                     self._loaded[wanted] = self._load(wanted)
                 except CheckpointError:
-                    self._damaged.add(wanted)
-                    self._looked = -np.inf
+                    if is_there:
+                        self._damaged.add(wanted)
             if wanted in self._loaded:
                 self._loaded.move_to_end(wanted)
                 while len(self._loaded) > _MOST_LOADED:
