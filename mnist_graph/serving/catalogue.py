@@ -208,8 +208,8 @@ def find(model_dirs: Sequence[str] | None) -> dict[str, saved_model.Found]:
     """Finds the models to serve; nothing of TensorFlow is needed for that.
 
     Args:
-      model_dirs: Folders of runs, some of which may be in one comma-separated list; None is the newest run, or the
-        shipped reader where there is none.
+      model_dirs: Folders of runs, some of which may be in one comma-separated list; where it names none, the newest run
+        is served, or the shipped reader where there is none.
 
     Returns:
       {name: model}; a name is the last part of the folder.
@@ -218,12 +218,9 @@ def find(model_dirs: Sequence[str] | None) -> dict[str, saved_model.Found]:
       CheckpointError: A folder holds no whole model.
       UsageError: Two folders have the same last part.
     """
-    everything = [saved_model.find(model_dirs, or_pretrained=True)] if not model_dirs else []
-    for entry in model_dirs or []:
-        folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else [part for part in entry.split(',') if part]
-        everything += [saved_model.find(folder) for folder in folders]
+    folders = [folder for entry in model_dirs or [] for folder in saved_model.split_list(entry)]
     models: dict[str, saved_model.Found] = {}
-    for found in everything:
+    for found in map(saved_model.find, folders) if folders else [saved_model.find(None, or_pretrained=True)]:
         name = os.path.basename(os.path.abspath(found.folders[0]))
         if name in models:
             raise UsageError(

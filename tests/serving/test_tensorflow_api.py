@@ -2,6 +2,7 @@
 
 import base64
 import json
+import os
 import pathlib
 
 import numpy as np
@@ -142,9 +143,17 @@ def test_models_are_called_after_their_folders(tmp_path):
     two = serving.copy_of_small_model(tmp_path, 'two')
     assert list(catalogue.find([f'{one},{two}'])) == list(catalogue.find([one, two])) == ['one', 'two']
     assert list(catalogue.find(['pretrained'])) == ['pretrained']
+    assert list(catalogue.find([f',{one},'])) == ['one']
     (tmp_path / 'below').mkdir()
     again = serving.copy_of_small_model(tmp_path / 'below', 'one')
     with pytest.raises(UsageError, match='is called one'):
         catalogue.find([one, again])
     with pytest.raises(CheckpointError, match='nope'):
         catalogue.find([str(tmp_path / 'nope')])
+
+
+@pytest.mark.parametrize('model_dirs', [None, [], [','], ['', ',,']])
+def test_without_a_name_the_newest_run_is_served_or_the_shipped_reader(fresh_folder, model_dirs):
+    assert list(catalogue.find(model_dirs)) == ['pretrained']
+    serving.copy_of_small_model(fresh_folder / 'runs', 'newest')
+    assert [found.folders for found in catalogue.find(model_dirs).values()] == [[os.path.join('runs', 'newest')]]
