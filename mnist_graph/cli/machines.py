@@ -70,7 +70,7 @@ def _tf_config() -> tuple[list[str], int]:
         addresses = [*map(str, chiefs), *map(str, cluster.get('worker', []))]
         if unknown or addresses and not 0 <= index < len(addresses):
             raise ValueError
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f'TF_CONFIG={text[:200]}: is not understood; it needs a "cluster" of "worker" and perhaps "chief", and a "task".'
         ) from None
