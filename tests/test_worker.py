@@ -177,6 +177,13 @@ def test_a_worker_refuses_a_port_in_use_and_a_public_address(entry_point):
     assert ended.code == 2 and '8.8.8.8: is a public address' in ended.err
 
 
+def test_a_worker_for_one_training_does_not_wait_for_ever(entry_point, monkeypatch):
+    monkeypatch.setattr(entry_point.load('worker'), '_WAIT_OF_ONE', 0.1)
+    ended = entry_point('--listen=127.0.0.1:0', '--once', name='worker')
+    assert ended.code == 1 and 'no training has begun within 0.1 seconds' in ended.err
+    assert len(ended.err.splitlines()) == 1
+
+
 CONFIG = {'cluster': {'chief': ['127.0.0.1:1'], 'worker': ['127.0.0.1:2', '127.0.0.1:3']}}
 
 
