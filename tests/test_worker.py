@@ -169,6 +169,16 @@ def test_an_unreachable_worker_leaves_nothing_behind(entry_point, place, flags):
     )
 
 
+def test_a_local_worker_that_does_not_start_leaves_nothing_behind(entry_point, place, monkeypatch):
+    from mnist_graph.cli import machines
+
+    nothing = [sys.executable, '-c', 'import sys; sys.exit(3)']
+    monkeypatch.setattr(machines, '_start_worker', lambda: subprocess.Popen(nothing, stdout=subprocess.PIPE, text=True))
+    ended = entry_point(f'--data_dir={place / "data"}', *JOB[1:], '--local_workers=2')
+    assert ended.code == 1 and not os.path.exists('runs')
+    assert ended.err == 'mnist_graph: A worker on this machine has ended before the training began; see its message.\n'
+
+
 def test_a_worker_refuses_a_port_in_use_and_a_public_address(entry_point):
     with socket.create_server(('127.0.0.1', 0)) as server:
         ended = entry_point('--listen={}:{}'.format(*server.getsockname()), name='worker')
