@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_graph.base import signals
 from mnist_graph.base.errors import ImageError
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
@@ -123,7 +124,8 @@ class _Process:
         self._connection, theirs = socket.socketpair()
         self._connection.setblocking(False)
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
-        self.process.start()
+        with signals.interrupts_blocked():
+            self.process.start()
         theirs.close()
         self._is_ready = False
 

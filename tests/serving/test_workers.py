@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.programs import run_python
 from helpers.small_model import picture
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
@@ -112,6 +113,27 @@ def test_memory_is_bounded():
         assert 'unlimited' not in line.split()[3]
     finally:
         made.close()
+
+
+INTERRUPTED = """
+import asyncio, os, signal
+from mnist_graph.serving.workers import Workers
+
+async def all_messages():
+    return [await each._message() for each in made._all]
+
+made = Workers(2)
+for each in made._all:
+    os.kill(each.process.pid, signal.SIGINT)
+print(asyncio.run(all_messages()))
+made.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, 'pthread_sigmask'), reason='needs signals that can be blocked')
+def test_ctrl_c_while_they_start_does_not_reach_the_processes(fresh_folder):
+    ended = run_python('-c', INTERRUPTED, folder=fresh_folder)
+    assert (ended.code, ended.out, ended.err) == (0, "['ready', 'ready']\n", '')
 
 
 def test_closing_ends_all_processes():
