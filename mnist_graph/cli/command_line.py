@@ -89,7 +89,8 @@ def _hint(name: str, own_flags: Sequence[str]) -> str:
     if name in _OUTPUTS:  # what commands write has a name in each
         known = next((each for each in ('output', 'report_dir', 'sweep_dir') if each in own_flags), known)
     if known not in own_flags:
-        known = closest(name, own_flags)
+        longer = [flag for flag in own_flags if flag.startswith(name)]
+        known = longer[0] if len(longer) == 1 else closest(name, own_flags)
     return f'Did you mean --{known}?' if known else 'See --help.'
 
 
@@ -126,6 +127,8 @@ def _expanded(arguments: Sequence[str], parents: tuple[str, ...] = ()) -> Iterat
         path = recipes.find(value) if name == 'recipe' else _beside(value, parents)
         for line in _from_file(path, parents):
             flag = line.partition('=')[0].lstrip('-')
+            if name == 'recipe' and flag == 'search' and flag not in FLAGS:
+                raise UsageError(f'--recipe={value}: is for python -m mnist_graph.sweep; choose another here.')
             if not (name == 'recipe' and flag in _OF_TESTING and flag not in FLAGS):
                 yield line
 

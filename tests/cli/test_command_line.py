@@ -150,6 +150,7 @@ def test_a_wheel_has_the_recipes(tmp_path):
         ('main', '--lr=1', 'Did you mean --learning_rate?'),
         ('main', '--epochs=1', 'Did you mean --n_epochs?'),
         ('main', '--steps=1', 'Did you mean --n_iterations?'),
+        ('main', '--n_iter=1', 'Did you mean --n_iterations?'),
         ('main', '--keep_prob=0.5', 'Use --dropout, the fraction of units to drop: 1 - keep_prob.'),
         ('main', '--n_iterations 2', 'Write --n_iterations=2, with an equals sign and no space.'),
         ('sweep', '--num_threads=2', 'Use --workers, the number of processes that train.'),
@@ -168,6 +169,14 @@ def test_hints(entry_point, command, flag, hint):
     ended = entry_point(flag, name=command)
     assert ended.code == 2
     assert ended.err == f'mnist_graph: Unknown flag {flag.partition("=")[0]}. {hint}\n'
+
+
+def test_a_recipe_for_a_sweep_is_refused_by_a_training(entry_point):
+    ended = entry_point('--recipe=sweep_tutorial')
+    assert ended.code == 2
+    assert ended.err == (
+        'mnist_graph: --recipe=sweep_tutorial: is for python -m mnist_graph.sweep; choose another here.\n'
+    )
 
 
 def test_every_hint_names_a_flag_that_exists(parsed):
