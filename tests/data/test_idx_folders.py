@@ -53,11 +53,11 @@ def test_a_second_data_set_in_the_folder_is_named(folder, expected):
     dataset = load('auto', str(folder))
     assert dataset.fingerprint == expected
     assert dataset.notices == (
-        f'{folder}: holds the four IDX files, which were read, and also train.csv and test.csv, which were not. '
+        f'{folder}: holds several data sets; this reads the four IDX files, and not train.csv. '
         f'Choose with --data_dir={folder}/train.csv.',
     )
     picked = load('auto', str(folder / 'train.csv'))
-    assert picked.name == 'train.csv' and len(picked.test) == 8 and 'were not' not in picked.notice
+    assert picked.name == 'train.csv' and len(picked.test) == 8 and 'several' not in picked.notice
     write_table(folder / 'mnist_train.csv', TRAIN, LABELS)
     assert len(load('auto', str(folder)).notices) == 1
 

@@ -8,7 +8,7 @@ import os
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import class_folders, idx_files, mat, npy, npz, parquet, pickled, subfolders, tables
-from mnist_graph.data.readers.format import Format
+from mnist_graph.data.readers.format import Files, Format
 
 # How many data sets a message names.
 _MOST_NAMED = 5
@@ -44,13 +44,19 @@ def read_folder(folder: str, options: ReadOptions = ReadOptions()) -> RawData | 
         names = ', '.join(os.path.relpath(path, folder) for path in (files[0], *alike)[:_MOST_NAMED])
         raise DataError(f'{folder}: holds several data sets, {names}; choose one with --data_dir={files[0]}.')
     raw = data_format.read(folder, files, options)
-    others = ' and '.join(dict.fromkeys(each.layout for each, _ in found[1:]))
+    others = ' and '.join(dict.fromkeys(_names(*each) for each in found[1:]))
     if not others:
         return raw
     to_pick = [each[0] for _, each in found[1:] if os.path.isfile(each[0])]
     how = f' Choose with --data_dir={to_pick[0]}.' if to_pick else ''
-    notice = f'{folder}: holds {data_format.layout}, which were read, and also {others}, which were not.{how}'
+    notice = f'{folder}: holds several data sets; this reads {_names(data_format, files)}, and not {others}.{how}'
     return raw._replace(notices=(notice, *raw.notices))
+
+
+def _names(data_format: Format, files: Files) -> str:
+    """The names of a data set's files, or what it consists of if that is folders or more than two files."""
+    few = len(files) <= 2 and all(map(os.path.isfile, files))
+    return ' and '.join(map(os.path.basename, files)) if few else data_format.layout
 
 
 def read_file(path: str, options: ReadOptions = ReadOptions()) -> RawData:
