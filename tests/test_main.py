@@ -79,6 +79,24 @@ def test_default_folder_resume_and_longer(entry_point):
     assert refused.code == 2 and 'was trained on other data' in refused.err and refused.err.count('\n') == 1
 
 
+def test_resuming_says_what_has_become_of_the_data_and_of_a_training_that_stopped_early(entry_point):
+    write_idx_folder('data')
+    stopping = ['--early_stopping_patience=1', '--eval_steps=1', '--learning_rate=10', '--model_dir=model']
+    first = entry_point(*FLAGS, *stopping)
+    assert first.code == 0, first.err
+    again = entry_point('--resume', '--model_dir=model')
+    assert re.match(
+        r'Already stopped early, at step \d+, as --early_stopping_patience asks; to train longer, start a new run with a '
+        r'larger one$',
+        again.out.splitlines()[2],
+    )
+    os.rename('data', 'moved')
+    gone = entry_point('--resume', '--model_dir=model')
+    assert gone.code == 1 and gone.err.count('\n') == 1
+    assert gone.err.endswith('data: the data that the model was trained on is no longer there; give --data_dir.\n')
+    assert entry_point('--resume', '--model_dir=model', '--data_dir=moved').code == 0
+
+
 def test_resuming_says_where_it_goes_on(entry_point):
     write_idx_folder('data')
     assert entry_point(*FLAGS, '--model_dir=model', '--n_epochs=4', '--n_iterations=0').code == 2

@@ -35,6 +35,15 @@ def load_data(dataset: str, data_dir: str | None, n_validation: int | None = Non
     return loaded
 
 
+def check_still_there(described) -> None:
+    """Raises DataError if a model was trained on a folder or file of data that has gone."""
+    from mnist_graph import data
+
+    folder = described.data_dir
+    if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
+        raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
+
+
 def load_measured_data(found, among_classes: bool = False, or_drawn: bool = False):
     """The data set that models are to be measured on.
 
@@ -59,8 +68,7 @@ def load_measured_data(found, among_classes: bool = False, or_drawn: bool = Fals
         dataset_flag = FLAGS.dataset
     else:
         dataset_flag, folder = described.dataset_flag, described.data_dir or None
-        if folder and described.dataset not in data.DATASETS and not os.path.exists(folder):
-            raise DataError(f'{folder}: the data that the model was trained on is no longer there; give --data_dir.')
+        check_still_there(described)
     try:
         dataset = load_data(dataset_flag, folder, n_validation=0, pictures=described.pictures)
     except data.NoDataError:

@@ -7,7 +7,7 @@ from typing import NamedTuple
 from absl import flags
 
 from mnist_graph.base.errors import UsageError
-from mnist_graph.cli import common_flags, machines, process
+from mnist_graph.cli import common_flags, loading, machines, process
 from mnist_graph.hparams import NEEDS, SPECS, HParams, flag_text, missing_flag
 
 FLAGS = flags.FLAGS
@@ -154,6 +154,8 @@ def _resumed() -> TrainingJob:
     hparams = common_flags.hparams_from_flags(saved.hparams)
     if FLAGS['init_checkpoint'].present:
         hparams = _starting(hparams)
+    if not FLAGS['data_dir'].present and not FLAGS['dataset'].present:
+        loading.check_still_there(saved)
     description.check_resumable(saved.hparams, hparams, saved.n_train)
     same_threads = not FLAGS['num_threads'].present
     saved_towers = saved.trained_with[-1].n_towers if same_threads else None
@@ -262,7 +264,10 @@ def where_it_goes_on(hparams: HParams, progress, n_steps: int) -> str:
     if not progress.step:
         return 'Nothing was saved yet: starting again'
     if 0 < hparams.early_stopping_patience <= progress.validations_since_best:
-        return f'Already stopped early, at step {progress.step}'
+        return (
+            f'Already stopped early, at step {progress.step}, as --early_stopping_patience asks; to train longer, start a '
+            f'new run with a larger one'
+        )
     if progress.step < n_steps:
         return f'Going on from step {progress.step}'
     if hparams.learning_rate_schedule != 'constant' or hparams.augment_taper:
