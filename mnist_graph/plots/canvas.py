@@ -6,6 +6,7 @@ matplotlib is an optional extra; nothing here imports it before it is needed.
 import importlib.util
 import io
 import os
+import warnings
 
 import numpy as np
 
@@ -82,7 +83,9 @@ class Drawing:
 
     def _write(self):
         content = io.BytesIO()
-        self._figure.savefig(content, format=os.path.splitext(self._path)[1][1:].lower(), facecolor='white')
+        with warnings.catch_warnings():
+            warnings.filterwarnings('ignore', 'Glyph .* missing from')  # a class's name; it shows as a box
+            self._figure.savefig(content, format=os.path.splitext(self._path)[1][1:].lower(), facecolor='white')
         picture_file.write(self._path, content.getvalue())
 
 

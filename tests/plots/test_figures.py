@@ -54,6 +54,15 @@ def test_confusion_matrix_explains_rows_columns_and_colours(drawn):
     assert legend.get_title().get_text() == 'The darker, the more pictures'
 
 
+@pytest.mark.filterwarnings('error')
+def test_a_class_whose_name_the_font_lacks_is_drawn_without_a_word(drawn):
+    drawn(
+        figures.confusion_matrix,
+        report.make(PROBABILITIES, LABELS, ('0', '1', '\N{FULLWIDTH DIGIT EIGHT}')),
+        'test set',
+    )
+
+
 def test_what_the_first_layer_looks_for_is_said_of_pixels(drawn):
     """Ink is bright in MNIST and dark on white paper; a positive weight answers to brightness in both."""
     figure = drawn(figures.first_layer, np.ones((5, 5, 3, 7), np.float32))
