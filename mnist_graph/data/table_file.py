@@ -19,6 +19,8 @@ from mnist_graph.base.errors import DataError
 from mnist_graph.data import pixel_range, unpacking
 
 _LABEL_COLUMNS = ('label', 'labels', 'class', 'target', 'y')
+# What tables also have between their columns, where no commas are.
+_OTHER_DELIMITERS = {';': 'semicolons', '\t': 'tabs', '|': 'bars'}
 # Characters. A colour picture of 256x256 pixels takes 786,000.
 _LONGEST_LINE = 1 << 22
 
@@ -57,6 +59,10 @@ def stream(path: str, n_pixels: int | None = None, n_rows: int | None = 1000) ->
     delimiter = None if os.path.basename(path).startswith('zip.') else ','
     lines = _lines(path)
     first = next(lines, '')
+    if delimiter and delimiter not in first:
+        for other, name in _OTHER_DELIMITERS.items():
+            if other in first.strip():
+                raise DataError(f'{path}: has {name} between its columns; put commas there.')
     header = [word.strip().strip('"').lower() for word in first.split(delimiter)]
     has_header = not all(map(_is_number, header))
     rest = lines if has_header else _with_first(first, lines)
@@ -68,7 +74,8 @@ def stream(path: str, n_pixels: int | None = None, n_rows: int | None = 1000) ->
                 values = np.loadtxt(rest, np.float32, delimiter=delimiter, ndmin=2, max_rows=n_rows)
         except ValueError as error:
             where = f' behind row {n_before}' if n_before else ''
-            raise DataError(f'{path}: is no table of numbers{where} ({" ".join(str(error).split())[:200]}).') from None
+            reason = ' '.join(str(error).partition(';')[0].split())[:200]  # behind it numpy advises on its arguments
+            raise DataError(f'{path}: is no table of numbers{where} ({reason.rstrip(".")}).') from None
         if values.size == 0:
             break
         column = _label_column(path, header if has_header else [], values.shape[1], n_pixels)

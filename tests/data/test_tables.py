@@ -77,7 +77,9 @@ def test_usps(folder):
     [
         ('', 'has no rows'),
         (HEADER + '\n', 'has no rows'),
-        ('1,2,3\n4,5\n', 'is no table of numbers'),
+        ('1,2,3\n4,5\n', r'is no table of numbers \(the number of columns changed from 3 to 2 at row 2\).$'),
+        ('label;a;b\n1;2;3\n', 'has semicolons between its columns; put commas there.$'),
+        ('1\t2\t3\n', 'has tabs between its columns; put commas there.$'),
         ('<!DOCTYPE html>\n<html>\n', 'is no table of numbers'),
         (HEADER.replace('label', 'name') + '\n' + ','.join(['1'] * 65), 'has no column "label"'),
         ('1,2,3\n' * 12, r'of shape \(10, 2\), not pictures; rows of 2 pixels make no square'),
