@@ -129,7 +129,7 @@ def test_bad_data_files(entry_point, name):
         ('--data_dir=data --n_validation=15 --image=gone.png', 'gone.png: no such file'),
         ('--data_dir=data --n_validation=15 --image=a_file', 'a_file: not a picture'),
         ('--data_dir=half', 'half: holds .*, but not all four IDX files of that data set; add the rest'),
-        ('--data_dir=tree', 'tree: has train/ but no test/ folder'),
+        ('--data_dir=tree', 'tree/train: has no picture in any of its folders'),
         ('--data_dir=npz', 'mnist.npz: is damaged or no npz archive'),
         ('--resume --model_dir=strange', 'hparams.json: has format 7, but this version reads'),
         ('--data_dir=data --n_validation=15 --hidden_units=2 --model_dir=a_file/x', 'a_file/x: cannot be written'),

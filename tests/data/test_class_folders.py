@@ -32,6 +32,13 @@ def test_tree_of_equal_sizes_is_taken_as_it_is(tmp_path):
     assert sorted(zip(raw.test_images[:, 0, 0, 0].tolist(), raw.test_labels.tolist())) == [(5, 0), (6, 2)]
 
 
+def test_without_a_test_folder_a_sixth_of_each_class_is_set_aside(tmp_path):
+    pictures = {f'train/{label}/{i}.png': picture(i) for label in 'ab' for i in range(12)}
+    raw = read_folder(write_tree(tmp_path, pictures))
+    assert np.bincount(raw.train_labels).tolist() == [10, 10] and np.bincount(raw.test_labels).tolist() == [2, 2]
+    assert '4 of its 24 pictures, a sixth of each class at random, were set aside' in raw.notices[0]
+
+
 def test_tree_mixes_the_classes(tmp_path):
     raw = read_folder(
         write_tree(
@@ -122,7 +129,7 @@ def test_odd_names_in_folders(tmp_path):
 @pytest.mark.parametrize(
     'pictures, problem',
     [
-        ({'train/1/a.png': picture(0)}, 'has train/ but no test/ folder'),
+        ({'train/1/a.png': picture(0)}, 'none of its pictures can be read, or there are too few'),
         ({'train/1/a.png': picture(0), 'test/2/a.png': picture(0)}, "class '2' has no pictures in"),
         ({'train/a.png': picture(0), 'test/1/a.png': picture(0)}, 'has no folders'),
     ],

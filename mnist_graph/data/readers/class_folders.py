@@ -68,10 +68,6 @@ def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
     if len(parts) == 2 and 'val' in parts:
         parts['test'] = parts.pop('val')
         notices.append(f'{folder}: has no test folder, so the pictures in {parts["test"]} are those to test on.')
-    if len(parts) == 1 and parts['train'] != folder:
-        raise DataError(
-            f'{folder}: has {os.path.basename(parts["train"])}/ but no test/ folder; put test/CLASS/*.png beside it.'
-        )
     # The validation pictures come first, since the first are held out.
     in_order = [(part, parts[part]) for part in ('val', 'train', 'test') if part in parts]
     paths, labels, n_files = [], [], {}
