@@ -64,7 +64,7 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         if ink is None:
             continue
         mask = ink.mask
-        rules = pieces_of.find_rules(mask)
+        rules = pieces_of.find_rules(mask, is_one_digit=True)
         if rules.any() and (rest := pieces_of.without_rules(mask, rules)).sum() > 0.1 * mask.sum():
             mask = rest
         pieces = pieces_of.find_pieces(mask)

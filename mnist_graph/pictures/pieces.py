@@ -7,11 +7,14 @@ import numpy as np
 
 from mnist_graph.base.opencv import cv2
 
+import os; ALL = bool(os.environ.get('ALL'))
 # Of the picture's side: ink in touch with so much of it comes in from outside, a shadow or what lies beside the paper.
 _LONG_CONTACT = 0.35
 # Of the picture's side: a straight line as long is a rule or the side of a frame; so is a shorter one that
-# runs into the picture's border.
-_LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
+# runs into the picture's border. Where there is but one digit, its own straight strokes may be that long, but not as
+# long as the third.
+_LONG_RULE, _LONG_RULE_AT_BORDER, _CUT_OUT = 0.5, 0.25, 0.9
+_LONE = 1.3
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
 # Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
@@ -220,12 +223,21 @@ def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
     )
 
 
-def find_rules(mask: np.ndarray) -> np.ndarray:
-    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke."""
-    return _level_rules(mask) | _level_rules(mask.T).T
+def find_rules(mask: np.ndarray, is_one_digit: bool = False) -> np.ndarray:
+    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke.
+
+    Args:
+      mask: uint8 [height, width]: 1 on ink.
+      is_one_digit: Whether one digit may fill the picture, whose strokes are as long as other rules. Then only lines at
+        the picture's edges and those from border to border are rules, unless it is cut to the digit.
+    """
+    rules = _level_rules(mask, is_one_digit), _level_rules(mask.T, is_one_digit).T
+    if is_one_digit:
+        rules = [lines * (not _is_stroke_of_cut_out(mask, lines)) for lines in rules]
+    return rules[0] | rules[1]
 
 
-def _level_rules(mask: np.ndarray) -> np.ndarray:
+def _level_rules(mask: np.ndarray, only_across: bool) -> np.ndarray:
     width, result = mask.shape[1], np.zeros(mask.shape, np.uint8)
     mask = np.ascontiguousarray(mask)
     left, _, wide, _ = cv2.boundingRect(mask)
@@ -244,12 +256,38 @@ def _level_rules(mask: np.ndarray) -> np.ndarray:
         if not _is_long(x + left, wide, width):
             continue
         part = outlines.mask(number) & straight
-        start, _, length, _ = cv2.boundingRect(part)
-        if _is_long(x + start, length, width):
-            n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
-            if np.count_nonzero(part) <= max(2, _THICKEST_RULE * length) * n_columns:
-                result[inside] |= part
+        if only_across or ALL:
+            part = _near_line(part)
+        left, top, wide, high = cv2.boundingRect(part)
+        left, middle = x + left, y + top + high / 2
+        may_be_stroke = left > 2 or left + wide < width - 2
+        if not _is_long(left, wide, width) or only_across and may_be_stroke and min(middle, len(mask) - middle) > _EDGE * len(mask):
+            continue
+        n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
+        if np.count_nonzero(part) <= max(2, _THICKEST_RULE * wide) * n_columns:
+            result[inside] |= part
     return result
+
+
+def _is_stroke_of_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
+    """Whether there is just one rule, the ink is as large as the picture, and more of it hangs on the line."""
+    _, _, wide, high = cv2.boundingRect(mask)
+    if min(wide / mask.shape[1], high / mask.shape[0]) < _CUT_OUT or cv2.connectedComponents(rules)[0] != 2:  # and ground
+        return False
+    labels = cv2.connectedComponents(mask)[1]
+    piece = np.isin(labels, labels[rules > 0])
+    return np.count_nonzero(piece) > _LONE * np.count_nonzero(rules)
+
+
+def _near_line(part: np.ndarray) -> np.ndarray:
+    """A level line without what is joined to it: the ink within its usual thickness of the straight line through it."""
+    thickness = np.count_nonzero(part, axis=0)
+    usual = np.median(thickness[thickness > 0])
+    alone = np.flatnonzero((thickness > 0) & (thickness <= usual + 1))
+    rows = np.arange(len(part))[:, None]
+    middle = (rows * part).sum(axis=0)[alone] / thickness[alone]
+    slope = np.polyfit(alone, middle, 1)
+    return part * (np.abs(rows - np.polyval(slope, np.arange(part.shape[1]))) <= usual / 2 + 1)
 
 
 def _is_long(start: int, length: int, width: int) -> bool:

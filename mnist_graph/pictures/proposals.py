@@ -107,10 +107,13 @@ def proposals(picture: np.ndarray, height: float | None):
     ink = planes.find_ink(shade, is_dark, reach)
     if ink is not None:
         mask = ink.mask
-        proposal = _propose(ink, mask, may_be_texture=True)
+        across = pieces_of.find_rules(mask, is_one_digit=True)
+        proposal = _propose(ink, pieces_of.without_rules(mask, across) if across.any() else mask, may_be_texture=True)
         yield proposal
         if proposal.is_texture:
             return
+        if across.any():
+            yield _propose(ink, mask)
         rules = pieces_of.find_rules(mask)
         if rules.any():
             mask = pieces_of.without_rules(mask, rules)
