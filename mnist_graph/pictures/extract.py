@@ -63,20 +63,17 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         ink = planes.find_ink(shade, is_dark, round(proposals.FIRST_REACH * min(view.shape[:2])))
         if ink is None:
             continue
-        mask = ink.mask
-        rules = pieces_of.find_rules(mask, is_one_digit=True)
-        if rules.any() and (rest := pieces_of.without_rules(mask, rules)).sum() > 0.1 * mask.sum():
-            mask = rest
-        pieces = pieces_of.find_pieces(mask)
-        keep, *_ = proposals.writing(pieces)
-        if not keep.any():
-            keep = ~pieces_of.from_outside(pieces, may_span=True)
-        if not keep.any():
-            continue
-        chosen = pieces.mask(_near_main(pieces, keep))
-        x, y, wide, high = cv2.boundingRect(chosen)
-        inside = np.s_[max(0, y - 1) : y + high + 1, max(0, x - 1) : x + wide + 1]
-        return ink.share[inside] * cv2.dilate(chosen, np.ones((3, 3), np.uint8))[inside]
+        for mask in proposals.masks(ink):
+            pieces = pieces_of.find_pieces(mask)
+            keep, *_ = proposals.writing(pieces)
+            if not keep.any():
+                keep = ~pieces_of.from_outside(pieces, may_span=True)
+            if not keep.any():
+                continue
+            chosen = pieces.mask(_near_main(pieces, keep))
+            x, y, wide, high = cv2.boundingRect(chosen)
+            inside = np.s_[max(0, y - 1) : y + high + 1, max(0, x - 1) : x + wide + 1]
+            return ink.share[inside] * cv2.dilate(chosen, np.ones((3, 3), np.uint8))[inside]
     return None
 
 

@@ -223,18 +223,34 @@ def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
     )
 
 
-def find_rules(mask: np.ndarray, is_one_digit: bool = False) -> np.ndarray:
+def find_rules(mask: np.ndarray, only_across: bool = False) -> np.ndarray:
     """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke.
 
     Args:
       mask: uint8 [height, width]: 1 on ink.
-      is_one_digit: Whether one digit may fill the picture, whose strokes are as long as other rules. Then only lines at
-        the picture's edges and those from border to border are rules, unless it is cut to the digit.
+      only_across: Leaves out lines that do not run from border to border, but for those at the picture's edges: a
+        digit that fills the picture has strokes as long.
     """
-    rules = _level_rules(mask, is_one_digit), _level_rules(mask.T, is_one_digit).T
-    if is_one_digit:
-        rules = [lines * (not _is_stroke_of_cut_out(mask, lines)) for lines in rules]
-    return rules[0] | rules[1]
+    return _level_rules(mask, only_across) | _level_rules(mask.T, only_across).T
+
+
+def is_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
+    """Whether a picture may be cut out to its digit, so that lines across it are strokes.
+
+    Then there is at most one in each direction, the ink is as large as the picture, and more of it hangs on the lines.
+    """
+    _, _, wide, high = cv2.boundingRect(mask)
+    if min(wide / mask.shape[1], high / mask.shape[0]) < _CUT_OUT:
+        return False
+    if max(_n_lines(_level_rules(lines, True)) for lines in (rules, rules.T)) > 1:
+        return False
+    labels = cv2.connectedComponents(mask)[1]
+    piece = np.isin(labels, labels[rules > 0])
+    return bool(np.count_nonzero(piece) > _LONE * np.count_nonzero(rules))
+
+
+def _n_lines(rules: np.ndarray) -> int:
+    return cv2.connectedComponents(np.ascontiguousarray(rules))[0] - 1  # the ground counts as one
 
 
 def _level_rules(mask: np.ndarray, only_across: bool) -> np.ndarray:
@@ -267,16 +283,6 @@ def _level_rules(mask: np.ndarray, only_across: bool) -> np.ndarray:
         if np.count_nonzero(part) <= max(2, _THICKEST_RULE * wide) * n_columns:
             result[inside] |= part
     return result
-
-
-def _is_stroke_of_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
-    """Whether there is just one rule, the ink is as large as the picture, and more of it hangs on the line."""
-    _, _, wide, high = cv2.boundingRect(mask)
-    if min(wide / mask.shape[1], high / mask.shape[0]) < _CUT_OUT or cv2.connectedComponents(rules)[0] != 2:  # and ground
-        return False
-    labels = cv2.connectedComponents(mask)[1]
-    piece = np.isin(labels, labels[rules > 0])
-    return np.count_nonzero(piece) > _LONE * np.count_nonzero(rules)
 
 
 def _near_line(part: np.ndarray) -> np.ndarray:

@@ -99,6 +99,18 @@ def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tup
     return larger, scale
 
 
+def masks(ink: planes.Ink) -> list[np.ndarray]:
+    """The ink as it is, and without lines from border to border if there are any, uint8 [height, width]; the likelier first."""
+    rules = pieces_of.find_rules(ink.mask, only_across=True)
+    # Lines are often fainter than what is written on them.
+    faint = (ink.share >= _FAINT) & ~cv2.dilate(rules, np.ones((5, 5), np.uint8)).astype(bool)
+    rules |= pieces_of.find_rules(faint.astype(np.uint8), only_across=True)
+    if not rules.any():
+        return [ink.mask]
+    ways = [pieces_of.without_rules(ink.mask, rules), ink.mask]
+    return ways[::-1] if pieces_of.is_cut_out(ink.mask, rules) else ways
+
+
 def proposals(picture: np.ndarray, height: float | None):
     """Several ways to see a picture, the likeliest first."""
     shade, is_dark = planes.shade(picture)
@@ -106,14 +118,12 @@ def proposals(picture: np.ndarray, height: float | None):
     reach = first if height is None else min(first, max(7, round(_REACH * height)))
     ink = planes.find_ink(shade, is_dark, reach)
     if ink is not None:
+        for number, mask in enumerate(masks(ink)):
+            proposal = _propose(ink, mask, may_be_texture=number == 0)
+            yield proposal
+            if proposal.is_texture:
+                return
         mask = ink.mask
-        across = pieces_of.find_rules(mask, is_one_digit=True)
-        proposal = _propose(ink, pieces_of.without_rules(mask, across) if across.any() else mask, may_be_texture=True)
-        yield proposal
-        if proposal.is_texture:
-            return
-        if across.any():
-            yield _propose(ink, mask)
         rules = pieces_of.find_rules(mask)
         if rules.any():
             mask = pieces_of.without_rules(mask, rules)
