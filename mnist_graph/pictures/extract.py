@@ -22,6 +22,8 @@ BLANK = (
 )
 # A part of a broken digit lies within this share of the largest part's longest side of it.
 _FARTHEST_PART = 0.4
+# Of the picture's sides: the one digit does not lie so near them.
+_EDGE = 0.12
 # Pixels: a picture is reduced to this longest side, or twice the result's, before it is resized.
 _RESIZED_SIDE = 256
 
@@ -63,7 +65,7 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         ink = planes.find_ink(shade, is_dark, round(proposals.FIRST_REACH * min(view.shape[:2])))
         if ink is None:
             continue
-        for mask in proposals.masks(ink):
+        for mask in proposals.masks(ink, _EDGE):
             pieces = pieces_of.find_pieces(mask)
             keep, *_ = proposals.writing(pieces)
             if not keep.any():

@@ -7,18 +7,18 @@ import numpy as np
 
 from mnist_graph.base.opencv import cv2
 
-import os; ALL = bool(os.environ.get('ALL'))
 # Of the picture's side: ink in touch with so much of it comes in from outside, a shadow or what lies beside the paper.
 _LONG_CONTACT = 0.35
 # Of the picture's side: a straight line as long is a rule or the side of a frame; so is a shorter one that
-# runs into the picture's border. Where there is but one digit, its own straight strokes may be that long, but not as
-# long as the third.
-_LONG_RULE, _LONG_RULE_AT_BORDER, _CUT_OUT = 0.5, 0.25, 0.9
-_LONE = 1.3
+# runs into the picture's border.
+_LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
+# Of the picture's sides: the ink of a digit to which it was cut. Times the ink of a line across it: what hangs together
+# with a line is more if that is a stroke.
+_CUT_OUT, _ALONE = 0.9, 1.3
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
-# Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
-_THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
+# Of a line from border to border: the least stretch that is evenly thick.
+_EVENLY_THICK = 0.5
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
@@ -223,15 +223,19 @@ def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
     )
 
 
-def find_rules(mask: np.ndarray, only_across: bool = False) -> np.ndarray:
-    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke.
+def find_rules(mask: np.ndarray) -> np.ndarray:
+    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke of a small digit."""
+    return _level_rules(mask) | _level_rules(mask.T).T
+
+
+def find_rules_across(mask: np.ndarray, edge: float = 0.0) -> np.ndarray:
+    """As `find_rules`, but only lines from border to border: a digit that fills the picture has strokes as long as the others.
 
     Args:
       mask: uint8 [height, width]: 1 on ink.
-      only_across: Leaves out lines that do not run from border to border, but for those at the picture's edges: a
-        digit that fills the picture has strokes as long.
+      edge: Share of the picture's sides. So near to its border there is no digit, so that shorter lines are rules, too.
     """
-    return _level_rules(mask, only_across) | _level_rules(mask.T, only_across).T
+    return _level_rules(mask, edge) | _level_rules(mask.T, edge).T
 
 
 def is_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
@@ -242,18 +246,19 @@ def is_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
     _, _, wide, high = cv2.boundingRect(mask)
     if min(wide / mask.shape[1], high / mask.shape[0]) < _CUT_OUT:
         return False
-    if max(_n_lines(_level_rules(lines, True)) for lines in (rules, rules.T)) > 1:
+    if max(_n_lines(_level_rules(lines, 0.0)) for lines in (rules, rules.T)) > 1:
         return False
     labels = cv2.connectedComponents(mask)[1]
     piece = np.isin(labels, labels[rules > 0])
-    return bool(np.count_nonzero(piece) > _LONE * np.count_nonzero(rules))
+    return bool(np.count_nonzero(piece) > _ALONE * np.count_nonzero(rules))
 
 
 def _n_lines(rules: np.ndarray) -> int:
     return cv2.connectedComponents(np.ascontiguousarray(rules))[0] - 1  # the ground counts as one
 
 
-def _level_rules(mask: np.ndarray, only_across: bool) -> np.ndarray:
+def _level_rules(mask: np.ndarray, edge: float | None = None) -> np.ndarray:
+    """The level ones of `find_rules_across`, or without `edge` of `find_rules`."""
     width, result = mask.shape[1], np.zeros(mask.shape, np.uint8)
     mask = np.ascontiguousarray(mask)
     left, _, wide, _ = cv2.boundingRect(mask)
@@ -272,34 +277,50 @@ def _level_rules(mask: np.ndarray, only_across: bool) -> np.ndarray:
         if not _is_long(x + left, wide, width):
             continue
         part = outlines.mask(number) & straight
-        if only_across or ALL:
+        if edge is not None:
             part = _near_line(part)
         left, top, wide, high = cv2.boundingRect(part)
-        left, middle = x + left, y + top + high / 2
-        may_be_stroke = left > 2 or left + wide < width - 2
-        if not _is_long(left, wide, width) or only_across and may_be_stroke and min(middle, len(mask) - middle) > _EDGE * len(mask):
-            continue
-        n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
-        if np.count_nonzero(part) <= max(2, _THICKEST_RULE * wide) * n_columns:
+        left, top = x + left, y + top
+        thickness = np.count_nonzero(part, axis=0)
+        is_rule = _is_long(left, wide, width)
+        if edge is not None and min(top + high / 2, len(mask) - top - high / 2) > edge * len(mask):
+            # What lies along the border is a shadow.
+            is_rule = _is_across(left, wide, width) and 0 < top < len(mask) - high
+        if edge is not None:
+            is_rule = is_rule and _is_even(thickness)
+        if is_rule and np.count_nonzero(part) <= max(2, _THICKEST_RULE * wide) * np.count_nonzero(thickness):
             result[inside] |= part
     return result
 
 
 def _near_line(part: np.ndarray) -> np.ndarray:
-    """A level line without what is joined to it: the ink within its usual thickness of the straight line through it."""
+    """A level line without what is joined to it: its ink within its usual thickness of the straight line through it."""
     thickness = np.count_nonzero(part, axis=0)
     usual = np.median(thickness[thickness > 0])
     alone = np.flatnonzero((thickness > 0) & (thickness <= usual + 1))
     rows = np.arange(len(part))[:, None]
     middle = (rows * part).sum(axis=0)[alone] / thickness[alone]
-    slope = np.polyfit(alone, middle, 1)
-    return part * (np.abs(rows - np.polyval(slope, np.arange(part.shape[1]))) <= usual / 2 + 1)
+    line = np.polyval(np.polyfit(alone, middle, 1), np.arange(part.shape[1]))
+    return part * (np.abs(rows - line) <= usual / 2 + 1)
+
+
+def _is_even(thickness: np.ndarray) -> bool:
+    """Whether a line, int [columns] thick, is about as thick in most of its columns; a shadow's edge is not."""
+    inked = np.flatnonzero(thickness)
+    usual = np.median(thickness[inked])
+    is_usual = np.abs(thickness - usual) <= max(1, usual / 4)
+    return bool(np.count_nonzero(is_usual) >= _EVENLY_THICK * (inked[-1] - inked[0] + 1))
 
 
 def _is_long(start: int, length: int, width: int) -> bool:
     """Whether what reaches so far is as long as a rule in a picture of that width."""
     is_at_border = start <= 2 or start + length >= width - 2
     return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
+
+
+def _is_across(start: int, length: int, width: int) -> bool:
+    """Whether what reaches so far runs from border to border of a picture of that width."""
+    return start <= 2 and start + length >= width - 2
 
 
 def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
@@ -313,19 +334,3 @@ def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
     bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness, 1), np.uint8))
     bridged |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, thickness), np.uint8))
     return rest | bridged & grown
-
-
-def thick_strokes(mask: np.ndarray) -> np.ndarray | None:
-    """The mask less strokes of a pen much thinner than its thickest, or None if there are none or only these."""
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    ridge = depth[depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)) - 0.5]
-    ridge = ridge[ridge > 0.9]
-    if not ridge.size:
-        return None
-    size = int(_THICK_STROKE * 2 * np.quantile(ridge, 0.9))
-    if size < 3:
-        return None
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    opened = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.ones((3, 3), np.uint8)) & mask
-    left = np.count_nonzero(opened) / np.count_nonzero(mask)
-    return opened if _LEAST_THICK < left < _MOST_THICK else None

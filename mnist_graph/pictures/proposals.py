@@ -99,12 +99,17 @@ def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tup
     return larger, scale
 
 
-def masks(ink: planes.Ink) -> list[np.ndarray]:
-    """The ink as it is, and without lines from border to border if there are any, uint8 [height, width]; the likelier first."""
-    rules = pieces_of.find_rules(ink.mask, only_across=True)
+def masks(ink: planes.Ink, edge: float = 0.0) -> list[np.ndarray]:
+    """The ink as it is, and without lines from border to border if there are any, uint8 [height, width]; the likelier first.
+
+    Args:
+      ink: What was seen.
+      edge: As `find_rules_across` takes it.
+    """
+    rules = pieces_of.find_rules_across(ink.mask, edge)
     # Lines are often fainter than what is written on them.
     faint = (ink.share >= _FAINT) & ~cv2.dilate(rules, np.ones((5, 5), np.uint8)).astype(bool)
-    rules |= pieces_of.find_rules(faint.astype(np.uint8), only_across=True)
+    rules |= pieces_of.find_rules_across(faint.astype(np.uint8), edge)
     if not rules.any():
         return [ink.mask]
     ways = [pieces_of.without_rules(ink.mask, rules), ink.mask]
@@ -129,7 +134,7 @@ def proposals(picture: np.ndarray, height: float | None):
             mask = pieces_of.without_rules(mask, rules)
             yield _propose(ink, mask)
         yield _propose(ink, (ink.share >= _FAINT).astype(np.uint8))
-        thick = pieces_of.thick_strokes(mask)
+        thick = planes.thick_strokes(mask)
         if thick is not None:
             yield _propose(ink, thick)._replace(is_thick=True)
     others = [(shade, not is_dark)]
