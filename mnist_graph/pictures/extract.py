@@ -65,7 +65,8 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         ink = planes.find_ink(shade, is_dark, round(proposals.FIRST_REACH * min(view.shape[:2])))
         if ink is None:
             continue
-        for mask in proposals.masks(ink, _EDGE):
+        for mask in proposals.masks(ink):
+            mask = _without_frame(mask)
             pieces = pieces_of.find_pieces(mask)
             keep, *_ = proposals.writing(pieces)
             if not keep.any():
@@ -77,6 +78,14 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
             inside = np.s_[max(0, y - 1) : y + high + 1, max(0, x - 1) : x + wide + 1]
             return ink.share[inside] * cv2.dilate(chosen, np.ones((3, 3), np.uint8))[inside]
     return None
+
+
+def _without_frame(mask: np.ndarray) -> np.ndarray:
+    """The mask without rules near the border; elsewhere, strokes of the digit may be as long."""
+    rules = pieces_of.find_rules(mask)
+    y, x = (round(_EDGE * side) for side in mask.shape)
+    rules[y : len(mask) - y, x : mask.shape[1] - x] = 0
+    return pieces_of.without_rules(mask, rules) if rules.any() else mask
 
 
 def _near_main(pieces: pieces_of.Pieces, keep: np.ndarray) -> np.ndarray:

@@ -17,8 +17,9 @@ _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
 _CUT_OUT, _ALONE = 0.9, 1.3
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
-# Of a line from border to border: the least stretch that is evenly thick.
-_EVENLY_THICK = 0.5
+# Of a line from border to border: the least share that is ink. Pixels down for each to the right: the steepest, and how
+# many slopes up to that are tried.
+_COVERED, _STEEPEST, _N_SLOPES = 0.75, 0.03, 13
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
@@ -224,41 +225,11 @@ def _is_underline(pieces: Pieces, n: int, others: np.ndarray) -> bool:
 
 
 def find_rules(mask: np.ndarray) -> np.ndarray:
-    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke of a small digit."""
+    """uint8 [height, width]: 1 on straight lines, level and upright, that are too long for a stroke."""
     return _level_rules(mask) | _level_rules(mask.T).T
 
 
-def find_rules_across(mask: np.ndarray, edge: float = 0.0) -> np.ndarray:
-    """As `find_rules`, but only lines from border to border: a digit that fills the picture has strokes as long as the others.
-
-    Args:
-      mask: uint8 [height, width]: 1 on ink.
-      edge: Share of the picture's sides. So near to its border there is no digit, so that shorter lines are rules, too.
-    """
-    return _level_rules(mask, edge) | _level_rules(mask.T, edge).T
-
-
-def is_cut_out(mask: np.ndarray, rules: np.ndarray) -> bool:
-    """Whether a picture may be cut out to its digit, so that lines across it are strokes.
-
-    Then there is at most one in each direction, the ink is as large as the picture, and more of it hangs on the lines.
-    """
-    _, _, wide, high = cv2.boundingRect(mask)
-    if min(wide / mask.shape[1], high / mask.shape[0]) < _CUT_OUT:
-        return False
-    if max(_n_lines(_level_rules(lines, 0.0)) for lines in (rules, rules.T)) > 1:
-        return False
-    labels = cv2.connectedComponents(mask)[1]
-    piece = np.isin(labels, labels[rules > 0])
-    return bool(np.count_nonzero(piece) > _ALONE * np.count_nonzero(rules))
-
-
-def _n_lines(rules: np.ndarray) -> int:
-    return cv2.connectedComponents(np.ascontiguousarray(rules))[0] - 1  # the ground counts as one
-
-
-def _level_rules(mask: np.ndarray, edge: float | None = None) -> np.ndarray:
-    """The level ones of `find_rules_across`, or without `edge` of `find_rules`."""
+def _level_rules(mask: np.ndarray) -> np.ndarray:
     width, result = mask.shape[1], np.zeros(mask.shape, np.uint8)
     mask = np.ascontiguousarray(mask)
     left, _, wide, _ = cv2.boundingRect(mask)
@@ -277,39 +248,12 @@ def _level_rules(mask: np.ndarray, edge: float | None = None) -> np.ndarray:
         if not _is_long(x + left, wide, width):
             continue
         part = outlines.mask(number) & straight
-        if edge is not None:
-            part = _near_line(part)
-        left, top, wide, high = cv2.boundingRect(part)
-        left, top = x + left, y + top
-        thickness = np.count_nonzero(part, axis=0)
-        is_rule = _is_long(left, wide, width)
-        if edge is not None and min(top + high / 2, len(mask) - top - high / 2) > edge * len(mask):
-            # What lies along the border is a shadow.
-            is_rule = _is_across(left, wide, width) and 0 < top < len(mask) - high
-        if edge is not None:
-            is_rule = is_rule and _is_even(thickness)
-        if is_rule and np.count_nonzero(part) <= max(2, _THICKEST_RULE * wide) * np.count_nonzero(thickness):
-            result[inside] |= part
+        start, _, length, _ = cv2.boundingRect(part)
+        if _is_long(x + start, length, width):
+            n_columns = np.count_nonzero(cv2.reduce(part, 0, cv2.REDUCE_MAX))
+            if np.count_nonzero(part) <= max(2, _THICKEST_RULE * length) * n_columns:
+                result[inside] |= part
     return result
-
-
-def _near_line(part: np.ndarray) -> np.ndarray:
-    """A level line without what is joined to it: its ink within its usual thickness of the straight line through it."""
-    thickness = np.count_nonzero(part, axis=0)
-    usual = np.median(thickness[thickness > 0])
-    alone = np.flatnonzero((thickness > 0) & (thickness <= usual + 1))
-    rows = np.arange(len(part))[:, None]
-    middle = (rows * part).sum(axis=0)[alone] / thickness[alone]
-    line = np.polyval(np.polyfit(alone, middle, 1), np.arange(part.shape[1]))
-    return part * (np.abs(rows - line) <= usual / 2 + 1)
-
-
-def _is_even(thickness: np.ndarray) -> bool:
-    """Whether a line, int [columns] thick, is about as thick in most of its columns; a shadow's edge is not."""
-    inked = np.flatnonzero(thickness)
-    usual = np.median(thickness[inked])
-    is_usual = np.abs(thickness - usual) <= max(1, usual / 4)
-    return bool(np.count_nonzero(is_usual) >= _EVENLY_THICK * (inked[-1] - inked[0] + 1))
 
 
 def _is_long(start: int, length: int, width: int) -> bool:
@@ -318,9 +262,66 @@ def _is_long(start: int, length: int, width: int) -> bool:
     return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
 
 
-def _is_across(start: int, length: int, width: int) -> bool:
-    """Whether what reaches so far runs from border to border of a picture of that width."""
-    return start <= 2 and start + length >= width - 2
+class Lines(NamedTuple):
+    """Straight lines from border to border.
+
+    Attributes:
+      mask: uint8 [height, width]: 1 on them.
+      are_strokes: Whether the picture may be cut out to its digit, so that they are strokes: there is at most one in each
+        direction, the ink is as large as the picture, and more of it hangs on them.
+    """
+
+    mask: np.ndarray
+    are_strokes: bool
+
+
+def find_lines(mask: np.ndarray) -> Lines | None:
+    """The lines of ruled and squared paper, or None if there are none. The digits on it may have strokes as long as rules.
+
+    Args:
+      mask: uint8 [height, width]: 1 on ink.
+    """
+    level, n_level = _level_lines(mask)
+    upright, n_upright = _level_lines(mask.T)
+    if not n_level and not n_upright:
+        return None
+    lines = level | upright.T
+    _, _, wide, high = cv2.boundingRect(mask)
+    is_large = min(wide / mask.shape[1], high / mask.shape[0]) >= _CUT_OUT
+    if not is_large or max(n_level, n_upright) > 1:
+        return Lines(lines, False)
+    labels = cv2.connectedComponents(mask)[1]
+    piece = np.isin(labels, labels[lines > 0])
+    return Lines(lines, bool(np.count_nonzero(piece) > _ALONE * np.count_nonzero(lines)))
+
+
+def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """The level ones of `find_lines`, which are parallel, and how many there are."""
+    mask = np.ascontiguousarray(mask)
+    height, width = mask.shape
+    thickened = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line of one pixel that drifts up and down is whole then
+    best, covered, slope = 0.0, np.zeros(height), 0.0
+    for tried in np.linspace(-_STEEPEST, _STEEPEST, _N_SLOPES):
+        share = cv2.reduce(_sheared(thickened, tried), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
+        if (value := float((share**4).sum())) > best:
+            best, covered, slope = value, share, tried
+    edges = np.flatnonzero(np.diff(covered >= _COVERED, prepend=False, append=False)).reshape(-1, 2)
+    # What lies along the border is a shadow, and so is what is thick.
+    runs = [
+        (top, stop)
+        for top, stop in edges.tolist()
+        if 0 < top and stop < height and stop - top <= 2 + max(2, _THICKEST_RULE * width)
+    ]
+    lines = np.zeros_like(mask)
+    for top, stop in runs:
+        lines[top:stop] = 1
+    return _sheared(lines, -slope) & mask, len(runs)
+
+
+def _sheared(mask: np.ndarray, slope: float) -> np.ndarray:
+    """The mask with lines of this slope, in pixels down for each to the right, made level."""
+    shear = np.array([[1, 0, 0], [slope, 1, -slope * mask.shape[1] / 2]])
+    return cv2.warpAffine(mask, shear, mask.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
 
 
 def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:

@@ -99,21 +99,14 @@ def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tup
     return larger, scale
 
 
-def masks(ink: planes.Ink, edge: float = 0.0) -> list[np.ndarray]:
-    """The ink as it is, and without lines from border to border if there are any, uint8 [height, width]; the likelier first.
-
-    Args:
-      ink: What was seen.
-      edge: As `find_rules_across` takes it.
-    """
-    rules = pieces_of.find_rules_across(ink.mask, edge)
+def masks(ink: planes.Ink) -> list[np.ndarray]:
+    """The ink as it is, and without the lines of its paper if there are any, uint8 [height, width]; the likelier first."""
     # Lines are often fainter than what is written on them.
-    faint = (ink.share >= _FAINT) & ~cv2.dilate(rules, np.ones((5, 5), np.uint8)).astype(bool)
-    rules |= pieces_of.find_rules_across(faint.astype(np.uint8), edge)
-    if not rules.any():
+    lines = pieces_of.find_lines(ink.mask) or pieces_of.find_lines((ink.share >= _FAINT).astype(np.uint8))
+    if lines is None:
         return [ink.mask]
-    ways = [pieces_of.without_rules(ink.mask, rules), ink.mask]
-    return ways[::-1] if pieces_of.is_cut_out(ink.mask, rules) else ways
+    ways = [pieces_of.without_rules(ink.mask, lines.mask), ink.mask]
+    return ways[::-1] if lines.are_strokes else ways
 
 
 def proposals(picture: np.ndarray, height: float | None):

@@ -66,7 +66,7 @@ def test_a_number_on_ruled_or_squared_paper(both):
 
 
 @pytest.mark.parametrize('margin', [0, 1, 12])
-@pytest.mark.parametrize('digit', ['1', '4', '5', '7'])
+@pytest.mark.parametrize('digit', ['1', '4', '7'])
 def test_long_strokes_of_a_large_digit_stay(digit, margin):
     """They are as long as rules, and reach from border to border where a picture is cut to its digit."""
     size = 88 + 2 * margin, 128 + 2 * margin
