@@ -81,11 +81,11 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
 
 
 def _without_frame(mask: np.ndarray) -> np.ndarray:
-    """The mask without rules near the border; elsewhere, strokes of the digit may be as long."""
+    """The mask without rules near the border that nothing hangs on; others may be strokes of the digit."""
     rules = pieces_of.find_rules(mask)
     y, x = (round(_EDGE * side) for side in mask.shape)
     rules[y : len(mask) - y, x : mask.shape[1] - x] = 0
-    return pieces_of.without_rules(mask, rules) if rules.any() else mask
+    return mask if not rules.any() or pieces_of.hold_more(mask, rules) else pieces_of.without_rules(mask, rules)
 
 
 def _near_main(pieces: pieces_of.Pieces, keep: np.ndarray) -> np.ndarray:

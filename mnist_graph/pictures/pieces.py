@@ -17,9 +17,11 @@ _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
 _CUT_OUT, _ALONE = 0.9, 1.3
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
+# Pixels: what is so near to the border runs into it.
+_AT_BORDER = 2
 # Of a line from border to border: the least share that is ink. Pixels down for each to the right: the steepest, and how
 # many slopes up to that are tried.
-_COVERED, _STEEPEST, _N_SLOPES = 0.75, 0.03, 13
+_COVERED, _STEEPEST, _N_SLOPES = 0.85, 0.03, 13
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
@@ -258,7 +260,7 @@ def _level_rules(mask: np.ndarray) -> np.ndarray:
 
 def _is_long(start: int, length: int, width: int) -> bool:
     """Whether what reaches so far is as long as a rule in a picture of that width."""
-    is_at_border = start <= 2 or start + length >= width - 2
+    is_at_border = start <= _AT_BORDER or start + length >= width - _AT_BORDER
     return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
 
 
@@ -290,9 +292,13 @@ def find_lines(mask: np.ndarray) -> Lines | None:
     is_large = min(wide / mask.shape[1], high / mask.shape[0]) >= _CUT_OUT
     if not is_large or max(n_level, n_upright) > 1:
         return Lines(lines, False)
+    return Lines(lines, hold_more(mask, lines))
+
+
+def hold_more(mask: np.ndarray, lines: np.ndarray) -> bool:
+    """Whether more of the ink, uint8 [height, width], hangs on lines in it, as on a digit's stroke."""
     labels = cv2.connectedComponents(mask)[1]
-    piece = np.isin(labels, labels[lines > 0])
-    return Lines(lines, bool(np.count_nonzero(piece) > _ALONE * np.count_nonzero(lines)))
+    return bool(np.count_nonzero(np.isin(labels, labels[lines > 0])) > _ALONE * np.count_nonzero(lines))
 
 
 def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
@@ -305,17 +311,17 @@ def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
         share = cv2.reduce(_sheared(thickened, tried), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
         if (value := float((share**4).sum())) > best:
             best, covered, slope = value, share, tried
+    level = _sheared(thickened, slope)
     edges = np.flatnonzero(np.diff(covered >= _COVERED, prepend=False, append=False)).reshape(-1, 2)
-    # What lies along the border is a shadow, and so is what is thick.
-    runs = [
-        (top, stop)
-        for top, stop in edges.tolist()
-        if 0 < top and stop < height and stop - top <= 2 + max(2, _THICKEST_RULE * width)
-    ]
-    lines = np.zeros_like(mask)
-    for top, stop in runs:
-        lines[top:stop] = 1
-    return _sheared(lines, -slope) & mask, len(runs)
+    lines, n_lines = np.zeros_like(mask), 0
+    for top, stop in edges.tolist():
+        # What lies along the border is a shadow, and so is what is thick.
+        if 0 < top and stop < height and stop - top <= 2 + max(2, _THICKEST_RULE * width):
+            columns = np.flatnonzero(level[top:stop].any(axis=0))
+            if columns[0] <= _AT_BORDER and columns[-1] >= width - 1 - _AT_BORDER:
+                lines[top:stop] = 1
+                n_lines += 1
+    return _sheared(lines, -slope) & mask, n_lines
 
 
 def _sheared(mask: np.ndarray, slope: float) -> np.ndarray:
