@@ -9,7 +9,7 @@ from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
 from mnist_graph.base.picture_paths import list_pictures
 from mnist_graph.pictures import pieces as pieces_of
-from mnist_graph.pictures import plain, planes, proposals
+from mnist_graph.pictures import plain, planes, proposals, sheet
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture, read_pixels
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
 from mnist_graph.pictures.pixels import as_floats
@@ -85,7 +85,7 @@ def _without_frame(mask: np.ndarray) -> np.ndarray:
     rules = pieces_of.find_rules(mask)
     y, x = (round(_EDGE * side) for side in mask.shape)
     rules[y : len(mask) - y, x : mask.shape[1] - x] = 0
-    return mask if not rules.any() or pieces_of.hold_more(mask, rules) else pieces_of.without_rules(mask, rules)
+    return mask if not rules.any() or sheet.hold_more(mask, rules) else pieces_of.without_rules(mask, rules)
 
 
 def _near_main(pieces: pieces_of.Pieces, keep: np.ndarray) -> np.ndarray:

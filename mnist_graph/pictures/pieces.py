@@ -12,16 +12,10 @@ _LONG_CONTACT = 0.35
 # Of the picture's side: a straight line as long is a rule or the side of a frame; so is a shorter one that
 # runs into the picture's border.
 _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
-# Of the picture's sides: the ink of a digit to which it was cut. Times the ink of a line across it: what hangs together
-# with a line is more if that is a stroke.
-_CUT_OUT, _ALONE = 0.9, 1.3
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
 # Pixels: what is so near to the border runs into it.
 _AT_BORDER = 2
-# Of a line from border to border: the least share that is ink. Pixels down for each to the right: the steepest, and how
-# many slopes up to that are tried.
-_COVERED, _STEEPEST, _N_SLOPES = 0.85, 0.03, 13
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
@@ -262,72 +256,6 @@ def _is_long(start: int, length: int, width: int) -> bool:
     """Whether what reaches so far is as long as a rule in a picture of that width."""
     is_at_border = start <= _AT_BORDER or start + length >= width - _AT_BORDER
     return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
-
-
-class Lines(NamedTuple):
-    """Straight lines from border to border.
-
-    Attributes:
-      mask: uint8 [height, width]: 1 on them.
-      are_strokes: Whether the picture may be cut out to its digit, so that they are strokes: there is at most one in each
-        direction, the ink is as large as the picture, and more of it hangs on them.
-    """
-
-    mask: np.ndarray
-    are_strokes: bool
-
-
-def find_lines(mask: np.ndarray) -> Lines | None:
-    """The lines of ruled and squared paper, or None if there are none. The digits on it may have strokes as long as rules.
-
-    Args:
-      mask: uint8 [height, width]: 1 on ink.
-    """
-    level, n_level = _level_lines(mask)
-    upright, n_upright = _level_lines(mask.T)
-    if not n_level and not n_upright:
-        return None
-    lines = level | upright.T
-    _, _, wide, high = cv2.boundingRect(mask)
-    is_large = min(wide / mask.shape[1], high / mask.shape[0]) >= _CUT_OUT
-    if not is_large or max(n_level, n_upright) > 1:
-        return Lines(lines, False)
-    return Lines(lines, hold_more(mask, lines))
-
-
-def hold_more(mask: np.ndarray, lines: np.ndarray) -> bool:
-    """Whether more of the ink, uint8 [height, width], hangs on lines in it, as on a digit's stroke."""
-    labels = cv2.connectedComponents(mask)[1]
-    return bool(np.count_nonzero(np.isin(labels, labels[lines > 0])) > _ALONE * np.count_nonzero(lines))
-
-
-def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
-    """The level ones of `find_lines`, which are parallel, and how many there are."""
-    mask = np.ascontiguousarray(mask)
-    height, width = mask.shape
-    thickened = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line of one pixel that drifts up and down is whole then
-    best, covered, slope = 0.0, np.zeros(height), 0.0
-    for tried in np.linspace(-_STEEPEST, _STEEPEST, _N_SLOPES):
-        share = cv2.reduce(_sheared(thickened, tried), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
-        if (value := float((share**4).sum())) > best:
-            best, covered, slope = value, share, tried
-    level = _sheared(thickened, slope)
-    edges = np.flatnonzero(np.diff(covered >= _COVERED, prepend=False, append=False)).reshape(-1, 2)
-    lines, n_lines = np.zeros_like(mask), 0
-    for top, stop in edges.tolist():
-        # What lies along the border is a shadow, and so is what is thick.
-        if 0 < top and stop < height and stop - top <= 2 + max(2, _THICKEST_RULE * width):
-            columns = np.flatnonzero(level[top:stop].any(axis=0))
-            if columns[0] <= _AT_BORDER and columns[-1] >= width - 1 - _AT_BORDER:
-                lines[top:stop] = 1
-                n_lines += 1
-    return _sheared(lines, -slope) & mask, n_lines
-
-
-def _sheared(mask: np.ndarray, slope: float) -> np.ndarray:
-    """The mask with lines of this slope, in pixels down for each to the right, made level."""
-    shear = np.array([[1, 0, 0], [slope, 1, -slope * mask.shape[1] / 2]])
-    return cv2.warpAffine(mask, shear, mask.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)
 
 
 def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:

@@ -102,7 +102,7 @@ def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tup
 def masks(ink: planes.Ink) -> list[np.ndarray]:
     """The ink as it is, and without the lines of its paper if there are any, uint8 [height, width]; the likelier first."""
     # Lines are often fainter than what is written on them.
-    lines = pieces_of.find_lines(ink.mask) or pieces_of.find_lines((ink.share >= _FAINT).astype(np.uint8))
+    lines = sheet.find_lines(ink.mask) or sheet.find_lines((ink.share >= _FAINT).astype(np.uint8))
     if lines is None:
         return [ink.mask]
     ways = [pieces_of.without_rules(ink.mask, lines.mask), ink.mask]
