@@ -54,6 +54,7 @@ def one(data_dir, network, batch_size, n_workers, seconds, is_far):
     from mnist_graph import HParams, data, graph
     from mnist_graph.base import tensorflow
     from mnist_graph.cluster import runtime
+    from mnist_graph.cluster.addresses import of_started
 
     command = [sys.executable, '-m', 'mnist_graph.worker', f'--listen={host}:0', '--once']
     workers = [
@@ -63,7 +64,7 @@ def one(data_dir, network, batch_size, n_workers, seconds, is_far):
         for number in range(1, n_workers)
     ]
     tensorflow.import_tensorflow()
-    addresses = [f'{chief}:2222', *(worker.stdout.readline().split()[-1] for worker in workers)]
+    addresses = [f'{chief}:2222', *map(of_started, workers)]
     dataset = data.load(data_dir=data_dir)
     images, labels = dataset.train.images.reshape(len(dataset.train), -1), dataset.train.labels
     order = runtime.Order(addresses, 0, (1, 1), 60.0)

@@ -94,11 +94,11 @@ class FolderLock:
 
     def undo(self, *names: str) -> None:
         """Frees the folder; if it was made for this lock, removes it and these files in it, unless more is in it."""
+        # While it is locked, as whoever locks it next makes such files anew. On Windows, filelock itself removes its own.
+        for name in (_LOCK, *names) if self._made else ():
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._folder, name))
         self.release()
-        if self._made:
-            for name in (_LOCK, *names):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self._folder, name))
-            for folder in reversed(self._made):
-                with contextlib.suppress(OSError):
-                    os.rmdir(folder)
+        for folder in reversed(self._made):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

@@ -98,6 +98,22 @@ def test_what_was_made_for_a_lock_can_be_undone():
     assert os.listdir('two') == ['other']
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='Windows removes no file that is open')
+def test_a_lock_that_is_undone_lets_one_other_in(monkeypatch):
+    lock = FolderLock('model')
+    release, others = lock._lock.release, []
+
+    def release_and_lose_the_race():
+        release()
+        others.append(FolderLock('model'))
+
+    monkeypatch.setattr(lock._lock, 'release', release_and_lose_the_race)
+    lock.undo()
+    with pytest.raises(CheckpointError, match='model: is in use'):
+        FolderLock('model')
+    others[0].release()
+
+
 WITHOUT_POSIX = """
 import os, signal, sys, warnings
 warnings.filterwarnings('ignore', 'only soft file lock')  # filelock's on Linux without fcntl; Windows has its own
