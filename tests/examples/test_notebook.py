@@ -23,7 +23,9 @@ def test_it_runs_on_a_small_data_set(tmp_path, monkeypatch):
     for name, value in environment(tmp_path, MNIST_DATA_DIR=str(folder)).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv('MPLBACKEND', raising=False)  # the notebook draws into itself
-    nbclient.NotebookClient(notebook, timeout=120, resources={'metadata': {'path': str(PATH.parent)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=500, startup_timeout=300, resources={'metadata': {'path': str(PATH.parent)}}
+    ).execute()
     for cell, outputs in zip(notebook.cells, stored):
         # What a cell prints may arrive in one piece or in several.
         kinds = [
