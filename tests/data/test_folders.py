@@ -1,12 +1,13 @@
 """Folders that are mistyped or made in vain, and files with changed names or of another kind."""
 
+import errno
 import os
 
 import pytest
 
-from helpers.data import assert_refused, idx_bytes, tiny_arrays, write_idx_folder
+from helpers.data import assert_refused, idx_bytes, picture, tiny_arrays, write_idx_folder, write_tree
 from mnist_graph.base.errors import DataError
-from mnist_graph.data import NoDataError, download, folders, load
+from mnist_graph.data import NoDataError, download, folders, labelled, load
 
 
 @pytest.fixture
@@ -110,3 +111,30 @@ def test_a_file_of_another_kind_is_refused(folder):
     assert_refused(folder / 'digits.zip', b'PK', r'is no data set; --data_dir must be a folder, or a file .*\.csv\.gz')
     images = idx_bytes(tiny_arrays()[0])
     assert_refused(folder / 'train-images-idx3-ubyte', images, 'the rest of its data set is not beside it')
+
+
+@pytest.mark.parametrize('path', ['.', '1', 'train', 'train/1', 'test/1'])
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, path):
+    parts = ('train/', 'test/') if 't' in path else ('',)
+    write_tree(tmp_path, {f'{part}{label}/a.png': picture(label) for part in parts for label in range(3)})
+    locked = os.path.normpath(tmp_path / path)
+    scan = os.scandir
+
+    def guarded(folder):  # root may read whatever its permissions say
+        if os.path.normpath(folder) == locked:
+            raise PermissionError(errno.EACCES, 'Permission denied', folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, 'scandir', guarded)
+    with pytest.raises(DataError, match=f'{locked}: cannot be read .Permission denied.; see to its permissions'):
+        load('auto', str(tmp_path))
+    if 't' not in path:
+        with pytest.raises(DataError, match=f'{locked}: cannot be read .Permission denied.'):
+            labelled.find(str(tmp_path), '012')
+
+
+def test_a_folder_of_somebody_else_beside_labelled_pictures_is_passed_over(tmp_path, monkeypatch):
+    write_tree(tmp_path, {'1/a.png': picture(1), 'lost+found/x.png': picture(1)})
+    scan = os.scandir
+    monkeypatch.setattr(os, 'scandir', lambda folder: scan('/no/such' if 'lost' in folder else folder))
+    assert [label for _, label in labelled.find(str(tmp_path), '012')] == [1]
