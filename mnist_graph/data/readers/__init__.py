@@ -86,6 +86,11 @@ def layouts() -> str:
     return f'{", ".join(names[:-1])}, or {names[-1]}'
 
 
+def has_data_set(folder: str) -> bool:
+    """Whether a folder holds what is named like a data set, or a part of one; it may be damaged."""
+    return bool(idx_files.paths(folder)) or any(data_format.find(folder) for data_format in FORMATS)
+
+
 def other_files(folder: str) -> list[str]:
     """Names of what is in the folder beside IDX files (whole or half downloaded) and hidden files; [] if there is no such folder.
 
