@@ -133,7 +133,7 @@ def _lines(path: str) -> Iterator[str]:
         with open(path, 'rb') as file:
             gzipped = unpacking.is_gzipped(file.read(2))
             if gzipped:
-                file.seek(-4, os.SEEK_END)
+                file.seek(max(packed - 4, 0))
                 unpacking.check_size(path, packed, int.from_bytes(file.read(4), 'little'))
         n_read = 0
         opened = (
