@@ -86,19 +86,27 @@ class FolderLock:
 
     def release(self) -> None:
         """Frees the folder."""
-        if self._lock.is_locked:
+        self._free(*([_OWNER] if self._lock.is_locked else []))
+
+    def undo(self, *names: str) -> None:
+        """Frees the folder. If it was made for this lock, also removes it with these files, unless it holds others."""
+        if not self._made:
+            self.release()
+            return
+        self._free(*names, _OWNER, _LOCK)
+        if os.name == 'nt':  # where no open file can be removed
+            self._remove(_LOCK)
+        for folder in reversed(self._made):
             with contextlib.suppress(OSError):
-                os.unlink(os.path.join(self._folder, _OWNER))
+                os.rmdir(folder)
+
+    def _free(self, *names: str) -> None:
+        """Frees the folder, and before that removes these files: once it is free, they may be another process's."""
+        for name in names:
+            self._remove(name)
         with contextlib.suppress(OSError):  # the operating system frees it when the process ends
             self._lock.release()
 
-    def undo(self, *names: str) -> None:
-        """Frees the folder; if it was made for this lock, removes it and these files in it, unless more is in it."""
-        self.release()
-        if self._made:
-            for name in (_LOCK, *names):
-                with contextlib.suppress(OSError):
-                    os.unlink(os.path.join(self._folder, name))
-            for folder in reversed(self._made):
-                with contextlib.suppress(OSError):
-                    os.rmdir(folder)
+    def _remove(self, name: str) -> None:
+        with contextlib.suppress(OSError):
+            os.unlink(os.path.join(self._folder, name))

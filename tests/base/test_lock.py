@@ -98,6 +98,22 @@ def test_what_was_made_for_a_lock_can_be_undone():
     assert os.listdir('two') == ['other']
 
 
+@pytest.mark.skipif(os.name == 'nt', reason='Windows removes no open file')
+def test_undoing_leaves_the_lock_of_a_process_that_comes_then(monkeypatch):
+    lock, others = FolderLock('model'), []
+    release = lock._lock.release
+
+    def release_and_lock_again():
+        release()
+        others.append(FolderLock('model'))
+
+    monkeypatch.setattr(lock._lock, 'release', release_and_lock_again)
+    lock.undo()
+    with pytest.raises(CheckpointError, match=f'is in use by process {os.getpid()}'):
+        FolderLock('model')
+    others[0].release()
+
+
 WITHOUT_POSIX = """
 import os, signal, sys, warnings
 warnings.filterwarnings('ignore', 'only soft file lock')  # filelock's on Linux without fcntl; Windows has its own
