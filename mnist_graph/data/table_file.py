@@ -87,7 +87,7 @@ def stream_pictures(path: str, height: int, width: int, channels: int) -> Iterat
 
     What black and white are is decided by the first of these pieces.
 
-    Returns:
+    Yields:
       float32 [n, height, width, channels] in [0, 1].
 
     Raises:

@@ -1,9 +1,11 @@
 """A whole sweep: from a search space to a winner.
 
-from mnist_graph import sweep
-found = sweep.run({'learning_rate': 'log:1e-5:1e-2', 'batch_size': [64, 128]},
-                  n_iterations=1000, n_trials=50, sweep_dir='runs/lr')
-print(found.best.values, found.best.accuracy)
+    from mnist_graph import sweep
+    found = sweep.run({'learning_rate': 'log:1e-5:1e-2', 'batch_size': [64, 128]},
+                      n_iterations=1000, n_trials=50, sweep_dir='runs/lr')
+    print(found.best.values, found.best.accuracy)
+
+`run` says what the arguments mean.
 """
 
 import os

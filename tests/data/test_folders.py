@@ -2,12 +2,15 @@
 
 import errno
 import os
+import re
 
 import pytest
 
 from helpers.data import assert_refused, idx_bytes, picture, tiny_arrays, write_idx_folder, write_tree
+from helpers.programs import REPOSITORY
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import NoDataError, download, folders, labelled, load
+from mnist_graph.data.readers import FORMATS
 
 
 @pytest.fixture
@@ -131,6 +134,18 @@ def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, path):
     if 't' not in path:
         with pytest.raises(DataError, match=f'{locked}: cannot be read .Permission denied.'):
             labelled.find(str(tmp_path), '012')
+
+
+def test_the_documentation_lists_the_formats_in_the_order_of_preference(tmp_path):
+    lines = (REPOSITORY / 'docs' / 'data.md').read_text().partition('## All layouts')[2].splitlines()
+    rows = [line.split('|')[2] for line in lines if line.startswith('| ')][1:]
+    order = []
+    for number, row in enumerate(rows):
+        for name in re.findall(r'`([^`]*\w[-./]\w[^`]*)`', row):
+            (tmp_path / str(number) / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / str(number) / name).touch()
+        order.append(next(place for place, each in enumerate(FORMATS) if each.find(str(tmp_path / str(number)))))
+    assert order == sorted(order) and set(order) == set(range(len(FORMATS)))
 
 
 def test_a_folder_of_somebody_else_beside_labelled_pictures_is_passed_over(tmp_path, monkeypatch):
