@@ -13,10 +13,11 @@ def share_cores(n_threads: int, hparams: HParams | None = None, n_towers: int = 
     """Divides cores among the towers of a training and the operations in them; returns the number of towers.
 
     There is a tower for each core, but no more than leave each enough rows of
-    the batch for a matrix product to be worth its while. There is only one tower for large batches, wide layers (whose gradients each tower
-    would make anew) and convolutions, where TensorFlow's operations share the
-    cores as well by themselves; with batch normalization, which would use the
-    moments of each part instead of those of the whole batch; and on a GPU.
+    the batch for a matrix product to be worth its while. There is only one tower
+    for large batches, wide layers (whose gradients each tower would make anew)
+    and convolutions, where TensorFlow's operations share the cores as well by
+    themselves; with batch normalization, which would use the moments of each
+    part instead of those of the whole batch; and on a GPU.
 
     Call this before the first graph is built. TensorFlow makes the threads inside
     operations once in a process, when the first loop is built; a later call
