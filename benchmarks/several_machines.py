@@ -55,16 +55,14 @@ def one(workers, data_dir, network, batch_size, n_workers, seconds, is_far):
     from mnist_graph import HParams, data, graph
     from mnist_graph.base import tensorflow
     from mnist_graph.cluster import runtime
+    from mnist_graph.cluster.addresses import of_started
 
     command = [sys.executable, '-m', 'mnist_graph.worker', f'--listen={host}:0', '--once']
     for number in range(1, n_workers):
         one_core = ['taskset', '-c', str(cores[number % len(cores)])]
         workers.append(subprocess.Popen([*inside, *one_core, *command], stdout=subprocess.PIPE, text=True))
     tensorflow.import_tensorflow()
-    lines = [worker.stdout.readline() for worker in workers]
-    if not all(lines):
-        raise measure.BenchmarkError('a worker ended before it listened')
-    addresses = [f'{chief}:2222', *(line.split()[-1] for line in lines)]
+    addresses = [f'{chief}:2222', *map(of_started, workers)]
     dataset = data.load(data_dir=data_dir)
     images, labels = dataset.train.images.reshape(len(dataset.train), -1), dataset.train.labels
     order = runtime.Order(addresses, 0, (1, 1), 60.0)

@@ -12,6 +12,7 @@ import sys
 
 from absl import flags
 
+from mnist_graph.base.errors import MnistGraphError
 from mnist_graph.cli import machines, process
 
 FLAGS = flags.FLAGS
@@ -45,7 +46,12 @@ def main(arguments) -> None:
         listener.settimeout(_WAIT_OF_ONE if FLAGS.once else None)
         host, port = listener.getsockname()
         print(f'Waiting for a training at {host}:{port}', flush=True)
-        line, order = runtime.await_order(listener)
+        try:
+            line, order = runtime.await_order(listener)
+        except TimeoutError:
+            raise MnistGraphError(
+                f'{host}:{port}: no training has begun within {_WAIT_OF_ONE:g} seconds; leave out --once to wait on.'
+            ) from None
     server = runtime.start_server(order)
     print(f'Worker {order.task} of {len(order.workers)} in the training of {order.workers[0]}', flush=True)
     ending = runtime.watch(line, order.timeout)

@@ -169,12 +169,29 @@ def test_an_unreachable_worker_leaves_nothing_behind(entry_point, place, flags):
     )
 
 
+def test_a_local_worker_that_does_not_start_leaves_nothing_behind(entry_point, place, monkeypatch):
+    from mnist_graph.cli import machines
+
+    nothing = [sys.executable, '-c', 'import sys; sys.exit(3)']
+    monkeypatch.setattr(machines, '_start_worker', lambda: subprocess.Popen(nothing, stdout=subprocess.PIPE, text=True))
+    ended = entry_point(f'--data_dir={place / "data"}', *JOB[1:], '--local_workers=2')
+    assert ended.code == 1 and not os.path.exists('runs')
+    assert ended.err == 'mnist_graph: A worker on this machine has ended before the training began; see its message.\n'
+
+
 def test_a_worker_refuses_a_port_in_use_and_a_public_address(entry_point):
     with socket.create_server(('127.0.0.1', 0)) as server:
         ended = entry_point('--listen={}:{}'.format(*server.getsockname()), name='worker')
     assert ended.code == 2 and 'cannot be used here (Address already in use' in ended.err
     ended = entry_point('--listen=8.8.8.8:2222', name='worker')
     assert ended.code == 2 and '8.8.8.8: is a public address' in ended.err
+
+
+def test_a_worker_for_one_training_does_not_wait_for_ever(entry_point, monkeypatch):
+    monkeypatch.setattr(entry_point.load('worker'), '_WAIT_OF_ONE', 0.1)
+    ended = entry_point('--listen=127.0.0.1:0', '--once', name='worker')
+    assert ended.code == 1 and 'no training has begun within 0.1 seconds' in ended.err
+    assert len(ended.err.splitlines()) == 1
 
 
 CONFIG = {'cluster': {'chief': ['127.0.0.1:1'], 'worker': ['127.0.0.1:2', '127.0.0.1:3']}}
@@ -209,10 +226,10 @@ def test_tf_config(entry_point, monkeypatch, config, addresses, own):
 
 
 @pytest.mark.parametrize(
-    'text', ['{', '[]', '{"cluster": {"ps": ["a:1"]}}', '{"cluster": 3}', '{"task": {"index": "x"}}']
+    'text', ['{', '[' * 60_000, '[]', '{"cluster": {"ps": ["a:1"]}}', '{"cluster": 3}', '{"task": {"index": "x"}}']
 )
 def test_a_tf_config_that_is_not_understood_is_refused(entry_point, monkeypatch, text):
     monkeypatch.setenv('TF_CONFIG', text)
     for name in ('main', 'worker'):
         ended = entry_point(name=name)
-        assert ended.code == 2 and ended.err.startswith(f'mnist_graph: TF_CONFIG={text}: is not understood')
+        assert ended.code == 2 and ended.err.startswith(f'mnist_graph: TF_CONFIG={text[:200]}: is not understood')

@@ -86,27 +86,19 @@ class FolderLock:
 
     def release(self) -> None:
         """Frees the folder."""
-        self._free(*([_OWNER] if self._lock.is_locked else []))
-
-    def undo(self, *names: str) -> None:
-        """Frees the folder. If it was made for this lock, also removes it with these files, unless it holds others."""
-        if not self._made:
-            self.release()
-            return
-        self._free(*names, _OWNER, _LOCK)
-        if os.name == 'nt':  # where no open file can be removed
-            self._remove(_LOCK)
-        for folder in reversed(self._made):
+        if self._lock.is_locked:
             with contextlib.suppress(OSError):
-                os.rmdir(folder)
-
-    def _free(self, *names: str) -> None:
-        """Frees the folder, and before that removes these files: once it is free, they may be another process's."""
-        for name in names:
-            self._remove(name)
+                os.unlink(os.path.join(self._folder, _OWNER))
         with contextlib.suppress(OSError):  # the operating system frees it when the process ends
             self._lock.release()
 
-    def _remove(self, name: str) -> None:
-        with contextlib.suppress(OSError):
-            os.unlink(os.path.join(self._folder, name))
+    def undo(self, *names: str) -> None:
+        """Frees the folder. If it was made for this lock, also removes it with these files, unless it holds others."""
+        # While it is locked, as whoever locks it next makes such files anew. On Windows, filelock itself removes its own.
+        for name in (*names, _LOCK) if self._made else ():
+            with contextlib.suppress(OSError):
+                os.unlink(os.path.join(self._folder, name))
+        self.release()
+        for folder in reversed(self._made):
+            with contextlib.suppress(OSError):
+                os.rmdir(folder)

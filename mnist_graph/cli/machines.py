@@ -70,7 +70,7 @@ def _tf_config() -> tuple[list[str], int]:
         addresses = [*map(str, chiefs), *map(str, cluster.get('worker', []))]
         if unknown or addresses and not 0 <= index < len(addresses):
             raise ValueError
-    except (ValueError, TypeError, AttributeError):
+    except (ValueError, TypeError, AttributeError, RecursionError):
         raise UsageError(
             f'TF_CONFIG={text[:200]}: is not understood; it needs a "cluster" of "worker" and perhaps "chief", and a "task".'
         ) from None
@@ -126,22 +126,26 @@ def opened(workers: list[str], n_threads: int, n_towers: int):
       workers: As `check_flags` returns them.
       n_threads: Cores of all workers together.
       n_towers: Parts of each batch.
+
+    Raises:
+      WorkerError, UsageError: A worker is missing, or has other versions.
     """
     if not (workers or FLAGS.local_workers):
         yield None
         return
     from mnist_graph.base import tensorflow
-    from mnist_graph.cluster import runtime
+    from mnist_graph.cluster import addresses, runtime
 
     started: list[subprocess.Popen] = []
     lost = functools.partial(begin_again, '')
     try:
         if not workers:
             started = [_start_worker() for _ in range(FLAGS.local_workers - 1)]
-            with socket.create_server(('127.0.0.1', 0)) as free:
-                workers = [f'127.0.0.1:{free.getsockname()[1]}']
         tensorflow.import_tensorflow()
-        workers = [*workers, *(str(each.stdout and each.stdout.readline()).split()[-1] for each in started)]
+        if not workers:
+            others = [addresses.of_started(each) for each in started]
+            with socket.create_server(('127.0.0.1', 0)) as free:  # TensorFlow takes the port soon
+                workers = [f'127.0.0.1:{free.getsockname()[1]}', *others]
         threads = max(1, n_threads // n_towers), max(1, n_threads // len(workers))
         drop = FLAGS.continue_without and FLAGS.wait_for_workers  # not at the beginning of a training
         patience = FLAGS.worker_timeout if drop else math.inf if FLAGS.wait_for_workers else 0.0

@@ -3,9 +3,10 @@
 import contextlib
 import ipaddress
 import socket
+import subprocess
 from collections.abc import Sequence
 
-from mnist_graph.base.errors import UsageError
+from mnist_graph.base.errors import UsageError, WorkerError
 
 _ANYWHERE = ('192.0.2.1', 9)  # in a network that is only for examples (RFC 5737)
 
@@ -56,3 +57,18 @@ def listen(address: str) -> socket.socket:
         return socket.create_server(resolve(address))
     except OSError as error:
         raise UsageError(f'{address}: cannot be used here ({error.strerror}); give another address or port.') from None
+
+
+def of_started(worker: subprocess.Popen) -> str:
+    """Where a `mnist_graph.worker` waits that was started on this machine, as soon as it does.
+
+    Args:
+      worker: Its standard output is a pipe, from which text is read.
+
+    Raises:
+      WorkerError: It has ended; its standard error says why.
+    """
+    line = worker.stdout.readline() if worker.stdout else ''
+    if not line:
+        raise WorkerError('A worker on this machine has ended before the training began; see its message.', '')
+    return line.split()[-1]

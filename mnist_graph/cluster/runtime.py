@@ -48,7 +48,10 @@ def _send(line: socket.socket, message: dict[str, Any]) -> None:
 def _receive(line: socket.socket, seconds: float) -> dict[str, Any]:
     """A message; raises OSError or ValueError if none comes. The other side sends no more before it is answered."""
     line.settimeout(seconds)
-    message = json.loads(line.makefile().readline(_MAX_MESSAGE))
+    try:
+        message = json.loads(line.makefile().readline(_MAX_MESSAGE))
+    except RecursionError:  # brackets in brackets
+        message = None
     if not isinstance(message, dict):
         raise ValueError('no message')
     return message

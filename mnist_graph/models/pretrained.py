@@ -3,6 +3,7 @@
 import dataclasses
 import json
 import os
+import shutil
 
 import numpy as np
 
@@ -39,9 +40,9 @@ def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) 
     So every number is stored once, and the description says that there are no averages (ema_decay is 0).
 
     Args:
-      model: A `saved_model.SavedModel` of one run.
+      model: A `saved_model.SavedModel` of one run, whose variables get the new values, too.
       images, labels: Validation pictures; see `temperature`.
-      folder: Where to; what is there is replaced.
+      folder: Where to; an earlier export there is replaced.
 
     Returns:
       The temperature.
@@ -63,11 +64,13 @@ def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) 
     # The averages are the weights now. Where it was trained says nothing to who uses it.
     hparams = dataclasses.replace(described.hparams, ema_decay=0.0)
     description.write(folder, described._replace(hparams=hparams, data_dir=''))
-    checkpoint.save(sess, saver, os.path.join(folder, 'checkpoints'), 0, {'temperature': round(found, 4)}, keep=1)
+    checkpoints = os.path.join(folder, checkpoint.LAST)
+    shutil.rmtree(checkpoints, ignore_errors=True)  # one of the same temperature would be left as it is
+    checkpoint.save(sess, saver, checkpoints, 0, {'temperature': round(found, 4)}, keep=1)
     return found
 
 
 def sha256() -> str:
     """Of the weights, as the model card states it."""
-    with open(os.path.join(FOLDER, 'checkpoints', 'model.ckpt-0.json')) as file:
+    with open(os.path.join(FOLDER, checkpoint.LAST, 'model.ckpt-0.json')) as file:
         return next(entry['sha256'] for name, entry in json.load(file)['files'].items() if '.data-' in name)

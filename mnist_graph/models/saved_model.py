@@ -136,7 +136,7 @@ def find(
     """
     if isinstance(model_dirs, (str, os.PathLike)):
         model_dirs = [os.fspath(model_dirs)]
-    folders = [folder for entry in model_dirs or [] for folder in _split_list(entry)]
+    folders = [folder for entry in model_dirs or [] for folder in split_list(entry)]
     notice = ''
     if not folders and or_pretrained and pretrained.is_there() and runs.is_empty():
         folders, which = [pretrained.FOLDER], 'last'
@@ -166,8 +166,8 @@ def _reads(described: Description) -> tuple:
     return described.input_spec[:4], described.class_names, described.reads_digits
 
 
-def _split_list(entry: str) -> list[str]:
-    """'a,b' is two folders, unless there is a folder of that very name."""
+def split_list(entry: str) -> list[str]:
+    """The folders of runs in 'a,b', which is two unless there is a folder of that very name."""
     folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
     return [pretrained.FOLDER if _is_pretrained(folder) else runs.resolve(folder) for folder in folders if folder]
 

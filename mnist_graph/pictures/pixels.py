@@ -11,6 +11,7 @@ import numpy as np
 from PIL import Image
 
 from mnist_graph.base.errors import ImageError
+from mnist_graph.pictures import planes
 
 # Values that are converted at a time.
 _STRIP_VALUES = 1 << 20
@@ -118,6 +119,20 @@ def _strips_of(array: np.ndarray) -> Iterator[np.ndarray]:
 def as_floats(array: np.ndarray) -> np.ndarray:
     """Scales uint8 to float32 in [0, 1]; floats are so already."""
     return np.multiply(array, np.float32(1 / 255), dtype=np.float32) if array.dtype == np.uint8 else array
+
+
+def shown(picture: np.ndarray, longest_side: int) -> np.ndarray:
+    """A picture to be looked at: uint8 [h, w, 1 or 3], reduced to at most `longest_side` pixels.
+
+    Args:
+      picture: uint8, or floats in [0, 1], [h, w, 1 or 3].
+      longest_side: At least 1.
+    """
+    scale = longest_side / max(picture.shape[:2])
+    if picture.dtype == np.uint8 and scale >= 1:
+        return picture
+    picture = as_floats(picture)
+    return np.atleast_3d(np.rint(255 * (planes.reduced(picture, scale) if scale < 1 else picture)).astype(np.uint8))
 
 
 def _scale(dtype: np.dtype, strips: Iterator[np.ndarray]) -> float:

@@ -16,8 +16,8 @@ import numpy as np
 
 from mnist_graph.base.errors import ImageError, MnistGraphError
 from mnist_graph.base.opencv import cv2
-from mnist_graph.pictures import extract, planes, reading
-from mnist_graph.pictures.pixels import as_floats
+from mnist_graph.pictures import extract, reading
+from mnist_graph.pictures.pixels import shown
 
 CHUNK_SIZE = 256
 # Pictures that are read at a time; each takes up to 30 MB on the way.
@@ -158,18 +158,8 @@ def _step(job) -> np.ndarray | reading.Page | ImageError:
 def _prepared(path: str, result: reading.Page | ImageError) -> Prepared:
     if isinstance(result, ImageError):
         return Prepared(path, None, str(result))
-    return Prepared(path, result.images[..., None], page=result._replace(seen=_small(result.seen)))
-
-
-def _small(picture: np.ndarray | None) -> np.ndarray | None:
-    """The picture as uint8 of _SHOWN_SIDE pixels at most, which many can be kept of."""
-    if picture is None:
-        return None
-    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
-    if picture.dtype == np.uint8 and scale == 1:
-        return picture
-    picture = as_floats(picture)
-    return np.atleast_3d(np.rint(255 * (planes.reduced(picture, scale) if scale < 1 else picture)).astype(np.uint8))
+    seen = None if result.seen is None else shown(result.seen, _SHOWN_SIDE)
+    return Prepared(path, result.images[..., None], page=result._replace(seen=seen))
 
 
 def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: int) -> Iterator[list[Prepared]]:

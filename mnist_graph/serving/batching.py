@@ -39,7 +39,7 @@ class Batcher:
         self._thread.start()
 
     def submit(self, run: Callable[[np.ndarray], np.ndarray], X: np.ndarray) -> Future:
-        """Asks for run(X), which may be computed as a part of run(X of several).
+        """Asks for run(X), which may be computed as a part of run(X of several). Until then it may be cancelled.
 
         Args:
           run: A function of float32 [n, features] that returns an array [n, ...]. Jobs with the same one are joined.
@@ -81,6 +81,11 @@ class Batcher:
 
     def _work(self) -> None:
         while batch := self._next_batch():
+            # Requests that are gone have cancelled their jobs. The others cannot be cancelled from here on.
+            batch = [job for job in batch if job.future.set_running_or_notify_cancel()]
+            if not batch:
+                self._ran()
+                continue
             self._observe(sum(len(job.X) for job in batch))
             try:
                 results = batch[0].run(batch[0].X if len(batch) == 1 else np.concatenate([job.X for job in batch]))

@@ -75,7 +75,7 @@ class ServedModel:
         return spec.height, spec.width, spec.channels
 
     def versions(self) -> list[int]:
-        """The steps of all checkpoints, ascending."""
+        """The steps of all checkpoints that are not known to be damaged, ascending."""
         now = time.monotonic()
         if now - self._looked > _LOOK_AGAIN:
             folders = [os.path.join(self.found.folders[0], name) for name in (checkpoint.LAST, checkpoint.BEST)]
@@ -83,6 +83,7 @@ class ServedModel:
                 self._steps = sorted({step for folder in folders for step in checkpoint.steps(folder)})
             except CheckpointError:
                 self._steps = []
+            self._damaged.intersection_update(self._steps)  # what was removed may be saved anew
             self._looked = now
         return [step for step in self._steps if step not in self._damaged]
 
@@ -103,11 +104,13 @@ class ServedModel:
         wanted = self.newest() if number is None else number
         with self._lock:
             if wanted not in self._loaded:
+                self._looked = -np.inf
+                is_there = wanted in self.versions()  # else it may come later
                 try:
                     self._loaded[wanted] = self._load(wanted)
                 except CheckpointError:
-                    self._damaged.add(wanted)
-                    self._looked = -np.inf
+                    if is_there:
+                        self._damaged.add(wanted)
             if wanted in self._loaded:
                 self._loaded.move_to_end(wanted)
                 while len(self._loaded) > _MOST_LOADED:
@@ -205,8 +208,8 @@ def find(model_dirs: Sequence[str] | None) -> dict[str, saved_model.Found]:
     """Finds the models to serve; nothing of TensorFlow is needed for that.
 
     Args:
-      model_dirs: Folders of runs, some of which may be in one comma-separated list; None is the newest run, or the
-        shipped reader where there is none.
+      model_dirs: Folders of runs, some of which may be in one comma-separated list; where it names none, the newest run
+        is served, or the shipped reader where there is none.
 
     Returns:
       {name: model}; a name is the last part of the folder.
@@ -215,12 +218,9 @@ def find(model_dirs: Sequence[str] | None) -> dict[str, saved_model.Found]:
       CheckpointError: A folder holds no whole model.
       UsageError: Two folders have the same last part.
     """
-    everything = [saved_model.find(model_dirs, or_pretrained=True)] if not model_dirs else []
-    for entry in model_dirs or []:
-        folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else [part for part in entry.split(',') if part]
-        everything += [saved_model.find(folder) for folder in folders]
+    folders = [folder for entry in model_dirs or [] for folder in saved_model.split_list(entry)]
     models: dict[str, saved_model.Found] = {}
-    for found in everything:
+    for found in map(saved_model.find, folders) if folders else [saved_model.find(None, or_pretrained=True)]:
         name = os.path.basename(os.path.abspath(found.folders[0]))
         if name in models:
             raise UsageError(

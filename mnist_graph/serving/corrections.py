@@ -4,6 +4,8 @@ import io
 import os
 import secrets
 import shlex
+import shutil
+import threading
 import time
 from collections.abc import Sequence
 
@@ -15,6 +17,8 @@ from mnist_graph.base import files
 from mnist_graph.base.errors import UsageError
 
 _PART, _TEST = 'train', 'test'
+# What the folder to test with is called until it is complete; hidden, so that no training reads it.
+_UNFINISHED = '.test'
 # Drawn digits of each class in each part: a training on corrections alone would forget all other digits.
 _N_DRAWN = 20
 _DRAWN = 'drawn-'
@@ -40,7 +44,7 @@ class Corrections:
     """
 
     def __init__(self, folder: str):
-        self._folder = folder
+        self._folder, self._lock = folder, threading.Lock()
         try:
             os.makedirs(folder, exist_ok=True)
             os.listdir(folder)
@@ -72,8 +76,9 @@ class Corrections:
         if label not in class_names or label in ('', os.curdir, os.pardir) or {'/', '\\', '\0'} & set(label):
             raise ValueError(f'the label must be one of {", ".join(class_names)}')
         name = os.path.join(_PART, label, f'{time.strftime("%Y%m%d-%H%M%S")}-{secrets.token_hex(4)}.png')
-        if reads_digits and not os.path.isdir(os.path.join(self._folder, _TEST)):
-            self._save_drawn(class_names)
+        with self._lock:
+            if reads_digits and not os.path.isdir(os.path.join(self._folder, _TEST)):
+                self._save_drawn(class_names)
         content = io.BytesIO()
         Image.fromarray(image[:, :, 0] if image.shape[2] == 1 else image).save(content, 'PNG')
         path = os.path.join(self._folder, name)
@@ -82,12 +87,17 @@ class Corrections:
         return name
 
     def _save_drawn(self, class_names: Sequence[str]) -> None:
-        for seed, part in enumerate((_PART, _TEST)):
+        """Saves drawn digits; as long as one is missing, there is no folder of those to test with."""
+        unfinished = os.path.join(self._folder, _UNFINISHED)
+        shutil.rmtree(unfinished, ignore_errors=True)
+        for seed, part in enumerate((_PART, _UNFINISHED)):
             for number, (image, label) in enumerate(zip(*drawn.draw_digits(10 * _N_DRAWN, seed, n_threads=1))):
                 if str(label) in class_names:
                     folder = os.path.join(self._folder, part, str(label))
                     os.makedirs(folder, exist_ok=True)
                     Image.fromarray(image).save(os.path.join(folder, f'{_DRAWN}{number:03}.png'))
+        if os.path.isdir(unfinished):
+            os.rename(unfinished, os.path.join(self._folder, _TEST))
 
     def count(self) -> int:
         """How many corrections there are."""

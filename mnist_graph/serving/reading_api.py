@@ -108,9 +108,9 @@ def reading_as_json(found: Found, with_pictures: bool) -> dict[str, Any]:
 
 
 def jpeg(picture: np.ndarray) -> str:
-    """A uint8 picture as a JPEG file in base64."""
+    """A uint8 picture [h, w, 1 or 3] as a JPEG file in base64."""
     content = io.BytesIO()
-    Image.fromarray(picture).save(content, 'JPEG')
+    Image.fromarray(picture[:, :, 0] if picture.shape[2] == 1 else picture).save(content, 'JPEG')
     return base64.b64encode(content.getvalue()).decode()
 
 

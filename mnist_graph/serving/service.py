@@ -28,7 +28,7 @@ class Found(NamedTuple):
       size: (width, height) of the picture that the boxes are in; it may be a reduced one, or only the sheet of paper
         in it. (0, 0) without boxes.
       row_lengths: Digits in each row, top to bottom.
-      seen: uint8 [height, width] or [height, width, 3]: the picture of that size, perhaps reduced; None if not asked for.
+      seen: uint8 [height, width, 1 or 3]: the picture of that size, perhaps reduced; None if not asked for.
     """
 
     reading: readings.Reading

@@ -15,6 +15,7 @@ from typing import Any, NamedTuple
 
 import numpy as np
 
+from mnist_graph.base import signals
 from mnist_graph.base.errors import ImageError
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
@@ -85,7 +86,7 @@ def _packed(message: Any) -> bytes:
 
 
 def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
-    from mnist_graph.pictures import extract, reading
+    from mnist_graph.pictures import extract, pixels, reading
 
     source = io.BytesIO(job.content)
     if job.kind == 'one':
@@ -100,14 +101,8 @@ def _read(job: Job, send: Callable[[Any], None], receive: Callable[[], Any]):
             asked = reader.send(receive())
     except StopIteration as done:
         page = done.value
-        return page._replace(seen=_small(page.seen) if job.keeps_seen and page.seen is not None else None)
-
-
-def _small(picture: np.ndarray) -> np.ndarray:
-    import cv2
-
-    scale = min(1.0, _SHOWN_SIDE / max(picture.shape[:2]))
-    return np.rint(255 * cv2.resize(picture, None, fx=scale, fy=scale, interpolation=cv2.INTER_AREA)).astype(np.uint8)
+        keeps = job.keeps_seen and page.seen is not None
+        return page._replace(seen=pixels.shown(page.seen, _SHOWN_SIDE) if keeps else None)
 
 
 def _limit_memory() -> None:
@@ -129,7 +124,8 @@ class _Process:
         self._connection, theirs = socket.socketpair()
         self._connection.setblocking(False)
         self.process = context.Process(target=work, args=(theirs,), daemon=True)
-        self.process.start()
+        with signals.interrupts_blocked():
+            self.process.start()
         theirs.close()
         self._is_ready = False
 

@@ -14,6 +14,18 @@ from mnist_graph.cluster import addresses, runtime
 ORDER = runtime.Order(('127.0.0.1:1', '127.0.0.1:2'), 1, (1, 2), 30.0)
 
 
+def started(function):
+    """A thread that does not keep a failed test from ending."""
+    thread = threading.Thread(target=function, daemon=True)
+    thread.start()
+    return thread
+
+
+def ended(thread):
+    thread.join(20)
+    assert not thread.is_alive()
+
+
 @contextlib.contextmanager
 def answering(answer):
     """A server that sends `answer` to whoever connects, then waits for the other side; yields its address."""
@@ -26,11 +38,10 @@ def answering(answer):
                     line.sendall(answer)
                     line.recv(1)
 
-        thread = threading.Thread(target=serve)
-        thread.start()
+        server.settimeout(20)  # where nobody connects
+        thread = started(serve)
         yield '{}:{}'.format(*server.getsockname())
-        server.shutdown(socket.SHUT_RDWR)
-        thread.join()
+        ended(thread)
 
 
 def ordered(*addresses):
@@ -47,7 +58,12 @@ def test_other_versions_are_refused(tf):
         assert f'but here is mnist_graph {runtime.__version__}, TensorFlow {tf.__version__};' in str(refused.value)
 
 
-@pytest.mark.parametrize('answer', [b'HTTP/1.1 400 Bad Request\r\n', b'[]\n', b'\xff\xfe\n', b'7' * 70_000, b'\n'])
+NESTED = b'[' * 60_000 + b'\n'
+
+
+@pytest.mark.parametrize(
+    'answer', [b'HTTP/1.1 400 Bad Request\r\n', b'[]\n', b'\xff\xfe\n', b'7' * 70_000, b'\n', NESTED]
+)
 def test_what_is_no_worker_is_refused(answer):
     with answering(answer) as address, pytest.raises(WorkerError, match=f'{address}: is no mnist_graph.worker'):
         runtime.engage(ordered(address))
@@ -56,7 +72,7 @@ def test_what_is_no_worker_is_refused(answer):
 def test_a_worker_that_cannot_be_reached_is_named():
     with socket.create_server(('127.0.0.1', 0)) as server:
         address = '{}:{}'.format(*server.getsockname())
-    with pytest.raises(WorkerError, match=f'{address}: cannot be reached .Connection refused.; start') as refused:
+    with pytest.raises(WorkerError, match=f'{address}: cannot be reached .+; start') as refused:
         runtime.engage(ordered(address))
     assert refused.value.address == address
 
@@ -80,6 +96,7 @@ def test_a_worker_that_works_for_somebody_else_is_refused(tf):
     [
         b'GET / HTTP/1.1\r\n',
         b'{}\n',
+        NESTED,
         b'{"workers": 7, "task": 1, "threads": [1, 1], "timeout": 30}\n',
         b'{"workers": ["a:1"], "task": 1, "threads": [1, 1], "timeout": 30}\n',
         b'{"workers": ["a:1", "b:1"], "task": 0, "threads": [1, 1], "timeout": 30}\n',
@@ -90,15 +107,14 @@ def test_a_worker_that_works_for_somebody_else_is_refused(tf):
 def test_a_worker_waits_on_after_nonsense(tf, order):
     with socket.create_server(('127.0.0.1', 0)) as listener:
         found = []
-        thread = threading.Thread(target=lambda: found.append(runtime.await_order(listener)))
-        thread.start()
+        thread = started(lambda: found.append(runtime.await_order(listener)))
         for message in (order, json.dumps(ORDER._asdict()).encode() + b'\n'):
-            with socket.create_connection(listener.getsockname()) as chief:
+            with socket.create_connection(listener.getsockname(), timeout=20) as chief:
                 assert json.loads(chief.makefile().readline()) == runtime._versions()
                 chief.sendall(message)
                 if message is order:
                     assert not chief.recv(1)
-        thread.join()
+        ended(thread)
     line, received = found[0]
     line.close()
     assert (list(received.workers), received.task, received.timeout) == (list(ORDER.workers), 1, 30.0)
@@ -109,29 +125,26 @@ def test_a_life_line_ends_with_the_other_side():
     began = time.monotonic()
     threading.Timer(0.6, other.close).start()
     assert runtime.watch(one, 30.0) == 'has ended'
-    assert time.monotonic() - began < 5
+    assert time.monotonic() - began < 20
 
 
 def test_a_silent_life_line_ends_after_the_timeout():
     one, _other = socket.socketpair()
     began = time.monotonic()
     assert runtime.watch(one, 1.0) == 'has not answered for 1 seconds'
-    assert 1 <= time.monotonic() - began < 5
+    assert 1 <= time.monotonic() - began < 20
 
 
-def test_both_ends_of_a_life_line_hear_each_other():
+def test_both_ends_of_a_life_line_hear_each_other(monkeypatch):
+    monkeypatch.setattr(runtime, '_BEAT', 0.05)
     one, other = socket.socketpair()
     ends = []
-    threads = [
-        threading.Thread(target=lambda line=line: ends.append(runtime.watch(line, 0.6))) for line in (one, other)
-    ]
-    for thread in threads:
-        thread.start()
-    time.sleep(1.5)
+    threads = [started(lambda line=line: ends.append(runtime.watch(line, 2.0))) for line in (one, other)]
+    time.sleep(2.5)
     assert not ends
     one.shutdown(socket.SHUT_RDWR)
     for thread in threads:
-        thread.join()
+        ended(thread)
     assert ends == ['has ended'] * 2
 
 
@@ -168,5 +181,5 @@ def test_a_public_machine_is_refused_unless_that_is_wanted(monkeypatch):
 
 def test_a_port_in_use_is_refused():
     with socket.create_server(('127.0.0.1', 0)) as server:
-        with pytest.raises(UsageError, match='cannot be used here .Address already in use'):
+        with pytest.raises(UsageError, match='cannot be used here'):
             addresses.check(['{}:{}'.format(*server.getsockname())], insecure=False)

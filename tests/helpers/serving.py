@@ -9,6 +9,7 @@ import shutil
 import signal
 import subprocess
 import sys
+import tempfile
 import threading
 
 from helpers.programs import environment
@@ -71,12 +72,13 @@ class Program:
     """
 
     def __init__(self, folder, *arguments):
+        self._errors = tempfile.TemporaryFile('w+')  # a pipe that is full would hold the server up
         self.process = subprocess.Popen(
             [sys.executable, '-m', 'mnist_graph.serve', '--port=0', '--num_threads=2', *map(str, arguments)],
             cwd=folder,
             env=environment(pathlib.Path(folder)),
             stdout=subprocess.PIPE,
-            stderr=subprocess.PIPE,
+            stderr=self._errors,
             text=True,
         )
         self._timer = threading.Timer(SECONDS, self.process.kill)
@@ -85,14 +87,21 @@ class Program:
         self._timer.cancel()
         match = re.fullmatch(r'Serving at (http://127\.0\.0\.1:\d+/)\n', self.line)
         if not match:
-            raise AssertionError(self.line + self.process.communicate()[1])
+            raise AssertionError(self.line + self.kill())
         self.address = match[1]
+
+    def kill(self):
+        """Ends it if it still runs; returns standard error."""
+        self.process.kill()
+        self.process.wait()
+        self._errors.seek(0)
+        return self._errors.read()
 
     def end(self, number=signal.SIGTERM):
         """Sends a signal; returns the exit code and standard error."""
         self.process.send_signal(number)
-        _, errors = self.process.communicate(timeout=SECONDS)
-        return self.process.returncode, errors
+        code = self.process.wait(SECONDS)
+        return code, self.kill()
 
 
 @contextlib.contextmanager
@@ -101,9 +110,10 @@ def program(folder, *arguments):
     running = Program(folder, *arguments)
     try:
         yield running
-    finally:
         if running.process.poll() is None:
             running.end()
+    finally:
+        running.kill()
 
 
 def copy_of_small_model(folder, name='small'):

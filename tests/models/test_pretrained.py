@@ -58,6 +58,20 @@ def test_an_export_holds_every_number_once_and_reads_as_the_run_does(tmp_path):
     )
 
 
+def test_an_export_replaces_an_earlier_one_of_the_same_temperature(tmp_path, monkeypatch):
+    monkeypatch.setattr(pretrained, 'temperature', lambda logits, labels: 1.0)
+    batch, labels = np.zeros((3, 28, 28, 1), np.float32), np.arange(3)
+    folder, outputs = str(tmp_path / 'shipped'), []
+    for seed in (0, 1):
+        with saved_model.load(digits_model(seed).model) as model:
+            pretrained.export(model, batch, labels, folder)
+            expected = model.probabilities(batch)
+        with saved_model.load(folder) as exported:
+            outputs.append(exported.probabilities(batch))
+        np.testing.assert_allclose(outputs[-1], expected, atol=1e-5)
+    assert not np.allclose(*outputs, atol=1e-3)
+
+
 def test_the_best_temperature_of_overconfident_logits():
     # Right in three of four cases, and always as sure as one of 99: the odds must become 3.
     logits = np.tile([np.log(99.0), 0.0], (400, 1))

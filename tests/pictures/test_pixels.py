@@ -130,3 +130,15 @@ def test_pixels_are_bytes_where_the_file_is_and_is_opaque(tmp_path, shape, dtype
     found = decode.read_pixels(path)
     assert found.dtype == dtype
     np.testing.assert_array_equal(pixels.as_floats(found), decode.read_picture(path))
+
+
+@pytest.mark.parametrize('channels', [1, 3])
+def test_what_is_shown_of_bytes_and_of_floats_is_the_same(channels):
+    column = np.repeat(np.uint8([[[30]], [[200]]]), channels, axis=2).repeat(4, axis=0).repeat(2, axis=1)
+    assert pixels.shown(column, 8) is column
+    for picture in (column, column / np.float32(255)):
+        small = pixels.shown(picture, 4)
+        assert small.dtype == np.uint8 and small.shape == (4, 1, channels)
+        assert small[:, 0, 0].tolist() == [30, 30, 200, 200]
+        assert pixels.shown(picture, 9).tolist() == column.tolist()
+    assert pixels.shown(np.zeros((900, 1, channels), np.uint8), 10).shape == (10, 1, channels)

@@ -37,7 +37,7 @@ def test_what_arrives_during_a_run_becomes_the_next_one(network):
     observed = []
     batcher = Batcher(lambda: 0, observed.append)
     first = batcher.submit(network.run, rows(1))
-    network.begun.wait(20)
+    assert network.begun.wait(20)
     others = [batcher.submit(network.run, rows(value, value + 0.5)) for value in (2, 3, 4)]
     network.go.set()
     assert first.result(20).tolist() == [[2]]
@@ -59,7 +59,7 @@ def test_a_run_has_no_more_pictures_than_its_bound(network, monkeypatch):
     monkeypatch.setattr(batching, 'MOST_PICTURES', 4)
     batcher = Batcher(lambda: 0)
     first = batcher.submit(network.run, rows(0))
-    network.begun.wait(20)
+    assert network.begun.wait(20)
     others = [batcher.submit(network.run, rows(1, 2, 3)) for _ in range(3)] + [
         batcher.submit(network.run, rows(*range(9)))
     ]
@@ -95,6 +95,22 @@ def test_an_error_reaches_all_who_wait_and_the_next_are_served(network):
         batcher.submit(network.run, rows(3)).result(20)
 
 
+def test_what_is_cancelled_is_left_out_and_the_others_are_answered(network):
+    observed = []
+    batcher = Batcher(lambda: 0, observed.append)
+    first = batcher.submit(network.run, rows(1))
+    assert network.begun.wait(20)
+    assert not first.cancel()  # its run has begun
+    other = lambda X: X + 1
+    alone, gone, kept = [batcher.submit(run, rows(2)) for run in (other, network.run, network.run)]
+    assert alone.cancel() and gone.cancel()
+    network.go.set()
+    assert [first.result(20).item(), kept.result(20).item()] == [2, 4]
+    assert observed == network.sizes == [1, 1]
+    assert batcher.submit(other, rows(3)).result(20).item() == 4
+    batcher.close()
+
+
 def test_closing_answers_what_is_in_the_queue(network):
     batcher = Batcher(lambda: 0)
     futures: list[Future] = [batcher.submit(network.run, rows(value)) for value in range(5)]
@@ -110,7 +126,7 @@ def test_what_is_asked_alone_is_computed_at_once_by_who_asks(network):
     assert batcher.run_alone(lambda X: threads.append(threading.current_thread()) or 2 * X, rows(3)).item() == 6
     assert threads == [threading.current_thread()] and observed == [1]
     first = batcher.submit(network.run, rows(1))
-    network.begun.wait(20)
+    assert network.begun.wait(20)
     assert batcher.run_alone(network.run, rows(2)) is None  # another run is under way
     network.go.set()
     assert first.result(20).item() == 2

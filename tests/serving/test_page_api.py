@@ -1,6 +1,7 @@
 """The page's files and its own questions: the units of a layer, and corrections."""
 
 import base64
+import errno
 import os
 
 import numpy as np
@@ -85,6 +86,26 @@ def test_a_model_of_other_classes_is_trained_on_its_corrections_alone(tmp_path):
     name = corrections.save(np.zeros((8, 8, 3), np.uint8), 'cat', ('cat', 'dog'), reads_digits=False)
     assert [str(path.relative_to(tmp_path / 'new')) for path in tmp_path.rglob('*.png')] == [name]
     assert f' --init_checkpoint=runs/a --data_dir={tmp_path}/new/train ' in corrections.command('runs/a')
+
+
+def test_drawn_digits_that_could_not_all_be_saved_are_saved_with_the_next_correction(tmp_path, monkeypatch):
+    corrections, n_left = Corrections(str(tmp_path)), [250]
+    save, question = Image.Image.save, (np.zeros((28, 28, 1), np.uint8), '4', '0123456789', True)
+
+    def save_until_the_disk_is_full(image, *arguments):
+        n_left[0] -= 1
+        if n_left[0] < 0:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+        save(image, *arguments)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(Image.Image, 'save', save_until_the_disk_is_full)
+        with pytest.raises(OSError, match='No space left'):
+            corrections.save(*question)
+    corrections.save(*question)
+    assert sorted(os.listdir(tmp_path)) == ['test', 'train'] and corrections.count() == 1
+    for part in ('train', 'test'):
+        assert len(list((tmp_path / part).glob('*/drawn-*.png'))) == 200
 
 
 def test_without_a_folder_no_correction_is_saved():

@@ -1,8 +1,10 @@
 """The page in a real browser: drawing, reading, comparing, correcting, sharing, with keys and in the dark."""
 
+import itertools
 import pathlib
 import re
 
+import numpy as np
 import pytest
 from PIL import Image
 
@@ -216,6 +218,21 @@ def test_a_shared_address_opens_the_same_drawing(page, server):
     assert page.wait(lambda: '42' in page.texts()[0])
     page.open(server.address + '#d=damaged')
     page.wait(lambda: 'no drawing that can be read' in page.one('#message').text)
+
+
+@pytest.mark.parametrize('n_points', [1, 2, 255, 256, 509, 1000])
+def test_a_shared_stroke_has_all_its_steps_however_long_it_is(page, n_points):
+    random = np.random.default_rng(n_points)
+    steps = random.integers(3, 127, (n_points, 2)) * random.choice([-1, 1], (n_points, 2))
+    points = (30_000 + np.cumsum(steps, axis=0)).tolist()
+    strokes = page.driver.execute_async_script(
+        'const [points, done] = arguments;'
+        'import("/static/drawing.js").then(({ fromText, toText }) => done(fromText(toText([[], points]))));',
+        [[x, y, 10] for x, y in points],
+    )
+    assert strokes[0][0] == [*points[0], 10]
+    found = [(one[:2], other[:2]) for stroke in strokes for one, other in itertools.pairwise(stroke)]
+    assert found == list(itertools.pairwise(points))
 
 
 def test_a_correction_is_saved_with_the_command_that_trains_on_it(page, server, entry_point):

@@ -2,6 +2,8 @@
 
 import base64
 import json
+import os
+import pathlib
 
 import numpy as np
 import pytest
@@ -83,7 +85,7 @@ def test_models_and_versions_that_do_not_exist(client):
     error_of(client.get('/v1/models/small/versions/30:predict'), 405)
 
 
-def test_checkpoints_that_are_damaged_or_come_later(tmp_path):
+def test_checkpoints_that_are_damaged(tmp_path):
     folder = serving.copy_of_small_model(tmp_path, 'one')
     checkpoints = tmp_path / 'one/checkpoints'
     with serving.small_server(one=folder) as (client, _):
@@ -98,14 +100,60 @@ def test_checkpoints_that_are_damaged_or_come_later(tmp_path):
         assert client.post('/v1/models/one:predict', json=body).status_code == 200
 
 
+def test_checkpoints_that_are_asked_for_before_they_are_there(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, '_LOOK_AGAIN', 0.0)
+    folder = serving.copy_of_small_model(tmp_path, 'one')
+    later = [path for path in (tmp_path / 'one').glob('*/model.ckpt-60.*')]
+    for path in later:
+        path.rename(f'{path}.away')
+    body = {'instances': [[0.0] * 784]}
+    with serving.small_server(one=folder) as (client, _):
+        for number in (60, 61):
+            error_of(client.post(f'/v1/models/one/versions/{number}:predict', json=body), 404)
+        before = client.post('/v1/models/one:predict', json=body).json()
+        for path in later:
+            pathlib.Path(f'{path}.away').rename(path)
+        after = client.post('/v1/models/one:predict', json=body).json()
+        assert after == client.post('/v1/models/one/versions/60:predict', json=body).json() != before
+        assert client.get('/v1/models/one').json()['model_version_status'][0]['version'] == '60'
+
+
+def test_a_damaged_checkpoint_that_is_saved_anew_is_served(tmp_path, monkeypatch):
+    monkeypatch.setattr(catalogue, '_LOOK_AGAIN', 0.0)
+    folder = serving.copy_of_small_model(tmp_path, 'one')
+    body = {'instances': [[0.0] * 784]}
+    with serving.small_server(one=folder) as (client, _):
+        whole = {path: path.read_bytes() for path in (tmp_path / 'one').glob('*/model.ckpt-30.*')}
+        for path in whole:
+            if '.data' in path.name:
+                path.write_bytes(b'damaged')
+        error_of(client.post('/v1/models/one/versions/30:predict', json=body), 404)
+        for path in whole:
+            path.unlink()
+        assert client.get('/v1/models/one').json()['model_version_status'][0]['version'] == '60'
+        for path, content in whole.items():
+            path.write_bytes(content)
+        versions = [each['version'] for each in client.get('/v1/models/one').json()['model_version_status']]
+        assert '30' in versions
+        assert client.post('/v1/models/one/versions/30:predict', json=body).status_code == 200
+
+
 def test_models_are_called_after_their_folders(tmp_path):
     one = serving.copy_of_small_model(tmp_path, 'one')
     two = serving.copy_of_small_model(tmp_path, 'two')
     assert list(catalogue.find([f'{one},{two}'])) == list(catalogue.find([one, two])) == ['one', 'two']
     assert list(catalogue.find(['pretrained'])) == ['pretrained']
+    assert list(catalogue.find([f',{one},'])) == ['one']
     (tmp_path / 'below').mkdir()
     again = serving.copy_of_small_model(tmp_path / 'below', 'one')
     with pytest.raises(UsageError, match='is called one'):
         catalogue.find([one, again])
     with pytest.raises(CheckpointError, match='nope'):
         catalogue.find([str(tmp_path / 'nope')])
+
+
+@pytest.mark.parametrize('model_dirs', [None, [], [','], ['', ',,']])
+def test_without_a_name_the_newest_run_is_served_or_the_shipped_reader(fresh_folder, model_dirs):
+    assert list(catalogue.find(model_dirs)) == ['pretrained']
+    serving.copy_of_small_model(fresh_folder / 'runs', 'newest')
+    assert [found.folders for found in catalogue.find(model_dirs).values()] == [[os.path.join('runs', 'newest')]]

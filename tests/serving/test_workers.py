@@ -9,6 +9,7 @@ import numpy as np
 import pytest
 from PIL import Image
 
+from helpers.programs import run_python
 from helpers.small_model import picture
 from mnist_graph.serving import limits
 from mnist_graph.serving.limits import RequestError
@@ -75,19 +76,22 @@ def test_the_pictures_of_many_share_the_processes(workers):
     assert [found.shape for found in asyncio.run(read_all())] == [(28, 28, 1)] * 5
 
 
+@pytest.mark.skipif(not hasattr(signal, 'SIGSTOP'), reason='needs a process that can be stopped')
 def test_a_picture_that_takes_too_long_is_given_up(workers, monkeypatch):
     read(workers, TWO)
     victim = next(iter(workers._all))
-    monkeypatch.setattr(limits, 'PICTURE_SECONDS', 0.2)
 
     async def stop(images):
         os.kill(victim.process.pid, signal.SIGSTOP)
+        assert os.WIFSTOPPED(os.waitpid(victim.process.pid, os.WUNTRACED)[1])
+        monkeypatch.setattr(limits, 'PICTURE_SECONDS', 0.2)
         return np.zeros((len(images), 11))
 
     with pytest.raises(RequestError, match='more than 0 seconds'):
         read(workers, TWO, 'page', stop)
     monkeypatch.undo()
     assert read(workers, TWO).shape == (28, 28, 1)
+    assert victim not in workers._all and not victim.process.is_alive()
 
 
 def test_a_defect_of_the_scores_is_no_fault_of_the_picture(workers):
@@ -99,19 +103,47 @@ def test_a_defect_of_the_scores_is_no_fault_of_the_picture(workers):
     assert read(workers, TWO).shape == (28, 28, 1)
 
 
-@pytest.mark.skipif(not hasattr(os, 'sysconf'), reason='needs the resource limits of Linux')
 def test_memory_is_bounded():
-    large = content(Image.new('1', (7900, 7900), 1))
+    resource = pytest.importorskip('resource')
+    if not hasattr(resource, 'prlimit'):
+        pytest.skip('needs the limits of Linux')
+    large = content(picture(2).resize((5000, 5000)))
     made = Workers(1)
     try:
-        with pytest.raises(RequestError):
-            read(made, large)
+        assert read(made, large).shape == (28, 28, 1)
         process = next(iter(made._all)).process
-        with open(f'/proc/{process.pid}/limits') as file:
-            line = next(line for line in file if line.startswith('Max address space'))
-        assert 'unlimited' not in line.split()[3]
+        bound, _ = resource.prlimit(process.pid, resource.RLIMIT_AS)
+        with open(f'/proc/{process.pid}/statm') as file:
+            used = int(file.read().split()[0]) * resource.getpagesize()
+        assert used < bound < used + 2 * limits.WORKER_BYTES
+        resource.prlimit(process.pid, resource.RLIMIT_AS, (used + 10_000_000, bound))
+        with pytest.raises(RequestError, match='(?i)memory'):
+            read(made, large)
+        assert read(made, TWO).shape == (28, 28, 1)
+        assert next(iter(made._all)).process is process
     finally:
         made.close()
+
+
+INTERRUPTED = """
+import asyncio, os, signal
+from mnist_graph.serving.workers import Workers
+
+async def all_messages():
+    return [await each._message() for each in made._all]
+
+made = Workers(2)
+for each in made._all:
+    os.kill(each.process.pid, signal.SIGINT)
+print(asyncio.run(all_messages()))
+made.close()
+"""
+
+
+@pytest.mark.skipif(not hasattr(signal, 'pthread_sigmask'), reason='needs signals that can be blocked')
+def test_ctrl_c_while_they_start_does_not_reach_the_processes(fresh_folder):
+    ended = run_python('-c', INTERRUPTED, folder=fresh_folder)
+    assert (ended.code, ended.out, ended.err) == (0, "['ready', 'ready']\n", '')
 
 
 def test_closing_ends_all_processes():

@@ -205,8 +205,9 @@ export function toText(strokes) {
   const bytes = [];
   for (const stroke of strokes) {
     const points = shortSteps(stroke);
-    for (let start = 0; start < points.length; start += 255) {
-      const part = points.slice(Math.max(0, start - 1), start + 255).slice(0, 255);
+    // Each part begins with the last point of the one before it; with that alone there is no other part.
+    for (let start = 0; start < points.length - (start ? 1 : 0); start += 254) {
+      const part = points.slice(start, start + 255);
       const [x, y] = part[0];
       bytes.push(part.length, Math.min(255, Math.round(stroke[0][2])), x >> 8, x & 255, y >> 8, y & 255);
       part.slice(1).forEach(([nextX, nextY], index) => bytes.push(nextX - part[index][0] & 255, nextY - part[index][1] & 255));
