@@ -30,7 +30,10 @@ def _version(folder):
 
 
 def _account():
-    """Popen's options for a user that PostgreSQL agrees to run as, which root is not."""
+    """(Popen's options for a user that PostgreSQL agrees to run as, its entry in the password file); root is no such user.
+
+    The entry is None if this process is not root's, as PostgreSQL then runs as the same user.
+    """
     if os.geteuid() != 0:
         return {}, None
     for name in ('postgres', 'nobody'):

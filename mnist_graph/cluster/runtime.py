@@ -157,8 +157,8 @@ class Cluster:
 
     Args:
       order: The order of task 0; see `Order`.
-      lost: Called, in any thread, with a line about a worker that is lost. It does not return.
-        Another may be set later.
+      lost: Called from any thread with a line about a lost worker. It should end the process, as TensorFlow may wait
+        for that worker for ever. Another may be set later.
       patience: Seconds for which missing workers are called again and again.
       go_on_without: Whether those that are still missing are then left out.
       waiting: Called with a line about a worker that is missing.

@@ -1,5 +1,6 @@
 """Downloads from a mirror on this machine that sends the right thing, the wrong thing, half of it, or nothing."""
 
+import errno
 import hashlib
 import http.server
 import itertools
@@ -199,11 +200,30 @@ def test_leftovers_of_a_killed_download_are_not_believed(server, tmp_path):
     assert (tmp_path / FILE.name).read_bytes() == CONTENT
 
 
+def test_leftovers_of_a_killed_download_are_removed(server, tmp_path):
+    for name, age in ((f'{FILE.name}.0123abcd.part', 3600), (f'{FILE.name}.4567abcd.part', 0)):
+        (tmp_path / name).write_bytes(CONTENT[:500])
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    fetch(tmp_path, server.at('good'))
+    assert sorted(os.listdir(tmp_path)) == [FILE.name, f'{FILE.name}.4567abcd.part']  # somebody may still write that
+
+
+@pytest.mark.parametrize('failing', ['fsync', 'replace'])
+def test_a_full_disk_is_no_fault_of_the_mirror(server, tmp_path, monkeypatch, failing):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, failing, full)
+    with pytest.raises(DataError, match=f'^{tmp_path}: {FILE.name} cannot be written .No space left on device.; free'):
+        fetch(tmp_path, server.at('good'), server.at('missing'))
+    assert os.listdir(tmp_path) == [] and len(server.requests) == 1
+
+
 def test_stopping_a_download_leaves_nothing(server, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(download, '_copy', stop)
+    monkeypatch.setattr(download.hashlib, 'sha256', stop)
     with pytest.raises(KeyboardInterrupt):
         fetch(tmp_path, server.at('good'))
     assert os.listdir(tmp_path) == []

@@ -73,6 +73,16 @@ def test_tensorflow_finds_the_one_before_where_the_state_cannot_be_written(savin
     assert tf.train.latest_checkpoint(saving.folder) == first.prefix
 
 
+@pytest.mark.parametrize('error', [ValueError(''), OSError('?')])
+def test_an_error_without_words_is_named(saving, monkeypatch, error):
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(saving.saver, 'save', fails)
+    with pytest.raises(CheckpointError, match=r'could not be written \((ValueError|\?)\)'):
+        saving.save(1)
+
+
 def test_folder_that_cannot_be_made(saving, tmp_path):
     (tmp_path / 'file').write_text('')
     saving.folder = str(tmp_path / 'file' / 'folder')
