@@ -143,7 +143,7 @@ class Datasets(NamedTuple):
 
 
 def read_data_sets(
-    train_dir: str,
+    train_dir: str | os.PathLike,
     fake_data: bool = False,
     one_hot: bool = False,
     dtype: Any = np.float32,
@@ -203,12 +203,12 @@ def dense_to_one_hot(labels_dense: np.ndarray, num_classes: int) -> np.ndarray:
     return rows
 
 
-def load_mnist(train_dir: str = 'MNIST-data') -> Datasets:
+def load_mnist(train_dir: str | os.PathLike = 'MNIST-data') -> Datasets:
     """`read_data_sets` with its defaults."""
     return read_data_sets(train_dir)
 
 
-def _find(train_dir: str, source_url: str) -> data.Dataset:
+def _find(train_dir: str | os.PathLike, source_url: str) -> data.Dataset:
     """The data set in `train_dir`; in its absence, MNIST or the drawn digits."""
     if readers.has_data_set(files.expand_user(train_dir)):  # scripts also name folders that hold other things
         return _told(data.load(data_dir=train_dir, n_validation=0), f'from {train_dir}')

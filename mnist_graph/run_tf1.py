@@ -37,6 +37,7 @@ def main(arguments: list[str]) -> None:
 
 def console_main() -> None:
     """The console command `mnist-graph-run-tf1`."""
+    process.open_closed_streams()
     atexit.register(gc.freeze)  # as the other commands do, for a quick end
     try:
         main(sys.argv[1:])

@@ -72,6 +72,14 @@ def test_bounds_hold(name):
         ({'learning_rate': True}, 'learning_rate=True: must be a number above 0 and at most 10.'),
         ({'learning_rate': None}, 'learning_rate=None: must be a number above 0 and at most 10.'),
         ({'dropout': 1.0}, 'dropout=1.0: must be a number at least 0 and below 1.'),
+        (
+            {'hidden_units': '5,5'},
+            'hidden_units=5,5: must be whole numbers in a tuple or a list, each at least 1 and at most 65536.',
+        ),
+        (
+            {'hidden_units': 512},
+            'hidden_units=512: must be whole numbers in a tuple or a list, each at least 1 and at most 65536.',
+        ),
         ({'n_iterations': 0}, 'n_iterations=0: must be a whole number at least 1 and at most 100000000.'),
         (
             {'n_iterations': 10**5000},
@@ -88,14 +96,6 @@ def test_bounds_hold(name):
         (
             {'hidden_units': (5, 0)},
             'hidden_units=5,0: must be whole numbers separated by commas, each at least 1 and at most 65536.',
-        ),
-        (
-            {'hidden_units': 512},
-            'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.',
-        ),
-        (
-            {'hidden_units': '512'},
-            'hidden_units=512: must be whole numbers separated by commas, each at least 1 and at most 65536.',
         ),
         ({'filters': ()}, 'filters=: must be 3 whole numbers separated by commas, each at least 1 and at most 4096.'),
         (

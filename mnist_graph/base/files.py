@@ -126,8 +126,9 @@ def sha256(path: str) -> str:
     return digest.hexdigest()
 
 
-def relative(path: str) -> str:
+def relative(path: str | os.PathLike) -> str:
     """The path as seen from the working directory if it lies inside it, else unchanged."""
+    path = os.fspath(path)
     try:
         here = os.path.join(os.getcwd(), '')
     except OSError:  # the working directory was removed
@@ -135,7 +136,7 @@ def relative(path: str) -> str:
     return os.path.relpath(path, here) if os.path.join(path, '').startswith(here) else path
 
 
-def expand_user(path: str) -> str:
+def expand_user(path: str | os.PathLike) -> str:
     """`path` with a leading ~ replaced by the home folder; a file that is really named so is left alone.
 
     Raises:

@@ -3,6 +3,7 @@
 import dataclasses
 import math
 import numbers
+import os
 from collections.abc import Mapping
 from typing import Any, NamedTuple
 
@@ -109,6 +110,8 @@ class Spec(NamedTuple):
         Raises:
           BadValueError: It is of another type or out of bounds; the message says `name`.
         """
+        if self.kind == 'text' and isinstance(value, os.PathLike):
+            value = os.fspath(value)
         good: Any = None
         if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
             good = value
@@ -124,7 +127,10 @@ class Spec(NamedTuple):
                 good = whole
         if good is None:
             shown = ','.join(map(_text, value)) if isinstance(value, (list, tuple)) else _text(value)
-            raise BadValueError(name, _shown(shown), f'{self._expected()}.')
+            expected = self._expected()
+            if self.kind == 'ints' and not isinstance(value, (list, tuple)):
+                expected = expected.replace('separated by commas', 'in a tuple or a list')
+            raise BadValueError(name, _shown(shown), f'{expected}.')
         return good
 
     def _expected(self) -> str:

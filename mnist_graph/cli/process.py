@@ -34,6 +34,7 @@ def run_command(main: Main, define_flags: Callable[[], None]) -> None:
     Flags are defined here, and not when a command's module is imported, so that
     several of them may be imported together.
     """
+    open_closed_streams()
     absl_flags = set(FLAGS)
     define_flags()
     own_flags = [name for name in FLAGS if name not in absl_flags]
@@ -53,6 +54,16 @@ def run_command(main: Main, define_flags: Callable[[], None]) -> None:
             fail(str(error), error.exit_code)
 
     app.run(lambda arguments: _guarded(main, arguments), flags_parser=parse)
+
+
+def open_closed_streams() -> None:
+    """Lets standard streams that are closed, as by `>&-`, lead nowhere; else Python has none, and other files get their numbers."""
+    while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
+        os.set_inheritable(descriptor, True)  # by converters, and by the processes of a sweep
+    os.close(descriptor)
+    for number, (name, mode) in enumerate({'stdin': 'r', 'stdout': 'w', 'stderr': 'w'}.items()):
+        if getattr(sys, name) is None:
+            setattr(sys, name, open(number, mode, closefd=False))
 
 
 def _guarded(main: Main, arguments: Sequence[str]) -> int:

@@ -149,6 +149,7 @@ def _resumed() -> TrainingJob:
     from mnist_graph.training import description, runs
 
     folder = runs.resolve(FLAGS.model_dir)
+    runs.check_own(folder)
     saved = description.read(folder)
     hparams = common_flags.hparams_from_flags(saved.hparams)
     if FLAGS['init_checkpoint'].present:

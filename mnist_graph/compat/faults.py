@@ -29,17 +29,48 @@ def explanation(error: BaseException) -> str | None:
     if isinstance(error, MnistGraphError):
         return str(error)
     if isinstance(error, ModuleNotFoundError) and error.name:
-        if error.name.startswith('tensorflow.contrib'):
-            return contrib.not_covered(error.name)
-        if error.name.startswith('tensorflow'):
-            return f'{error.name} is gone, and has no replacement here'
-        return f'needs the package {error.name.split(".")[0]}, which is not installed'
-    if isinstance(error, ImportError) and (error.name or '').startswith('tensorflow.contrib'):
-        wanted = re.search(r"cannot import name '(\w+)'", str(error))
-        return contrib.not_covered(f'{error.name}.{wanted[1]}' if wanted else str(error.name))
-    if isinstance(error, AttributeError) and getattr(error.obj, '__name__', '').startswith('tensorflow'):
-        return f'TensorFlow has no {error.name} any more, and there is no replacement here'
+        return _of_module(error.name)
+    if isinstance(error, ImportError):
+        return _of_import(error)
+    if isinstance(error, AttributeError):
+        return _of_attribute(error)
+    if isinstance(error, TypeError) and (unknown := re.search(r"argument not understood:', '(\w+)'", str(error))):
+        return _lacks('Keras', f'argument {unknown[1]}')
     return None
+
+
+def _of_module(name: str) -> str:
+    if name.startswith('tensorflow.contrib'):
+        return contrib.not_covered(name)
+    package = name.split('.')[0]
+    if package != name and package in sys.modules:
+        return f'{name} is gone, and has no replacement here'
+    return f'needs the package {package}, which is not installed'
+
+
+def _of_import(error: ImportError) -> str | None:
+    if needed := re.search(r'requires (h5py)|(?:install|import) (pydot|graphviz)', str(error)):
+        return f'needs the package {needed[1] or needed[2]}, which is not installed'
+    home, wanted = error.name or '', re.search(r"cannot import name '(\w+)'", str(error))
+    if home.startswith('tensorflow.contrib'):
+        return contrib.not_covered(f'{home}.{wanted[1]}' if wanted else home)
+    return _lacks(_library(home), wanted[1]) if wanted and _library(home) else None
+
+
+def _of_attribute(error: AttributeError) -> str | None:
+    if type(error.obj).__module__.startswith('mnist_graph.compat'):
+        return f'{type(error.obj).__name__}.{error.name} is not covered'
+    library = _library(getattr(error.obj, '__name__', ''))
+    return _lacks(library, str(error.name)) if library else None
+
+
+def _library(module: str) -> str:
+    """Which of the two that are replaced a module is part of, or ''."""
+    return {'tensorflow': 'TensorFlow', 'tf_keras': 'Keras', 'keras': 'Keras'}.get(module.split('.')[0], '')
+
+
+def _lacks(library: str, name: str) -> str:
+    return f'{library} has no {name} any more, and there is no replacement here'
 
 
 def print_traceback(error: BaseException, folder: str) -> None:

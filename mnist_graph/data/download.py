@@ -114,7 +114,8 @@ def _fetch(address: str, expected: RemoteFile, show_progress: bool) -> bytes:
     deadline = time.monotonic() + TIMEOUT_SECONDS + expected.size / MIN_BYTES_PER_SECOND
     try:
         with (
-            urllib.request.urlopen(address, timeout=TIMEOUT_SECONDS) as response,
+            # `urlopen` may be replaced, as run_tf1 does, so that scripts get what is downloaded here.
+            urllib.request.build_opener().open(address, timeout=TIMEOUT_SECONDS) as response,
             tqdm(
                 total=expected.size,
                 unit='B',

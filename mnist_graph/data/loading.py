@@ -23,7 +23,7 @@ class NoDataError(DataError):
 
 def load(
     dataset: str = 'auto',
-    data_dir: str | None = None,
+    data_dir: str | os.PathLike | None = None,
     n_validation: int | None = None,
     show_progress: bool = False,
     pictures: str = 'auto',
@@ -62,7 +62,7 @@ def load(
     if dataset == 'drawn':
         raw = _drawn(show_progress)
     elif data_dir and files.expand_user(data_dir) != files.cache_folder():
-        raw = _read_named(data_dir, is_of_mnist, options, show_progress)
+        raw = _read_named(os.fspath(data_dir), is_of_mnist, options, show_progress)
     else:
         raw = _read_cache(is_of_mnist, options, show_progress)
     found = fingerprint(raw)

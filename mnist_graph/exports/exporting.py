@@ -49,7 +49,7 @@ def export(request: Request, found: Found, model: SavedModel, dataset: Dataset) 
     )
     about = description.make(described, members, request.pixels, request.n_views, measured, request.licence)
     exported = Exported(inference, members, request.pixels, about, request.quantize)
-    part = files.temporary_name(request.output.rstrip(os.sep))
+    part = files.temporary_name(os.fspath(request.output).rstrip(os.sep))
     try:
         chosen.write(exported, part)
         reader = chosen.open(part, exported)
@@ -84,7 +84,7 @@ def _remove(path: str) -> None:
         os.unlink(path)
 
 
-def size(path: str) -> int:
+def size(path: str | os.PathLike[str]) -> int:
     """Bytes of a file, or of all files in a folder."""
     if not os.path.isdir(path):
         return os.path.getsize(path)

@@ -6,7 +6,7 @@ from typing import NamedTuple
 from mnist_graph.base.errors import UsageError
 from mnist_graph.exports.formats import FORMATS
 from mnist_graph.exports.formats.format import Format
-from mnist_graph.exports.pixels import Pixels
+from mnist_graph.exports.pixels import PIXEL_RANGES, Pixels
 
 
 class Request(NamedTuple):
@@ -22,7 +22,7 @@ class Request(NamedTuple):
     """
 
     format: str
-    output: str
+    output: str | os.PathLike[str]
     pixels: Pixels = Pixels()
     n_views: int = 1
     quantize: bool = False
@@ -41,6 +41,11 @@ class Request(NamedTuple):
             raise UsageError(f'--quantize: --format={self.format} stores no weights of 8 bits; use --format={names}.')
         if self.n_views > 1 and not chosen.computes:
             raise UsageError(f'--tta={self.n_views}: --format={self.format} holds weights alone; leave --tta out.')
+        if self.pixels.dtype != Pixels().dtype and not chosen.computes:
+            raise UsageError(
+                f'--pixels={self.pixels.dtype}: --format={self.format} holds weights alone, which are for pixels of '
+                f'{PIXEL_RANGES[Pixels().dtype]}; leave --pixels out.'
+            )
         if os.path.lexists(self.output):
             raise UsageError(f'--output={self.output}: exists already; give another path, or remove it.')
         folder = os.path.dirname(os.path.abspath(self.output))

@@ -7,9 +7,9 @@ import shutil
 
 import numpy as np
 
-from mnist_graph.training import checkpoint, description, evaluation
+from mnist_graph.training import checkpoint, description, evaluation, runs
 
-NAME = 'pretrained'
+NAME = runs.SHIPPED
 FOLDER = os.path.join(os.path.dirname(os.path.dirname(os.path.abspath(__file__))), NAME)
 
 

@@ -116,7 +116,7 @@ def _validation_accuracy(folder: str, found: Checkpoint) -> str:
 
 
 def find(
-    model_dirs: str | os.PathLike | Sequence[str] | None,
+    model_dirs: str | os.PathLike | Sequence[str | os.PathLike] | None,
     which: str = 'last',
     flag: str = '--model_dir',
     or_pretrained: bool = False,
@@ -125,7 +125,7 @@ def find(
 
     Args:
       model_dirs: A folder of a run, a comma-separated list of some, or several of these; 'pretrained' is the
-        shipped reader; None is the newest run.
+        shipped reader (a folder of that name is './pretrained'); None is the newest run.
       which: 'last' or 'best' (on validation) checkpoint.
       flag: The flag that gave the folders, for error messages.
       or_pretrained: Whether None is the shipped reader where there is no run.
@@ -135,8 +135,8 @@ def find(
         kinds of pictures.
     """
     if isinstance(model_dirs, (str, os.PathLike)):
-        model_dirs = [os.fspath(model_dirs)]
-    folders = [folder for entry in model_dirs or [] for folder in split_list(entry)]
+        model_dirs = [model_dirs]
+    folders = [folder for entry in model_dirs or [] for folder in split_list(os.fspath(entry))]
     notice = ''
     if not folders and or_pretrained and pretrained.is_there() and runs.is_empty():
         folders, which = [pretrained.FOLDER], 'last'
@@ -169,11 +169,14 @@ def _reads(described: Description) -> tuple:
 def split_list(entry: str) -> list[str]:
     """The folders of runs in 'a,b', which is two unless there is a folder of that very name."""
     folders = [entry] if os.path.isdir(os.path.expanduser(entry)) else entry.split(',')
-    return [pretrained.FOLDER if _is_pretrained(folder) else runs.resolve(folder) for folder in folders if folder]
+    return [_real(folder) for folder in folders if folder]
 
 
-def _is_pretrained(folder: str) -> bool:
-    return folder in (pretrained.NAME, pretrained.FOLDER) and not os.path.isdir(pretrained.NAME)
+def _real(folder: str) -> str:
+    if folder in (pretrained.NAME, pretrained.FOLDER):
+        return pretrained.FOLDER
+    resolved = runs.resolve(folder)
+    return os.path.join(os.curdir, resolved) if resolved == pretrained.NAME else resolved
 
 
 class SavedModel(NamedTuple):
@@ -232,7 +235,10 @@ class SavedModel(NamedTuple):
 
 
 def load(
-    model_dirs: str | os.PathLike | Sequence[str] | None, which: str = 'last', n_threads: int = 1, n_views: int = 1
+    model_dirs: str | os.PathLike | Sequence[str | os.PathLike] | None,
+    which: str = 'last',
+    n_threads: int = 1,
+    n_views: int = 1,
 ) -> SavedModel:
     """Finds and rebuilds models; see `find` and `rebuild`."""
     return rebuild(find(model_dirs, which), n_threads, n_views)

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 FLAG = '--init_checkpoint'
 
 
-def find(init_checkpoint: str) -> Found:
+def find(init_checkpoint: str | os.PathLike) -> Found:
     """The one model that a training starts from.
 
     Raises:

@@ -53,7 +53,7 @@ class SweepResult(NamedTuple):
 def run(
     space: Mapping[str, Any],
     *,
-    sweep_dir: str,
+    sweep_dir: str | os.PathLike,
     storage: str = '',
     study: str = '',
     sampler: str = 'auto',
@@ -62,7 +62,7 @@ def run(
     workers: int = 0,
     timeout: float | None = None,
     dataset: str = 'auto',
-    data_dir: str | None = None,
+    data_dir: str | os.PathLike | None = None,
     pictures: str | None = None,
     skip_bad_pictures: bool | None = None,
     tensorboard: bool = False,
@@ -93,7 +93,8 @@ def run(
     searched = plan.with_real_folders(searched)
     base = starting_point.resolved(HParams.from_dict(hparams), (*hparams, *searched))
     sweep = plan.make(searched, base, sampler, pruner, n_trials)
-    where = SweepLocation(sweep_dir, storage, study, dataset, data_dir, pictures, skip_bad_pictures)
+    data_dir = os.fspath(data_dir) if data_dir else None
+    where = SweepLocation(os.fspath(sweep_dir), storage, study, dataset, data_dir, pictures, skip_bad_pictures)
     with location.opened(where, create=True) as store:
         return search(
             store,

@@ -66,7 +66,7 @@ def describe(
     hparams: HParams,
     dataset: Dataset,
     dataset_flag: str,
-    data_dir: str | None,
+    data_dir: str | os.PathLike | None,
     n_threads: int,
     tensorflow_version: str,
     teacher=None,

@@ -24,7 +24,7 @@ __all__ = ['RunFolder', 'check_new', 'find_checkpoint']
 _PATTERN_CHARACTERS = set('*?[') | ({'\\'} - {os.sep})
 
 
-def check_new(model_dir: str) -> str:
+def check_new(model_dir: str | os.PathLike) -> str:
     """Refuses a folder that no new run can have, before it is made.
 
     Returns:
@@ -43,8 +43,9 @@ def check_new(model_dir: str) -> str:
     return folder
 
 
-def _resolve_new(model_dir: str) -> str:
+def _resolve_new(model_dir: str | os.PathLike) -> str:
     folder = runs.resolve(model_dir)
+    runs.check_own(folder)
     if folder == runs.LATEST and not os.path.isdir(folder):
         raise UsageError(f'{folder}: is kept for the name of the newest run; give another --model_dir.')
     if odd := set(folder) & _PATTERN_CHARACTERS:
@@ -89,7 +90,9 @@ class RunFolder(Monitor):
         self._metrics: metrics.MetricsFile | None = None
 
     @classmethod
-    def create(cls, model_dir: str | None, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+    def create(
+        cls, model_dir: str | os.PathLike | None, described: Description, keep_checkpoints: int = 3
+    ) -> 'RunFolder':
         """A folder for a new run; None makes a new one in runs/.
 
         Raises:
@@ -112,7 +115,7 @@ class RunFolder(Monitor):
         return cls(folder, lock, keep_checkpoints)
 
     @classmethod
-    def reopen(cls, model_dir: str, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
+    def reopen(cls, model_dir: str | os.PathLike, described: Description, keep_checkpoints: int = 3) -> 'RunFolder':
         """The folder of a run to be resumed; `described` replaces its description.
 
         What the folder says of earlier TensorFlow versions and numbers of
@@ -134,7 +137,8 @@ class RunFolder(Monitor):
             found, problems = checkpoint.find(os.path.join(folder, checkpoint.LAST), refuse_unreadable=True)
             if problems and not found:
                 raise CheckpointError(
-                    f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without --resume.'
+                    f'{folder}: no checkpoint to go on from is whole ({problems[0]}); start a new run without '
+                    f'--resume.{_where_best_is_whole(folder)}'
                 )
             metrics.read(folder)
             described, notice = description.going_on(folder, saved, described, found.step if found else 0)
@@ -246,8 +250,20 @@ def find_checkpoint(folder: str, which: str, flag: str = '--model_dir') -> tuple
     found, problems = checkpoint.find(os.path.join(folder, subfolder))
     if found is None:
         shown, reason = files.relative(folder), problems[0] if problems else 'none was saved yet'
-        raise CheckpointError(
-            f'{shown}: has no whole checkpoint to load ({reason}); train on with python -m '
-            f'mnist_graph.main --resume --model_dir={shlex.quote(shown)}, or give another {flag}.'
-        )
+        if problems and which == 'last':  # --resume would refuse them, too
+            advice = f'give another {flag}.{_where_best_is_whole(folder)}'
+        else:
+            command = f'python -m mnist_graph.main --resume --model_dir={shlex.quote(shown)}'
+            advice = f'train on with {command}, or give another {flag}.'
+        raise CheckpointError(f'{shown}: has no whole checkpoint to load ({reason}); {advice}')
     return found, problems
+
+
+def _where_best_is_whole(folder: str) -> str:
+    """A sentence that names the best checkpoint, or '' where that is damaged, too."""
+    best, _ = checkpoint.find(os.path.join(folder, checkpoint.BEST))
+    return (
+        f' That of step {best.step} in {checkpoint.BEST}/ is whole; predict uses it with --checkpoint=best.'
+        if best
+        else ''
+    )

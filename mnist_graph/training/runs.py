@@ -11,12 +11,14 @@ import time
 from typing import NamedTuple
 
 from mnist_graph.base import files
-from mnist_graph.base.errors import CheckpointError
+from mnist_graph.base.errors import CheckpointError, UsageError
 from mnist_graph.training import checkpoint, description
 
 RUNS = 'runs'
 _LATEST = 'latest'
 LATEST = os.path.join(RUNS, _LATEST)
+# What --model_dir calls the reader that is shipped with the package.
+SHIPPED = 'pretrained'
 _MAX_NAME_BYTES = 255
 # Nobody takes a minute to write runs/latest, so what is older was left by a process that was killed.
 _LEFTOVER_SECONDS = 60.0
@@ -72,7 +74,7 @@ def point_latest_at(folder: str) -> None:
     files.write_atomically(LATEST, os.fsencode(inside[0]) + b'\n')
 
 
-def resolve(model_dir: str | None) -> str:
+def resolve(model_dir: str | os.PathLike | None) -> str:
     """The real folder of a model, which no link can point elsewhere later on.
 
     Args:
@@ -98,6 +100,15 @@ def resolve(model_dir: str | None) -> str:
         if not os.path.isdir(folder):
             raise CheckpointError(f'{name}: the run that it points at, {pointed_at}, is gone; give --model_dir.')
     return files.relative(os.path.realpath(folder))
+
+
+def check_own(folder: str) -> None:
+    """Raises UsageError for a folder, as `resolve` gives it, whose name as a --model_dir is the shipped reader's."""
+    if folder == SHIPPED:
+        raise UsageError(
+            f'{folder}: is kept for the name of the reader that is shipped with the package, which cannot be trained on in '
+            f'place; give another --model_dir.'
+        )
 
 
 def is_empty() -> bool:

@@ -89,6 +89,17 @@ def test_bad_flags(entry_point, arguments, problem):
     assert_fails_in_one_line(entry_point(*arguments.split()), 1 if '--resume' in arguments else 2, problem)
 
 
+@pytest.mark.parametrize('name', ['pretrained', './pretrained/'])
+def test_the_name_of_the_shipped_reader_is_refused_for_a_run(entry_point, name):
+    write_idx_folder('data')
+    for more in '', '--resume':
+        ended = entry_point(*f'--data_dir=data --n_validation=15 --model_dir={name} {more}'.split())
+        assert_fails_in_one_line(
+            ended, 2, 'pretrained: is kept for the name of the reader .*; give another --model_dir'
+        )
+    assert not os.path.exists('pretrained')
+
+
 BAD_FILES = {
     'magic': (0, b'\0\0\x0b\3' + b'\0\0\0\1' * 3 + b'\0', 'wrong magic number'),
     'count': (1, bytes([0, 0, 8, 1, 0, 0, 0, 59]) + bytes(LABELS[:59]), '60 pictures, but .* has 59 labels'),

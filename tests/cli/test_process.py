@@ -8,7 +8,8 @@ import sys
 
 import pytest
 
-from helpers.programs import environment, run_python
+from helpers.data import write_idx_folder
+from helpers.programs import TINY_JOB, environment, run_python
 from mnist_graph.cli import process
 
 
@@ -46,6 +47,30 @@ def test_a_full_disk_for_the_output_gets_one_line(fresh_folder):
     )
     assert done.returncode == 1 and done.stderr.count('\n') == 1
     assert done.stderr.startswith('mnist_graph: The output cannot be written (No space left on device)')
+
+
+@pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-'])
+def test_closed_streams_lose_what_goes_to_them_and_nothing_else(fresh_folder, closed):
+    write_idx_folder(fresh_folder / 'data')
+    program = shlex.join([sys.executable, '-m', 'mnist_graph.main', *TINY_JOB, '--model_dir=run'])
+    done = subprocess.run(
+        ['bash', '-c', f'{program} {closed}'],
+        cwd=fresh_folder,
+        env=environment(fresh_folder),
+        capture_output=True,
+        text=True,
+        timeout=120,
+    )
+    assert done.returncode == 0 and done.stderr == ''
+    assert ('Accuracy on test set' in done.stdout) == (closed == '2>&-')
+    assert (fresh_folder / 'run' / 'checkpoints' / 'checkpoint').exists()
+
+
+def test_with_closed_streams_a_mistake_has_its_exit_code(fresh_folder):
+    for module in 'predict', 'run_tf1':
+        program = shlex.join([sys.executable, '-m', f'mnist_graph.{module}', '--no_such_flag'])
+        done = subprocess.run(['bash', '-c', f'{program} >&- 2>&-'], cwd=fresh_folder, env=environment(fresh_folder))
+        assert done.returncode == 2
 
 
 def test_first_signal_is_noted_and_the_second_stops_at_once():

@@ -140,6 +140,29 @@ def test_python_2_with_an_estimator_and_a_module_of_its_own(old_folder):
             'script.py, line 2: tensorflow.contrib.tpu is not covered.',
         ),
         ('import no_such_package\n', 'script.py, line 1: needs the package no_such_package, which is not installed'),
+        (
+            'import tensorflow_datasets_gone\n',
+            'script.py, line 1: needs the package tensorflow_datasets_gone, which is not',
+        ),
+        (
+            'from keras.wrappers.scikit_learn import K\n',
+            'script.py, line 1: keras.wrappers is gone, and has no replacement',
+        ),
+        ('import numpy\nimport numpy.gone\n', 'script.py, line 2: numpy.gone is gone, and has no replacement here'),
+        (
+            'from keras.utils import gone\n',
+            'script.py, line 1: Keras has no gone any more, and there is no replacement here',
+        ),
+        ('from tensorflow import gone\n', 'script.py, line 1: TensorFlow has no gone any more, and there is'),
+        ('import keras\nkeras.backend.gone()\n', 'script.py, line 2: Keras has no gone any more, and there is no'),
+        (
+            'from keras.layers import Convolution2D\nConvolution2D(8, 3, border_mode="same")\n',
+            'script.py, line 2: Keras has no argument border_mode any more, and there is no replacement here',
+        ),
+        (
+            'import tensorflow as tf\ntf.estimator.Estimator(lambda features: 1).export_savedmodel("a")\n',
+            'script.py, line 2: Estimator.export_savedmodel is not covered',
+        ),
         ('import tensorflow as tf\ntf.no_such_name\n', 'script.py, line 2: TensorFlow has no no_such_name any more'),
     ],
 )
@@ -147,6 +170,28 @@ def test_what_is_missing_is_named_with_its_line(old_folder, script, message):
     ended = run(old_folder, script)
     assert ended.code != 0 and ended.out == ''
     assert ended.err.startswith(f'mnist_graph: {message}') and ended.err.count('\n') == 1
+
+
+OLD_KERAS = """
+from keras.layers.core import Dense, Flatten
+from keras.layers.convolutional import Conv2D
+import keras.layers.advanced_activations
+from keras.layers import recurrent
+from keras.engine.topology import Layer
+from keras.engine import InputSpec, Model
+from keras.utils import np_utils
+from keras.utils.np_utils import to_categorical
+from keras.utils.vis_utils import plot_model
+from keras.backend.tensorflow_backend import set_session
+from keras import backend as K
+K.set_image_dim_ordering('tf')
+print(K.image_dim_ordering(), np_utils.to_categorical([1], 2).tolist(), Dense is recurrent.Dense)
+"""
+
+
+def test_modules_of_keras_that_have_moved_are_found(old_folder):
+    ended = run(old_folder, OLD_KERAS)
+    assert (ended.code, ended.out) == (0, 'tf [[0.0, 1.0]] True\n'), ended.err
 
 
 def test_the_scripts_own_errors_keep_their_traceback(old_folder):

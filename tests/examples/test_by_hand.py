@@ -16,12 +16,14 @@ def test_it_trains_tests_and_reads_a_picture(monkeypatch, capsys):
     patterns = random.integers(0, 256, (10, 28, 28, 1), dtype=np.uint8)
     split = data.Split(patterns[labels], labels)
     few = data.Dataset('few', split, split[:0], split[:50], tuple('0123456789'), '0123456789abcdef')
+    few = few._replace(notices=('These are drawn digits.',))
     monkeypatch.setattr(data, 'load', lambda: few)
     monkeypatch.chdir(REPOSITORY)
     program = PROGRAM.replace('N_ITERATIONS = 1000', 'N_ITERATIONS = 101')
     assert program != PROGRAM
     exec(compile(program, 'by_hand.py', 'exec'), {})
-    lines = capsys.readouterr().out.splitlines()
+    notice, *lines = capsys.readouterr().out.splitlines()
+    assert notice == 'These are drawn digits.'
     assert [line.split('\t')[0] for line in lines[:2]] == ['Iteration 0', 'Iteration 100']
     first, last = (float(re.search(r'Loss = ([\d.]+)', line)[1]) for line in lines[:2])
     assert last < first / 4

@@ -10,7 +10,7 @@ import numpy as np
 import pytest
 
 from helpers.programs import REPOSITORY, environment, is_alive
-from mnist_graph.exports.formats import FORMATS, converter, format, npz
+from mnist_graph.exports.formats import FORMATS, converter, format, npz, saved_model
 
 
 class Lying:
@@ -47,6 +47,11 @@ def test_a_file_that_disagrees_is_removed(export, monkeypatch, change, message):
         (['--format=npz', '--output=there'], 2, '--output=there: exists already; give another path, or remove it.'),
         (['--format=npz', '--output=no/where.npz'], 2, 'there is no folder '),
         (['--format=npz', '--quantize'], 2, 'stores no weights of 8 bits; use --format=litert.'),
+        (
+            ['--format=npz', '--pixels=uint8'],
+            2,
+            'holds weights alone, which are for pixels of 0.0 to 1.0; leave --pixels out.',
+        ),
         (['--format=npz', '--tta=3'], 2, '--tta=3: --format=npz holds weights alone; leave --tta out.'),
     ],
 )
@@ -111,6 +116,24 @@ def test_a_converter_that_fails_leaves_nothing(export, monkeypatch, tmp_path):
     assert ended.err.endswith(
         'The model could not be converted (ValueError: no such operation); choose another --format.\n'
     )
+
+
+@pytest.mark.skipif(os.name == 'nt', reason='needs a limit for the size of files')
+def test_a_disk_that_is_full_for_tensorflow_gets_one_line(export, monkeypatch):
+    import resource
+
+    def full(exported, path):
+        before = resource.getrlimit(resource.RLIMIT_FSIZE)
+        resource.setrlimit(resource.RLIMIT_FSIZE, (4096, before[1]))
+        try:
+            saved_model.write(exported, path)
+        finally:
+            resource.setrlimit(resource.RLIMIT_FSIZE, before)
+
+    monkeypatch.setitem(FORMATS, 'saved_model', FORMATS['saved_model']._replace(write=full))
+    ended = export('--format=saved_model', '--output=digits')
+    assert ended.code == 1 and os.listdir() == []
+    assert ended.err.endswith('mnist_graph: digits: cannot be written (File too large); give another path.\n')
 
 
 def test_a_full_disk_leaves_nothing(export, monkeypatch):

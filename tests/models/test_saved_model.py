@@ -1,6 +1,7 @@
 """Trained models rebuilt from their folders: averages over models and views, and what cannot be averaged."""
 
 import json
+import os
 import pathlib
 import shutil
 
@@ -9,7 +10,7 @@ import pytest
 
 from helpers.small_model import digits_model, patterns_model
 from mnist_graph.base.errors import CheckpointError
-from mnist_graph.models import saved_model
+from mnist_graph.models import pretrained, saved_model
 
 
 def test_models_are_averaged():
@@ -29,6 +30,13 @@ def test_models_are_averaged():
 def test_one_folder_may_be_given_as_it_is(tmp_path):
     for model_dir in digits_model().model, pathlib.Path(digits_model().model):
         assert saved_model.find(model_dir).folders == [str(digits_model().model)]
+
+
+def test_a_folder_named_as_the_shipped_reader_does_not_take_its_place(fresh_folder):
+    shutil.copytree(digits_model().model, 'pretrained')
+    assert saved_model.find('pretrained').folders == [pretrained.FOLDER]
+    (own,) = saved_model.find('./pretrained').folders
+    assert os.path.samefile(own, 'pretrained') and saved_model.find(own).folders == [own]
 
 
 def test_models_of_different_pictures_are_not_averaged():

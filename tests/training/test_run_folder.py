@@ -79,6 +79,22 @@ def test_no_checkpoint_to_load(trained):
         find_checkpoint('damaged', 'last')
 
 
+def test_advice_about_damaged_checkpoints_can_be_followed(trained):
+    trained('model', keep_checkpoints=1)
+    best = find_checkpoint('model', 'best')[0]
+    os.unlink(find_checkpoint('model', 'last')[0].prefix + '.index')
+    whole = f' That of step {best.step} in best/ is whole; predict uses it with --checkpoint=best.'
+    for ask in lambda: find_checkpoint('model', 'last'), lambda: RunFolder.reopen('model', described()):
+        with pytest.raises(CheckpointError) as caught:
+            ask()
+        assert str(caught.value).endswith(whole) and 'train on' not in str(caught.value)
+    os.unlink(best.prefix + '.index')
+    with pytest.raises(CheckpointError, match='; give another --model_dir.$'):
+        find_checkpoint('model', 'last')
+    with pytest.raises(CheckpointError, match='; start a new run without --resume.$'):
+        RunFolder.reopen('model', described())
+
+
 def test_the_best_is_kept_apart(trained, tf, monkeypatch):
     from mnist_graph.training import evaluation
 

@@ -22,10 +22,13 @@ def write(exported: Exported, path: str) -> None:
     signatures = {tf.saved_model.DEFAULT_SERVING_SIGNATURE_DEF_KEY: _signature(tf, inference.pixels, inference.outputs)}
     if inference.image_bytes is not None:
         signatures[OF_BYTES] = _signature(tf, inference.image_bytes, inference.outputs_of_bytes)
-    with tensorflow.only_errors_logged(), tf.Session(graph=inference.graph) as sess:
-        builder = tf.saved_model.Builder(path)
-        builder.add_meta_graph_and_variables(sess, [tf.saved_model.tag_constants.SERVING], signatures)
-        builder.save()
+    try:
+        with tensorflow.only_errors_logged(), tf.Session(graph=inference.graph) as sess:
+            builder = tf.saved_model.Builder(path)
+            builder.add_meta_graph_and_variables(sess, [tf.saved_model.tag_constants.SERVING], signatures)
+            builder.save()
+    except tf.errors.OpError as error:  # a full disk; 'PATH; No space left on device'
+        raise OSError(error.message.rpartition('; ')[2]) from None
     os.makedirs(os.path.join(path, os.path.dirname(DESCRIPTION)))
     files.write_json(os.path.join(path, DESCRIPTION), exported.description)
 
