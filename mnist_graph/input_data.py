@@ -7,6 +7,7 @@
 It reads whatever `mnist_graph.data` reads. It needs numpy, but no TensorFlow.
 """
 
+import os
 import sys
 import urllib.parse
 from typing import Any, NamedTuple
