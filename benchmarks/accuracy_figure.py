@@ -1,8 +1,10 @@
 """Draws accuracy against minutes: the recipes in flags/, the Keras programs that some of them restate, and examples.
 
-python benchmarks/recipes.py --data_dir=mnist --results=docs/recipes.jsonl
-python benchmarks/convnets.py --data_dir=mnist --results=docs/recipes.jsonl
-python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
+    python benchmarks/recipes.py --data_dir=mnist --results=docs/recipes.jsonl
+    python benchmarks/convnets.py --data_dir=mnist --results=docs/recipes.jsonl
+    python benchmarks/accuracy_figure.py docs/recipes.jsonl docs/accuracy.png
+
+The first two commands measure and write the results; the third one draws them.
 """
 
 import argparse

@@ -96,6 +96,22 @@ def with_sign(pen: Pen, sign: str):
     return photograph(pen, paint(pen, page(ink))), first_label + second_label
 
 
+def on_lines(pen: Pen, is_squared: bool):
+    """A number on ruled or squared paper, whose lines run behind it and through it."""
+    height = int(pen.random.integers(50, 120))
+    ink, label = pen.number(height, pen.equal(1, 3), pen.between(0.25, 0.4))
+    ink = page(ink)
+    canvas = Image.new('L', ink.shape[::-1])
+    draw, gap = ImageDraw.Draw(canvas), height * pen.between(0.5, 1.2)
+    width, off = max(1, round(height * pen.between(0.01, 0.04))), pen.between(-0.01, 0.01) * canvas.width
+    for y in np.arange(pen.between(0, gap), canvas.height, gap):
+        draw.line((0, y, canvas.width, y + off), fill=255, width=width)
+    for x in np.arange(pen.between(0, gap), canvas.width, gap) if is_squared else ():
+        draw.line((x, 0, x - off, canvas.height), fill=255, width=width)
+    lines = pen.between(0.4, 1) * np.asarray(canvas, np.float32) / 255
+    return photograph(pen, paint(pen, np.maximum(ink, lines))), label
+
+
 def printed(pen: Pen, fonts: Sequence[str]):
     """One digit in a font's type."""
     label = str(pen.random.integers(10))
@@ -158,6 +174,8 @@ def kinds(digits: tuple[np.ndarray, np.ndarray] | None = None, fonts: Sequence[s
         'overlapping': functools.partial(row, n=(2, 3), least=0.85, gaps=(-0.12, -0.04)),
         'date with a slash': functools.partial(with_sign, sign='/'),
         'amount with a point': functools.partial(with_sign, sign='.'),
+        'on ruled paper': functools.partial(on_lines, is_squared=False),
+        'on squared paper': functools.partial(on_lines, is_squared=True),
         **{
             f'no digit: {what}': functools.partial(clutter, what=what)
             for what in ('blank', 'lines', 'texture', 'letters')

@@ -2,9 +2,9 @@
 
     python benchmarks/fine_tuning.py --results=docs/fine_tuning.jsonl --picture=docs/fine_tuning.png
 
-On two kinds of data that the package draws itself: `one hand`, digits of one fixed style (a slant to the left, a thick pen),
-and `ten letters`, other shapes for ten classes that the reader does not know (the same hand's digits, turned by a quarter
-and mirrored, in folders called a to j). --other_dir adds a data set of yours, such as Fashion-MNIST, of which so many
+On two kinds of data that the package draws itself: `one style of writing`, digits of a slant to the left and a thick pen, and
+`ten letters`, other shapes for ten classes that the reader does not know (the same digits, turned by a quarter and
+mirrored, in folders called a to j). --other_dir adds a data set of yours, such as Fashion-MNIST, of which so many
 pictures a class are taken. Each training is a whole command, as a user gives it, and measures on 100 test pictures a class.
 """
 
@@ -25,7 +25,7 @@ from mnist_graph.plots.canvas import BLUE, VERMILION, Drawing
 
 COUNTS = (1, 5, 20, 100)
 N_TEST = 100  # pictures of each class
-HAND = pen.Style(
+STYLE = pen.Style(
     mixing=0.5,
     jitter=0.02,
     slant=-0.3,
@@ -41,17 +41,20 @@ NETWORK = ['--model=cnn', '--filters=24,48,48', '--hidden_units=128', '--batch_n
 COMMON = ['--dropout=0', '--augment', '--batch_size=64', '--learning_rate=1e-3', '--n_validation=0', '--notensorboard']
 
 
-def one_hand(n, seed):
-    """(uint8 [10 n, 28, 28], labels int [10 n]) of one hand's digits, n of each."""
+def one_style(n, seed):
+    """(uint8 [10 n, 28, 28], labels int [10 n]) of digits in one style of writing, n of each."""
     labels = np.arange(10 * n) % 10
-    return pen.draw_block(labels, np.random.default_rng(seed), HAND), labels
+    return pen.draw_block(labels, np.random.default_rng(seed), STYLE), labels
 
 
 def kinds(other_dir):
     """{kind: (class names, train images, labels, test images, labels)} with pictures enough for all COUNTS."""
-    train, test = one_hand(max(COUNTS), 1), one_hand(N_TEST, 2)
+    train, test = one_style(max(COUNTS), 1), one_style(N_TEST, 2)
     turned = [(np.rot90(images, axes=(1, 2))[:, :, ::-1], labels) for images, labels in (train, test)]
-    found = {'one hand': ('0123456789', *train, *test), 'ten letters': ('abcdefghij', *turned[0], *turned[1])}
+    found = {
+        'one style of writing': ('0123456789', *train, *test),
+        'ten letters': ('abcdefghij', *turned[0], *turned[1]),
+    }
     if other_dir:
         loaded = data.load(data_dir=other_dir, n_validation=0)
         splits = (loaded.train, loaded.test)

@@ -4,6 +4,7 @@ import contextlib
 import glob
 import os
 import pwd
+import random
 import shutil
 import socket
 import subprocess
@@ -29,7 +30,10 @@ def _version(folder):
 
 
 def _account():
-    """Popen's options for a user that PostgreSQL agrees to run as, which root is not."""
+    """(Popen's options for a user that PostgreSQL agrees to run as, its entry in the password file); root is no such user.
+
+    The entry is None if this process is not root's, as PostgreSQL then runs as the same user.
+    """
     if os.geteuid() != 0:
         return {}, None
     for name in ('postgres', 'nobody'):
@@ -40,9 +44,11 @@ def _account():
 
 
 def _free_port():
-    with socket.socket() as one:
-        one.bind(('127.0.0.1', 0))
-        return one.getsockname()[1]
+    """A port that the system gives to nobody who asks for any, as it must be free again after a restart."""
+    while True:
+        port = random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(('127.0.0.1', port)):
+            return port
 
 
 @contextlib.contextmanager

@@ -26,6 +26,8 @@ IDX_FILES = (
     't10k-images-idx3-ubyte.gz',
     't10k-labels-idx1-ubyte.gz',
 )
+# `ru_maxrss` of 1 MiB: macOS counts bytes, and other systems KiB.
+MAXRSS_OF_A_MB = 1 << 20 if sys.platform == 'darwin' else 1 << 10
 
 
 class BenchmarkError(Exception):
@@ -85,7 +87,7 @@ def run_program(command):
         if process.returncode:
             tail = '\n'.join((output.read() + errors.read()).strip().splitlines()[-8:])
             raise BenchmarkError(f'{" ".join(command)} exited {process.returncode}:\n{tail}')
-        return Run(seconds, usage.ru_maxrss / 1024, output.read(), usage.ru_utime + usage.ru_stime)
+        return Run(seconds, usage.ru_maxrss / MAXRSS_OF_A_MB, output.read(), usage.ru_utime + usage.ru_stime)
 
 
 def run_json(command):

@@ -1,7 +1,7 @@
 """Draws how the time of a training step grows with batch, width, data and cores, and prints what more cores would give.
 
-python benchmarks/scaling.py --data_dir=mnist --rounds=1 --results=docs/scaling.jsonl
-python benchmarks/scaling_figure.py docs/scaling.jsonl --figure=docs/scaling.png
+    python benchmarks/scaling.py --data_dir=mnist --rounds=1 --results=docs/scaling.jsonl
+    python benchmarks/scaling_figure.py docs/scaling.jsonl --figure=docs/scaling.png
 
 More cores than were measured are computed, not measured: Amdahl's law, with the part
 of a step that does not become shorter taken from the times on one core and on two.

@@ -58,6 +58,11 @@ class Server:
         )
 
     def __enter__(self):
+        """Waits until the server answers.
+
+        Raises:
+            BenchmarkError: It has not within two minutes, or ended.
+        """
         end = time.monotonic() + 120
         while time.monotonic() < end:
             try:
@@ -73,6 +78,7 @@ class Server:
         raise measure.BenchmarkError(f'{self.name} does not start')
 
     def __exit__(self, *error):
+        """Ends the server, by force if it takes more than half a minute."""
         if self.process.poll() is None:
             self.process.terminate()
             try:
@@ -102,12 +108,14 @@ class Server:
 
 
 def ours():
+    """The package's own server with the shipped reader."""
     return Server(
         'serve', [sys.executable, '-m', 'mnist_graph.serve', '--model_dir=pretrained', '--port=PORT'], '/readyz'
     )
 
 
 def peer(name, python):
+    """The same in another library, benchmarks/peers/NAME_app.py, run by the interpreter at the path `python`."""
     return Server(name, [python, f'benchmarks/peers/{name}_app.py', 'PORT'], '/nothing')
 
 
@@ -134,7 +142,10 @@ async def send(reader, writer, port, path, body, kind):
 
 
 class Client:
-    """Sends one request after the other, and notes how long each took and how it ended."""
+    """Sends one request after the other, and notes in `seconds` how long each took that was answered.
+
+    `lost` gets the status or the error of each that was not, and `refused` counts connections that nobody took.
+    """
 
     def __init__(self, port, request):
         self._port, self._request = port, request
@@ -142,7 +153,7 @@ class Client:
 
     async def run(self, until, most=None):
         writer = None
-        while time.monotonic() < until and (most is None or len(self.seconds) < most):
+        while time.monotonic() < until and (most is None or len(self.seconds) + len(self.lost) < most):
             begun, sent = time.perf_counter(), False
             try:
                 if writer is None:
@@ -157,9 +168,10 @@ class Client:
                 writer.close()
                 writer = None
                 continue
-            if status != 200:
+            if status == 200:
+                self.seconds.append(time.perf_counter() - begun)
+            else:
                 self.lost.append(status)
-            self.seconds.append(time.perf_counter() - begun)
             if closes:
                 writer.close()
                 writer = None

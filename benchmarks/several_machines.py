@@ -38,12 +38,13 @@ def wire_bytes(device):
 
 
 def processor_seconds(pid):
+    """Seconds that a process has computed."""
     fields = pathlib.Path(f'/proc/{pid}/stat').read_text().rpartition(')')[2].split()
     return (int(fields[11]) + int(fields[12])) / os.sysconf('SC_CLK_TCK')
 
 
-def one(data_dir, network, batch_size, n_workers, seconds, is_far):
-    """Measures one case in this process; prints it as JSON."""
+def one(workers, data_dir, network, batch_size, n_workers, seconds, is_far):
+    """Measures one case in this process; prints it as JSON. The processes that it starts are added to `workers`."""
     chief, host, device, inside = (
         (link.HOSTS[0], link.HOSTS[1], link.DEVICES[0], ['ip', 'netns', 'exec', link.NAMES[1]])
         if is_far
@@ -57,12 +58,9 @@ def one(data_dir, network, batch_size, n_workers, seconds, is_far):
     from mnist_graph.cluster.addresses import of_started
 
     command = [sys.executable, '-m', 'mnist_graph.worker', f'--listen={host}:0', '--once']
-    workers = [
-        subprocess.Popen(
-            [*inside, 'taskset', '-c', str(cores[number % len(cores)]), *command], stdout=subprocess.PIPE, text=True
-        )
-        for number in range(1, n_workers)
-    ]
+    for number in range(1, n_workers):
+        one_core = ['taskset', '-c', str(cores[number % len(cores)])]
+        workers.append(subprocess.Popen([*inside, *one_core, *command], stdout=subprocess.PIPE, text=True))
     tensorflow.import_tensorflow()
     addresses = [f'{chief}:2222', *map(of_started, workers)]
     dataset = data.load(data_dir=data_dir)
@@ -94,12 +92,10 @@ def one(data_dir, network, batch_size, n_workers, seconds, is_far):
     weights = 4 * sum(v.shape.num_elements() for v in built.model.variables)
     needed = (n_workers - 1) * (2 * weights + 4 * 794 * (batch_size // n_workers))
     print(json.dumps([best * 1e3, busiest * 1e3, n_bytes / 1e6, needed / 1e6]), flush=True)
-    for worker in workers:
-        worker.kill()
-    os._exit(0)
 
 
 def main():
+    """Measures each case in a process of its own, and prints the table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data_dir', required=True, type=measure.data_folder)
     parser.add_argument('--seconds', type=float, default=5)
@@ -112,7 +108,14 @@ def main():
     arguments = parser.parse_args()
     if arguments.case:
         network, batch_size, n_workers = arguments.case.split(',')
-        one(arguments.data_dir, network, int(batch_size), int(n_workers), arguments.seconds, arguments.far)
+        workers = []
+        try:
+            one(workers, arguments.data_dir, network, int(batch_size), int(n_workers), arguments.seconds, arguments.far)
+        finally:
+            for worker in workers:
+                worker.kill()
+        sys.stdout.flush()
+        os._exit(0)
     if not shutil.which('unshare'):
         sys.exit('This needs unshare (util-linux), for a network of its own.')
     print(
@@ -129,11 +132,13 @@ def main():
                     case = [f'--case={network},{batch_size},{n_workers}', f'--seconds={arguments.seconds}']
                     case += ['--far'] * (arguments.delay_ms is not None)
                     command = [*inside, sys.executable, __file__, f'--data_dir={arguments.data_dir}', *case]
-                    done = subprocess.run(command, capture_output=True, text=True, check=True)
+                    done = subprocess.run(command, capture_output=True, text=True)
+                    if done.returncode:
+                        raise measure.BenchmarkError(f'{case[0]} ended with {done.returncode}:\n{done.stderr}')
                     values = json.loads(done.stdout.splitlines()[-1])
                     shown = ' | '.join(f'{value:.1f}' for value in values)
                     print(f'| {network}, {batch_size} | {n_workers} | {shown} |', flush=True)
 
 
 if __name__ == '__main__':
-    main()
+    measure.run_main(main)

@@ -1,8 +1,8 @@
 """Draws the seconds that each recipe takes against its accuracy, in this package and in other libraries, and prints the table.
 
-python benchmarks/speedrun.py --data_dir=mnist --results=docs/speed.jsonl
-python benchmarks/convnets.py --data_dir=mnist --results=docs/speed.jsonl
-python benchmarks/speed_figure.py docs/speed.jsonl --figure=docs/speed.png
+    python benchmarks/speedrun.py --data_dir=mnist --results=docs/speed.jsonl
+    python benchmarks/convnets.py --data_dir=mnist --results=docs/speed.jsonl
+    python benchmarks/speed_figure.py docs/speed.jsonl --figure=docs/speed.png
 
 Several files of results may be given. Of two runs of one program with one seed, the later counts.
 """

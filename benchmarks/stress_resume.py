@@ -68,7 +68,7 @@ def stress(folder, arguments):
         ('train-images-idx3-ubyte', 'train-labels-idx1-ubyte', 't10k-images-idx3-ubyte', 't10k-labels-idx1-ubyte'),
         images_and_labels,
     ):
-        idx.write_idx(f'{folder}/data/{name}', array)
+        pathlib.Path(folder, 'data', name).write_bytes(idx.to_bytes(array))
     how = [*HOW, f'--save_steps={arguments.save_steps}']
     if arguments.recipe:  # a run does not record how it is to be tested
         with open(flag_files([arguments.recipe])[arguments.recipe], encoding='utf-8') as file:

@@ -43,10 +43,6 @@ class SleepingPool:
         pass
 
     @property
-    def n_alive(self):
-        return self.n_workers
-
-    @property
     def n_busy(self):
         return len({job.key for _, job, _ in self._agenda})
 

@@ -17,8 +17,11 @@ from measure import ROOT, in_turn, machine, markdown_table, median_of, run_progr
 
 sys.path.insert(0, ROOT)
 
+SWEEP = 'mnist_graph.sweep'
+
 
 def learning_rates(n):
+    """n learning rates from 1e-4 to 3e-3, evenly over orders of magnitude."""
     return [1e-4 * 30 ** (number / max(1, n - 1)) for number in range(n)]
 
 
@@ -44,7 +47,19 @@ def loop(n_trials, n_iterations, data_dir):
     print(json.dumps({'trials': n_trials}))
 
 
+def table_of(results, n_trials):
+    """The table of `in_turn`'s results; the last column is empty if no sweep could be measured."""
+    sweep = results.get(SWEEP)
+    rows = []
+    for name, runs in results.items():
+        seconds = median_of(runs, 'seconds')
+        times = f'{seconds / median_of(sweep, "seconds"):.2f}' if sweep else ''
+        rows.append([name, spread(values_of(runs, 'seconds'), 1), f'{n_trials / seconds:.2f}', times])
+    return markdown_table(['', 'seconds', 'trials/s', "times the sweep's"], rows)
+
+
 def main():
+    """Runs the contenders in turn, and prints their table."""
     parser = argparse.ArgumentParser(description=__doc__.splitlines()[0])
     parser.add_argument('--data_dir', default=os.environ.get('MNIST_DATA_DIR'))
     parser.add_argument('--trials', type=int, default=32)
@@ -98,23 +113,13 @@ def main():
         )
 
     names = {
-        'mnist_graph.sweep': sweep,
+        SWEEP: sweep,
         'one loop in one process': one_loop,
         f'{arguments.trials} runs of main (from {arguments.main_runs})': mains,
     }
     results = in_turn(names, arguments.rounds)
-    base = median_of(results['mnist_graph.sweep'], 'seconds')
-    rows = [
-        [
-            name,
-            spread(values_of(runs, 'seconds'), 1),
-            f'{arguments.trials / median_of(runs, "seconds"):.2f}',
-            f'{median_of(runs, "seconds") / base:.2f}',
-        ]
-        for name, runs in results.items()
-    ]
     print(f'{arguments.trials} trials of {arguments.iterations} iterations, {machine()}\n')
-    print(markdown_table(['', 'seconds', 'trials/s', "times the sweep's"], rows))
+    print(table_of(results, arguments.trials))
 
 
 if __name__ == '__main__':

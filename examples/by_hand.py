@@ -1,6 +1,8 @@
 """The tutorial's program on this package: build the graph, feed it batch by batch, test it, read a picture.
 
-python examples/by_hand.py
+    python examples/by_hand.py
+
+The notebook docs/the-graph.ipynb takes the same steps one at a time.
 """
 
 import numpy as np

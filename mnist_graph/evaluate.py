@@ -66,7 +66,7 @@ def load_labelled(found):
     from mnist_graph.data.raw_data import ReadOptions
 
     described = found.descriptions[0]
-    folder = os.path.expanduser(FLAGS.data_dir or '')
+    folder = FLAGS.data_dir or ''
     if not folder or FLAGS['dataset'].present or FLAGS['split'].present:
         return None
     if described.data_dir and os.path.realpath(folder) == os.path.realpath(described.data_dir):

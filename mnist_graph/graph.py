@@ -172,7 +172,7 @@ def build(
       hparams: The hyperparameters.
       spec: The shape of the pictures and the number of classes.
       n_steps: Number of steps of the whole training, which schedules need; by default hparams.n_iterations.
-      n_towers: Parts (towers) into which `loop` splits each batch, computed at the same time; placement has as many.
+      n_towers: Parts (towers) into which `loop` splits each batch, computed at the same time; `placement` has its own.
       training: False leaves out the training step and `loop`; dropout stays, so feed keep_prob=1.0.
       fed_step: False leaves out `train_step`, which is for feeding by hand; `loop` does not need it.
       teacher: With distillation_temperature, the network to learn from.
@@ -196,7 +196,7 @@ def build(
     )
     with graph.as_default(), tf.device(placement):
         if training:
-            check_trainable(hparams, n_steps, n_towers, teacher)
+            check_trainable(hparams, n_steps, len(placement.towers), teacher)
             network = add_training(network, n_steps or hparams.n_iterations, placement, fed_step, teacher)
         return network._replace(initializer=tf.global_variables_initializer())
 

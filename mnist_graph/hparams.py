@@ -100,7 +100,7 @@ class HParams:
         '',
         'text',
         'Trained model to start from, instead of random weights: pretrained (the reader that is shipped with this '
-        'package), or the folder of a run. You need not repeat the flags that describe its network.',
+        'package), the folder of a run, or none. You need not repeat the flags that describe its network.',
     )
     trainable: str = enum_field(
         TRAINING,

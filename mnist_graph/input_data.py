@@ -17,7 +17,7 @@ import numpy as np
 from mnist_graph import data
 from mnist_graph.base import files
 from mnist_graph.base.errors import DataError
-from mnist_graph.data.readers import idx_files
+from mnist_graph.data import readers
 
 DEFAULT_SOURCE_URL = 'https://storage.googleapis.com/cvdf-datasets/mnist/'
 # Hosts whose files are those of MNIST, so that the package's own download of it will do.
@@ -160,7 +160,8 @@ def read_data_sets(
         from the package's cache folder, into which it is downloaded if need be;
         without an internet connection, the drawn digits serve.
       fake_data: Read nothing, and make a data set without pictures.
-      one_hot: Whether labels become float64 rows with a single 1 instead of uint8 numbers.
+      one_hot: Whether labels become float64 rows with a single 1 instead of uint8 numbers
+        (int32 if there are more than 256 classes).
       dtype, reshape: As `DataSet` takes them.
       validation_size: How many of the first training pictures to hold out. None is
         TensorFlow's 5000, or a tenth where there are fewer than 50,000.
@@ -172,6 +173,7 @@ def read_data_sets(
       ValueError: There are fewer training pictures than `validation_size`.
       DataError: The data set in `train_dir` is damaged, or `source_url` is that
         of another data set, which is not in `train_dir`.
+      ImageError: The data set in `train_dir` has pictures that cannot be read.
     """
     random = None if seed is None else np.random.RandomState(seed)
     if fake_data:
@@ -186,9 +188,10 @@ def read_data_sets(
     if not 0 <= validation_size <= n_train:
         raise ValueError(f'validation_size={validation_size}: must be 0 to {n_train}.')
     n_classes = len(found.class_names)
+    kind = np.uint8 if n_classes <= 256 else np.int32
 
     def part(split: data.Split) -> DataSet:
-        labels = dense_to_one_hot(split.labels, n_classes) if one_hot else split.labels.astype(np.uint8)
+        labels = dense_to_one_hot(split.labels, n_classes) if one_hot else split.labels.astype(kind)
         return DataSet(split.images, labels, dtype=dtype, reshape=reshape, seed=random)
 
     return Datasets(part(found.train[validation_size:]), part(found.train[:validation_size]), part(found.test))
@@ -208,14 +211,8 @@ def load_mnist(train_dir: str | os.PathLike = 'MNIST-data') -> Datasets:
 
 def _find(train_dir: str | os.PathLike, source_url: str) -> data.Dataset:
     """The data set in `train_dir`; in its absence, MNIST or the drawn digits."""
-    folder = files.expand_user(train_dir)
-    if os.path.isdir(folder):
-        try:
-            return _told(data.load(data_dir=train_dir, n_validation=0), f'from {train_dir}')
-        except DataError:
-            # Scripts name folders that hold other things, too. IDX files are meant as the data set.
-            if idx_files.paths(folder):
-                raise
+    if readers.has_data_set(files.expand_user(train_dir)):  # scripts also name folders that hold other things
+        return _told(data.load(data_dir=train_dir, n_validation=0), f'from {train_dir}')
     if urllib.parse.urlsplit(source_url).hostname not in HOSTS_OF_MNIST:
         raise DataError(
             f'{source_url}: is no known address of MNIST. Download its files by hand, and place them in {train_dir}.'

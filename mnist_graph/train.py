@@ -53,7 +53,7 @@ def train(
       ValueError: The network was built without training.
     """
     if network.loop is None:
-        raise ValueError('the network was built with training=False; build it with training=True')
+        raise ValueError('the network was built with training=False; build it with training=True.')
     loop, keep_prob = network.loop, 1 - hparams.dropout
     began = time.perf_counter()
     feeder = Feeder(hparams, dataset.train)

@@ -40,6 +40,12 @@ def no_network(monkeypatch):
     monkeypatch.setattr(socket.socket, 'connect', guarded)
 
 
+@pytest.fixture(autouse=True)
+def width(monkeypatch):
+    """Of the terminal, here and in programs that tests start: what --help says is broken into lines that fit."""
+    monkeypatch.setenv('COLUMNS', '80')
+
+
 @pytest.fixture
 def fresh_folder(tmp_path, monkeypatch):
     """An empty working directory and an empty cache of its own; returns the directory."""

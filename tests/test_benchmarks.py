@@ -1,5 +1,6 @@
 """What the benchmarks make of their measurements: tables and figures of made-up ones, and which trainings they compare."""
 
+import asyncio
 import json
 import pathlib
 import sys
@@ -18,7 +19,9 @@ import scaling_figure  # noqa: E402
 import speed_figure  # noqa: E402
 import speedrun  # noqa: E402
 import step_floor  # noqa: E402
+import sweep_throughput  # noqa: E402
 
+import serving  # noqa: E402
 from mnist_graph.hparams import DEFAULTS, HParams, parse  # noqa: E402
 
 FAST = sorted(path.stem for path in (BENCHMARKS.parent / 'flags').glob('fast_*.flags'))
@@ -215,3 +218,39 @@ def test_cores_share_a_step():
     asked = []
     _, done = step_floor.processor_ms(lambda n: (lambda: asked.append(n), n), 128, n_cores=2, rounds=1, repeats=3)
     assert done == 128 and asked == [64] * 2 * 2 * 3  # the first round of two only warms up
+
+
+def test_a_contender_that_failed_is_left_out_of_the_table_of_sweeps():
+    runs = {'one': [measure.Run(8.0, 1.0, '', 1.0)], sweep_throughput.SWEEP: [measure.Run(4.0, 1.0, '', 1.0)]}
+    lines = sweep_throughput.table_of(runs, 16).splitlines()[2:]
+    assert lines == ['| one | 8.0 (8.0-8.0) | 2.00 | 2.00 |', '| mnist_graph.sweep | 4.0 (4.0-4.0) | 4.00 | 1.00 |']
+    del runs[sweep_throughput.SWEEP]
+    assert sweep_throughput.table_of(runs, 16).splitlines()[2:] == ['| one | 8.0 (8.0-8.0) | 2.00 |  |']
+
+
+def test_a_request_that_is_refused_is_lost_and_no_answer():
+    answers = iter(['500 Error', '200 OK', '503 Busy', '200 OK'])
+
+    async def answer(reader, writer):
+        while await reader.readuntil(b'\r\n\r\n'):
+            await reader.readexactly(1)
+            writer.write(f'HTTP/1.1 {next(answers)}\r\nContent-Length: 0\r\n\r\n'.encode())
+
+    async def load():
+        server = await asyncio.start_server(answer, '127.0.0.1', 0)
+        port = server.sockets[0].getsockname()[1]
+        (client,), _ = await serving.load(port, ('/', b'x', 'text/plain'), 1, 20, most=4)
+        server.close()
+        return client
+
+    client = asyncio.run(load())
+    assert len(client.seconds) == 2 and client.lost == [500, 503]
+
+
+def test_a_recipe_in_other_libraries_has_its_switches(tmp_path, monkeypatch):
+    monkeypatch.syspath_prepend(str(BENCHMARKS / 'peers'))
+    import recipe
+
+    monkeypatch.setattr(recipe, 'FLAGS_DIR', str(tmp_path))
+    (tmp_path / 'a.flags').write_text('# of a test\n--augment\n--nobatch_norm\n--batch_size=7\n--tta=9\n')
+    assert recipe.read_flags('a') == ({'augment': True, 'batch_norm': False, 'batch_size': 7}, 9)

@@ -81,6 +81,10 @@ def test_bounds_hold(name):
             'hidden_units=512: must be whole numbers in a tuple or a list, each at least 1 and at most 65536.',
         ),
         ({'n_iterations': 0}, 'n_iterations=0: must be a whole number at least 1 and at most 100000000.'),
+        (
+            {'n_iterations': 10**5000},
+            'n_iterations=a number of thousands of digits: must be a whole number at least 1 and at most 100000000.',
+        ),
         ({'n_iterations': 2.0}, 'n_iterations=2.0: must be a whole number at least 1 and at most 100000000.'),
         ({'n_iterations': True}, 'n_iterations=True: must be a whole number at least 1 and at most 100000000.'),
         ({'seed': -1}, 'seed=-1: must be a whole number at least 0 and at most 2147483647.'),
@@ -186,6 +190,10 @@ def test_round_trips_through_json_and_flag_texts(hparams):
             name, value = (name, 'true') if name in SPECS else (name.removeprefix('no'), 'false')
         values[name] = parse(name, value)
     assert HParams(**values) == hparams
+
+
+def test_none_is_no_model_to_start_from():
+    assert HParams(init_checkpoint='none') == HParams() == HParams(init_checkpoint=parse('init_checkpoint', 'none'))
 
 
 def test_to_flags_names_only_what_differs():

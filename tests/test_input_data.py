@@ -3,10 +3,10 @@
 import numpy as np
 import pytest
 
-from helpers.data import write_idx_folder
+from helpers.data import picture, write_idx_folder, write_tree
 from helpers.programs import run_python
 from mnist_graph import input_data
-from mnist_graph.base.errors import DataError
+from mnist_graph.base.errors import DataError, ImageError
 from mnist_graph.data import loading
 
 
@@ -152,6 +152,30 @@ def test_damaged_files_are_not_passed_over(folder_of_numbers):
     path.write_bytes(path.read_bytes()[:500])
     with pytest.raises(DataError, match='train-images'):
         input_data.read_data_sets('MNIST_data')
+
+
+@pytest.mark.parametrize('name', ['mnist.npz', 'train.csv', 'mnist.pkl.gz', 'MNIST/raw/train-images-idx3-ubyte.gz'])
+def test_another_data_set_is_not_taken_in_place_of_a_damaged_one(fresh_folder, monkeypatch, name):
+    (fresh_folder / 'data' / name).parent.mkdir(parents=True)
+    (fresh_folder / 'data' / name).write_bytes(b'PK\3\4')
+    monkeypatch.setattr(loading, '_drawn', None)
+    with pytest.raises(DataError, match=name.split('/')[0]):
+        input_data.read_data_sets('data')
+
+
+def test_a_picture_that_cannot_be_read_is_named(fresh_folder):
+    write_tree(fresh_folder, {f'data/{part}/{label}/a.png': picture(9) for part in ('train', 'test') for label in '01'})
+    (fresh_folder / 'data/train/1/a.png').write_bytes(b'')
+    with pytest.raises(ImageError, match='train/1/a.png'):
+        input_data.read_data_sets('data')
+
+
+def test_labels_of_many_classes_are_whole(fresh_folder):
+    images, labels = np.arange(600 * 4, dtype=np.uint16).reshape(600, 2, 2) % 256, np.arange(600) % 300
+    arrays = dict(x_train=images, y_train=labels, x_test=images, y_test=labels)
+    np.savez(fresh_folder / 'mnist.npz', **arrays)
+    train = input_data.read_data_sets('.', validation_size=0).train
+    assert train.labels.dtype == np.int32 and train.labels.tolist() == labels.tolist()
 
 
 @pytest.mark.parametrize('make', [lambda folder: None, lambda folder: (folder / 'notes.txt').write_text('x')])

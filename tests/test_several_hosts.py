@@ -5,20 +5,19 @@ import os
 import shutil
 import signal
 import subprocess
-import sys
-import time
 
 import pytest
 
+from helpers import held
 from helpers.data import write_idx_folder
-from helpers.programs import REPOSITORY, environment, run_python
-from test_worker import JOB, PATIENCE, Program, bits
+from helpers.programs import REPOSITORY, run_python
+from test_worker import CHIEF, JOB, PATIENCE, WORKER, Program, bits
 
 pytestmark = pytest.mark.integration
 spec = importlib.util.spec_from_file_location('link', REPOSITORY / 'benchmarks/link.py')
 link = importlib.util.module_from_spec(spec)
 spec.loader.exec_module(link)
-CHIEF, WORKER = (f'{host}:2222' for host in link.HOSTS)
+CHIEF_ADDRESS, WORKER_ADDRESS = (f'{host}:2222' for host in link.HOSTS)
 CHIEF_NAME, WORKER_NAME = link.NAMES
 
 
@@ -44,20 +43,12 @@ class Host(Program):
     """A program in a namespace; `ip netns exec` becomes the program, so that signals reach it."""
 
     def __init__(self, folder, host, name, *arguments):
-        self.log = folder / f'{name}.log'
-        with self.log.open('ab') as log:
-            self.process = subprocess.Popen(
-                ['ip', 'netns', 'exec', host, sys.executable, '-m', *arguments],
-                cwd=folder,
-                env=environment(folder),
-                stdout=log,
-                stderr=log,
-            )
+        super().__init__(folder, name, *arguments, before=('ip', 'netns', 'exec', host))
 
 
 def start_worker(folder):
-    worker = Host(folder, WORKER_NAME, 'worker', 'mnist_graph.worker', f'--listen={WORKER}')
-    time.sleep(1)
+    worker = Host(folder, WORKER_NAME, 'worker', *WORKER, f'--listen={WORKER_ADDRESS}')
+    worker.expect('Waiting')
     return worker
 
 
@@ -71,13 +62,12 @@ def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
     alone = run_python('-m', 'mnist_graph.main', *job, '--model_dir=alone', folder=tmp_path, timeout=500)
     assert (alone.code, alone.err) == (0, '')
     worker = start_worker(tmp_path)
-    worker.expect('Waiting')
-    chief = Host(
-        *(tmp_path, CHIEF_NAME, 'chief', 'mnist_graph.main', *job, '--model_dir=lost', f'--workers={CHIEF},{WORKER}')
-    )
+    held.let_go(tmp_path, until=100)
+    addresses = f'--workers={CHIEF_ADDRESS},{WORKER_ADDRESS}'
+    chief = Host(tmp_path, CHIEF_NAME, 'chief', *CHIEF, *job, '--model_dir=lost', addresses)
     try:
         for number in range(3 * n_rounds):
-            chief.expect('Iteration', times=6 * (number + 1))
+            chief.expect('Iteration', times=6)
             if number % 3 == 0:
                 worker.process.kill()
                 worker.process.wait()
@@ -85,14 +75,16 @@ def test_whatever_happens_to_a_host_changes_no_bit(hosts, tmp_path, n_rounds):
                 ip('-n', WORKER_NAME, 'link', 'set', link.DEVICES[1], 'down')
             else:
                 worker.process.send_signal(signal.SIGSTOP)
-            chief.expect(f'Worker {WORKER} ', times=number + 1)
+            chief.expect(f'Worker {WORKER_ADDRESS} ')
+            held.let_go(tmp_path, until=100 * (number + 2))
             if number % 3 == 0:
                 worker = start_worker(tmp_path)
             elif number % 3 == 1:
                 ip('-n', WORKER_NAME, 'link', 'set', link.DEVICES[1], 'up')
             else:
                 worker.process.send_signal(signal.SIGCONT)
-            chief.expect('Going on from step', times=number + 1)
+            chief.expect('Going on from step')
+        held.let_go(tmp_path)
         # The longer the delay, the longer it takes from the last of so many faults to the end.
         assert chief.process.wait(PATIENCE * n_rounds) == 0, chief.log.read_text()
     finally:

@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from helpers import held
 from helpers.programs import environment, is_alive, run_python
 from helpers.small_sweep import TINY, results
 
@@ -26,16 +27,18 @@ def children_of(process):
     return [int(line) for line in found.stdout.split()]
 
 
-def wait_for(condition, process, seconds=120):
+def wait_for(condition, process, seconds=300):
     deadline = time.monotonic() + seconds
     while not condition():
         assert process.poll() is None and time.monotonic() < deadline, 'it did not come so far'
         time.sleep(0.02)
 
 
-def start(*flags, folder):
+def start(*flags, folder, until=10**9):
+    """A sweep that waits where so many trials have ended."""
+    held.let_go(folder, until)
     return subprocess.Popen(
-        [sys.executable, '-m', 'mnist_graph.sweep', *map(str, flags)],
+        [sys.executable, '-c', held.SWEEP, *map(str, flags)],
         cwd=folder,
         env=environment(folder),
         stdout=subprocess.DEVNULL,
@@ -70,6 +73,7 @@ def test_a_killed_coordinator(data_dir, fresh_folder):
         f'--data_dir={data_dir}',
         '--sweep_dir=s',
         folder=fresh_folder,
+        until=2,
     )
     wait_for(lambda: n_complete(fresh_folder / 's') >= 1, process)
     workers = children_of(process)
@@ -100,7 +104,7 @@ def test_workers_end_with_their_coordinator(data_dir, fresh_folder, kill):
     assert len(workers) == 2 and all(map(is_alive, workers))
     process.send_signal(kill)
     assert process.wait() == -kill
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 120
     while any(map(is_alive, workers)):
         assert time.monotonic() < deadline
         time.sleep(0.05)
@@ -141,7 +145,7 @@ def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
         '--eval_steps=100',
         f'--data_dir={data_dir}',
     ]
-    process = start(*flags, '--sweep_dir=disturbed', folder=fresh_folder)
+    process = start(*flags, '--sweep_dir=disturbed', folder=fresh_folder, until=9)
     wait_for(lambda: n_complete(fresh_folder / 'disturbed') >= 2, process)
     os.kill(children_of(process)[0], signal.SIGKILL)
     wait_for(lambda: n_complete(fresh_folder / 'disturbed') >= 5, process)
@@ -161,11 +165,12 @@ def test_killed_workers_and_coordinator_change_nothing(data_dir, fresh_folder):
 
 @pytest.mark.slow
 def test_control_c_finishes_what_runs_and_says_how_to_go_on(data_dir, fresh_folder):
+    held.let_go(fresh_folder, until=3)
     process = subprocess.Popen(
         [
             sys.executable,
-            '-m',
-            'mnist_graph.sweep',
+            '-c',
+            held.SWEEP,
             '--search=dropout=0,0.3,0.6,0.9',
             '--workers=1',
             *TINY,
@@ -180,7 +185,8 @@ def test_control_c_finishes_what_runs_and_says_how_to_go_on(data_dir, fresh_fold
     )
     wait_for(lambda: n_complete(fresh_folder / 's') >= 1, process)
     process.send_signal(signal.SIGINT)
-    _, err = process.communicate(timeout=60)
+    held.let_go(fresh_folder)
+    _, err = process.communicate(timeout=120)
     assert process.returncode == 130
     left = 4 - len(ids_of_complete_trials(fresh_folder / 's'))
     assert err.endswith(

@@ -14,6 +14,7 @@ import gzip
 import json
 import os
 import resource
+import sys
 from collections.abc import Callable
 from typing import NamedTuple
 
@@ -131,7 +132,8 @@ def peak_rss_mb():
                     return int(line.split()[1]) / 1024
     except OSError:
         pass
-    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1024
+    # macOS counts bytes, and other systems KiB.
+    return resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1 << 20 if sys.platform == 'darwin' else 1 << 10)
 
 
 def anonymous_mb():

@@ -14,7 +14,7 @@ from typing import NamedTuple
 import numpy as np
 from common import NUM_CLASSES, Digits, load_digits, print_json, shuffled_batches
 
-from mnist_graph.hparams import HParams, parse
+from mnist_graph.hparams import SPECS, HParams, parse
 
 FLAGS_DIR = os.path.join(os.path.dirname(os.path.dirname(os.path.dirname(os.path.abspath(__file__)))), 'flags')
 SIDE = 28  # pixels of a picture's side
@@ -47,7 +47,11 @@ def read_flags(recipe: str) -> tuple[dict, int]:
         lines = [line.strip() for line in file if line.startswith('--')]
     pairs = [line[2:].partition('=') for line in lines]
     n_views = next((int(text) for name, _, text in pairs if name == 'tta'), 1)
-    return {name: parse(name, text) if equals else True for name, equals, text in pairs if name != 'tta'}, n_views
+    # --augment, or --noaugment
+    switches = {
+        name if name in SPECS else name.removeprefix('no'): name in SPECS for name, equals, _ in pairs if not equals
+    }
+    return {name: parse(name, text) for name, equals, text in pairs if equals and name != 'tta'} | switches, n_views
 
 
 def read_job(variants: tuple[str, ...], description: str) -> Job:

@@ -54,7 +54,7 @@ def write_atomically(path: str, content: bytes | str) -> None:
 
 
 def temporary_name(path: str) -> str:
-    """The path of a file or folder beside `path` that is given its name when it is whole; one that no other process uses."""
+    """A path beside `path` that no other process uses, for a file or folder that is renamed to `path` when it is whole."""
     folder, name = os.path.split(path)
     return os.path.join(folder, f'{name[:_PREFIX_CHARACTERS]}.{secrets.token_hex(4)}.part')
 

@@ -93,9 +93,9 @@ class FolderLock:
             self._lock.release()
 
     def undo(self, *names: str) -> None:
-        """Frees the folder; if it was made for this lock, removes it and these files in it, unless more is in it."""
+        """Frees the folder. If it was made for this lock, also removes it with these files, unless it holds others."""
         # While it is locked, as whoever locks it next makes such files anew. On Windows, filelock itself removes its own.
-        for name in (_LOCK, *names) if self._made else ():
+        for name in (*names, _LOCK) if self._made else ():
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._folder, name))
         self.release()

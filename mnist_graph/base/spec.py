@@ -29,7 +29,8 @@ class Spec(NamedTuple):
     """What a value of one hyperparameter may be.
 
     Attributes:
-      kind: 'float', 'int', 'bool', 'enum', 'ints' (a list of whole numbers) or 'text'.
+      kind: 'float', 'int', 'bool', 'enum', 'ints' (a list of whole numbers) or
+        'text' (one line, of which 'none' and '' are the same).
       help: Its meaning and unit, as `--help` prints it.
       lower, upper: Bounds, both allowed unless `open_lower`/`open_upper`.
       choices: The values of an enum.
@@ -86,7 +87,7 @@ class Spec(NamedTuple):
             elif self.kind == 'ints':
                 value = tuple(int(part) for part in text.split(',')) if text else ()
             elif self.kind == 'text':
-                value = '' if text == 'none' else text
+                value = text
             elif self.kind == 'bool':
                 value = {'true': True, '1': True, 'false': False, '0': False}[text.lower()]
             else:
@@ -115,7 +116,7 @@ class Spec(NamedTuple):
         if self.kind == 'enum' and value in self.choices or self.kind == 'bool' and isinstance(value, bool):
             good = value
         elif self.kind == 'text' and isinstance(value, str) and len(value) <= _LONGEST_TEXT and value.isprintable():
-            good = value
+            good = '' if value == 'none' else value
         elif self.kind == 'int' and _is_int(value) and self.allows(value):
             good = int(value)
         elif self.kind == 'float' and _is_real(value) and self.allows(value):
@@ -125,7 +126,7 @@ class Spec(NamedTuple):
             if len(whole) == len(value) and (whole or self.may_be_empty) and self.length in (None, len(whole)):
                 good = whole
         if good is None:
-            shown = ','.join(map(str, value)) if isinstance(value, (list, tuple)) else str(value)
+            shown = ','.join(map(_text, value)) if isinstance(value, (list, tuple)) else _text(value)
             expected = self._expected()
             if self.kind == 'ints' and not isinstance(value, (list, tuple)):
                 expected = expected.replace('separated by commas', 'in a tuple or a list')
@@ -150,6 +151,13 @@ class Spec(NamedTuple):
 def _shown(value: str) -> str:
     """The value on one line, cut to what an error message can hold."""
     return ' '.join(value.split())[:100]
+
+
+def _text(value: Any) -> str:
+    try:
+        return str(value)
+    except ValueError:  # Python writes no whole number of more than 4,300 digits
+        return 'a number of thousands of digits'
 
 
 def _is_int(number: Any) -> bool:

@@ -37,9 +37,10 @@ _NO_DEVICE_LINE = re.compile(rb'E\d{4} .*cuda_(?:platform|driver)\.cc:\d+\] fail
 def import_tensorflow():
     """Imports TensorFlow without its start-up chatter; returns `tensorflow.compat.v1`.
 
-    The environment is left as it was found, but for two variables that the C++
-    side reads later, too: TF_CPP_MIN_LOG_LEVEL defaults to 2 (errors only), and
-    TF_ENABLE_ONEDNN_OPTS to 1. All objects there are then are frozen (`gc.freeze`).
+    Two environment variables, which TensorFlow's C++ code also reads later, get a
+    value if they have none: TF_CPP_MIN_LOG_LEVEL=2 (errors only) and
+    TF_ENABLE_ONEDNN_OPTS=1. All others stay as they were. Afterwards, `gc.freeze`
+    takes all objects that exist out of garbage collection.
     """
     if 'tensorflow' in sys.modules:
         with held_back_stderr():

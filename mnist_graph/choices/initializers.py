@@ -42,6 +42,9 @@ INITIALIZERS = {
         _truncated_normal,
         first_bias=0.1,
     ),
-    'glorot_uniform': Initializer('between -+sqrt(6 / (inputs + outputs)); Glorot and Bengio 2010', _glorot_uniform),
+    'glorot_uniform': Initializer(
+        'uniform between -sqrt(6 / (inputs + outputs)) and +sqrt(6 / (inputs + outputs)); Glorot and Bengio 2010',
+        _glorot_uniform,
+    ),
     'he_normal': Initializer('truncated normal of variance 2 / inputs; He et al. 2015', _he_normal),
 }

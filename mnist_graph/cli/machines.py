@@ -120,7 +120,7 @@ def check_flags(batch_size: int, n_towers: int) -> tuple[list[str], int]:
 
 @contextlib.contextmanager
 def opened(workers: list[str], n_threads: int, n_towers: int):
-    """A `runtime.Cluster` of these addresses or of --local_workers, or None of neither; TensorFlow is imported.
+    """A `runtime.Cluster` of these addresses or of --local_workers, for which TensorFlow is imported; None without either.
 
     Args:
       workers: As `check_flags` returns them.

@@ -92,18 +92,21 @@ def start_server(order: Order):
 
 
 def watch(line: socket.socket, timeout: float) -> str:
-    """Keeps a life line until the other end is gone; returns how that was noticed."""
-    heard = time.monotonic()
+    """Keeps a life line until the other end is gone; returns how that was noticed.
+
+    Silence is counted while this process runs: one that was paused itself does not take the other for gone.
+    """
+    silence = 0.0
     line.settimeout(_BEAT)
-    while time.monotonic() - heard < timeout:
+    while silence < timeout:
         try:
             line.send(b'.')
             if not line.recv(_MAX_MESSAGE):
                 return 'has ended'
-            heard = time.monotonic()
+            silence = 0.0
             time.sleep(_BEAT)
         except TimeoutError:
-            pass
+            silence += _BEAT
         except OSError:
             return 'has ended'
     return f'has not answered for {timeout:g} seconds'
@@ -154,8 +157,8 @@ class Cluster:
 
     Args:
       order: The order of task 0; see `Order`.
-      lost: Called, in any thread, with a line about a worker that is lost. It does not return.
-        Another may be set later.
+      lost: Called from any thread with a line about a lost worker. It should end the process, as TensorFlow may wait
+        for that worker for ever. Another may be set later.
       patience: Seconds for which missing workers are called again and again.
       go_on_without: Whether those that are still missing are then left out.
       waiting: Called with a line about a worker that is missing.

@@ -67,7 +67,7 @@ def install(tf: Any) -> None:
         'losses': {**_public(slim.losses)},
         'metrics': {**_public(tf.metrics), 'accuracy': _accuracy(tf)},
         'rnn': contrib_rnn.members(tf),
-        'legacy_seq2seq': contrib_rnn.sequence_members(tf),
+        'legacy_seq2seq': contrib_rnn.legacy_sequence_members(tf),
         'seq2seq': contrib_rnn.sequence_members(tf),
         'eager': contrib_eager.members(tf),
         'distributions': {**_public(tf.distributions)},
@@ -84,7 +84,7 @@ def install(tf: Any) -> None:
     for name, module in list(sys.modules.items()):
         if name.startswith('tf_slim.'):
             sys.modules[f'{_ROOT}.slim.{name.removeprefix("tf_slim.")}'] = module
-    _install_learn(tf, root)
+    _install_learn(root)
     _install_projector(root)
 
 
@@ -120,7 +120,7 @@ def _below(parent: ModuleType, path: str, members: dict[str, Any]) -> None:
     setattr(parent, last, _module(f'{name}.{last}', own))
 
 
-def _install_learn(tf: Any, root: Any) -> None:
+def _install_learn(root: Any) -> None:
     """`contrib.learn`: of it only the data sets, and what is the same in `tf.estimator`."""
 
     def load_dataset(name: str) -> Any:
@@ -154,6 +154,12 @@ def _accuracy(tf: Any) -> Any:
     )
 
 
+def _bool(text: str) -> bool:
+    if text.lower() not in ('true', 'false', '1', '0'):
+        raise ValueError(f'{text!r} is neither true nor false.')
+    return text.lower() in ('true', '1')
+
+
 class HParams:
     """`contrib.training.HParams`: values with names."""
 
@@ -169,8 +175,13 @@ class HParams:
         setattr(self, name, value)
 
     def parse(self, text: str) -> 'HParams':
-        """Reads `name=value,name=value`; each value gets the type of the one it replaces."""
+        """Reads `name=value,name=value`; each value gets the type of the one it replaces.
+
+        Raises:
+          ValueError: A value is not of that type; one that is true or false must be true, false, 1 or 0.
+        """
         for part in filter(None, text.split(',')):
             name, _, value = part.partition('=')
-            setattr(self, name.strip(), type(getattr(self, name.strip()))(value))
+            kind = type(getattr(self, name.strip()))
+            setattr(self, name.strip(), _bool(value) if kind is bool else kind(value))
         return self

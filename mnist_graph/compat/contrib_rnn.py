@@ -2,6 +2,9 @@
 
 from typing import Any
 
+# Added to a sum of weights, as in TensorFlow 1, so that none is divided by 0.
+_TINY = 1e-12
+
 
 def members(tf: Any) -> dict[str, Any]:
     """{name: cell, wrapper or function}."""
@@ -10,7 +13,6 @@ def members(tf: Any) -> dict[str, Any]:
     found = {name: getattr(cells, name) for name in names}
     return {
         **found,
-        'BasicLSTMCell': found['BasicLSTMCell'],
         'CoreRNNCell': found['RNNCell'],
         'LSTMBlockCell': found['LSTMCell'],
         'static_rnn': tf.nn.static_rnn,
@@ -19,11 +21,6 @@ def members(tf: Any) -> dict[str, Any]:
         'OutputProjectionWrapper': _output_projection(tf),
         'InputProjectionWrapper': _input_projection(tf),
     }
-
-
-def sequence_members(tf: Any) -> dict[str, Any]:
-    """{name: function} of `contrib.legacy_seq2seq` and `contrib.seq2seq`."""
-    return {'sequence_loss': _sequence_loss(tf), 'sequence_loss_by_example': _sequence_loss(tf)}
 
 
 def _output_projection(tf: Any) -> Any:
@@ -87,13 +84,68 @@ def _stacked(tf: Any) -> Any:
     return stack_bidirectional_dynamic_rnn
 
 
-def _sequence_loss(tf: Any) -> Any:
-    def sequence_loss(logits: Any, targets: Any, weights: Any, **ignored: Any) -> Any:
-        """The mean cross-entropy of a sequence, each step with its weight."""
-        join = lambda parts: tf.stack(parts, 1) if isinstance(parts, (list, tuple)) else parts
-        logits, targets, weights = map(join, (logits, targets, weights))
-        losses = tf.nn.sparse_softmax_cross_entropy_with_logits(labels=targets, logits=logits)
-        weights = tf.cast(weights, losses.dtype)
-        return tf.reduce_sum(losses * weights) / (tf.reduce_sum(weights) + 1e-12)
+def _losses(tf: Any, logits: Any, targets: Any, softmax_loss_function: Any) -> Any:
+    losses = softmax_loss_function or tf.nn.sparse_softmax_cross_entropy_with_logits
+    return losses(labels=targets, logits=logits)
 
-    return sequence_loss
+
+def sequence_members(tf: Any) -> dict[str, Any]:
+    """{name: function} of `contrib.seq2seq`."""
+
+    def sequence_loss(
+        logits: Any,
+        targets: Any,
+        weights: Any,
+        average_across_timesteps: bool = True,
+        average_across_batch: bool = True,
+        softmax_loss_function: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        """The weighted mean cross-entropy over time, over the batch, or over both; [batch, time] without either.
+
+        Logits are [batch, time, classes], targets and weights [batch, time].
+        """
+        losses = _losses(tf, logits, targets, softmax_loss_function) * weights
+        axes = [axis for axis, is_mean in enumerate((average_across_batch, average_across_timesteps)) if is_mean]
+        if not axes:
+            return losses
+        return tf.divide(tf.reduce_sum(losses, axes), tf.reduce_sum(weights, axes) + _TINY, name=name)
+
+    return {'sequence_loss': sequence_loss}
+
+
+def legacy_sequence_members(tf: Any) -> dict[str, Any]:
+    """{name: function} of `contrib.legacy_seq2seq`."""
+
+    def sequence_loss_by_example(
+        logits: Any,
+        targets: Any,
+        weights: Any,
+        average_across_timesteps: bool = True,
+        softmax_loss_function: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        """[batch]: the weighted sum of the cross-entropies of a list of steps, by default divided by that of the weights.
+
+        Each step has logits [batch, classes], targets [batch] and weights [batch].
+        """
+        steps = zip(logits, targets, weights)
+        losses = tf.add_n(
+            [_losses(tf, logit, target, softmax_loss_function) * weight for logit, target, weight in steps]
+        )
+        return tf.divide(losses, tf.add_n(weights) + _TINY if average_across_timesteps else 1.0, name=name)
+
+    def sequence_loss(
+        logits: Any,
+        targets: Any,
+        weights: Any,
+        average_across_timesteps: bool = True,
+        average_across_batch: bool = True,
+        softmax_loss_function: Any = None,
+        name: str | None = None,
+    ) -> Any:
+        """The mean of `sequence_loss_by_example` over the batch, or its sum."""
+        losses = sequence_loss_by_example(logits, targets, weights, average_across_timesteps, softmax_loss_function)
+        return (tf.reduce_mean if average_across_batch else tf.reduce_sum)(losses, name=name)
+
+    return {'sequence_loss': sequence_loss, 'sequence_loss_by_example': sequence_loss_by_example}

@@ -57,4 +57,5 @@ def _content(name: str) -> tuple[bytes, str]:
             return file.read(), files.cache_folder()
     part, attribute = _FILES[name]
     array = getattr(getattr(found, part), attribute)
-    return gzip.compress(idx.to_bytes(array[..., 0] if array.ndim == 4 else array), 1), 'drawn digits'
+    origin = 'drawn digits' if found.name == 'drawn' else files.cache_folder()
+    return gzip.compress(idx.to_bytes(array[..., 0] if array.ndim == 4 else array), 1), origin

@@ -44,7 +44,7 @@ def put_back(tf: Any) -> None:
     for name in _CROSS_ENTROPIES:
         setattr(tf.nn, name, _logits_first(getattr(tf.nn, name)))
     tf.concat = _axis_first(tf.concat)
-    tf.split = _split(tf, tf.split)
+    tf.split = _split(tf.split)
     _let_summaries_have_tags(tf)
 
 
@@ -82,7 +82,7 @@ def _axis_first(function: Callable) -> Callable:
     return call
 
 
-def _split(tf: Any, function: Callable) -> Callable:
+def _split(function: Callable) -> Callable:
     """`tf.split(axis, number, value)` of old is understood, too."""
 
     @functools.wraps(function)

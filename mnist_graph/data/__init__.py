@@ -1,7 +1,9 @@
-"""Data sets: finding, downloading, reading and splitting them. No TensorFlow here.
+"""Data sets: finding, downloading, reading and splitting them.
 
-from mnist_graph import data
-mnist = data.load()
+    from mnist_graph import data
+    mnist = data.load()
+
+There is no TensorFlow here.
 """
 
 from mnist_graph.base.inputs import InputSpec, one_hot, to_input

@@ -16,14 +16,15 @@ from mnist_graph.pictures.mnist_style import normalize_digit
 
 # Pixels: strokes and frames are drawn on a square canvas of this side.
 _SIDE = 96
-# Letters that no hand and no font tells from digits everywhere.
+# Letters that nobody takes for a digit, in any hand or font.
 _LETTERS = 'ACDEFGHJKLMNPQRTUVWXYadefhjkmnprtuvwxy'
 _SIGNS = '+x=*#%&@?!()[]{}<>:;'
-# Of all: plus, times, divided by, equals and minus, which no one takes for digits, however near one of them is.
+# The share of the pictures that are plus, times, divided-by, equals or minus signs. These are kept even if they are
+# near a digit, because nobody takes them for one.
 _SIGN_SHARE = 0.08
-# The quantile of the distance between real digits, within which a picture is taken for one.
+# A picture looks like a digit if it is nearer to a real one than this quantile of other real digits' distances.
 _NEAR = 0.9
-# Real digits that lookalikes are told by, of all hands.
+# How many real digits, of all writers, tell lookalikes: half of them to compare with, half for that quantile.
 _N_KNOWN = 16000
 # Pixels of the reduced pictures whose distances are measured.
 _REDUCED = 14

@@ -7,14 +7,14 @@ Proxies are taken from the environment (`https_proxy`), as urllib does.
 
 import hashlib
 import os
-import secrets
 import time
 import urllib.error
 import urllib.request
+from collections.abc import Sequence
 from typing import NamedTuple
 
 from mnist_graph.base.errors import DataError
-from mnist_graph.base.files import sha256
+from mnist_graph.base.files import how_to_mend, remove_leftovers, sha256, write_atomically
 from mnist_graph.data import folders
 
 MIRRORS = ('https://storage.googleapis.com/cvdf-datasets/mnist/', 'https://ossci-datasets.s3.amazonaws.com/mnist/')
@@ -22,6 +22,8 @@ TIMEOUT_SECONDS = 5
 # A mirror that answers, but more slowly than this on average, is given up too.
 MIN_BYTES_PER_SECOND = 10_000
 _CHUNK_BYTES = 1 << 16
+# After so long nobody is still writing a file of this size.
+_LEFTOVER_SECONDS = 60.0
 
 
 class RemoteFile(NamedTuple):
@@ -62,65 +64,53 @@ def download_mnist(folder: str, mirrors=MIRRORS, files=MNIST_FILES, show_progres
       show_progress: Draw a tqdm bar on standard error.
 
     Raises:
-      DataError: A file could not be had from any mirror, or not be written;
-        names every address tried and the files to place by hand.
+      DataError: A file could not be had from any mirror, and names every address
+        tried and the files to place by hand; or it cannot be written.
     """
     with folders.made(folder):
+        remove_leftovers(folder, _LEFTOVER_SECONDS)
         for file in files:
-            if os.path.exists(os.path.join(folder, file.name)):
+            path = os.path.join(folder, file.name)
+            if os.path.exists(path):
                 continue
-            failures = []
-            for mirror in mirrors:
-                try:
-                    _fetch(mirror + file.name, os.path.join(folder, file.name), file, show_progress)
-                    break
-                except _FetchError as error:
-                    failures.append(f'{mirror + file.name}: {error}')
-            else:
+            try:
+                write_atomically(path, _from_any(mirrors, file, show_progress))
+            except _FetchError as error:
                 names = ', '.join(each.name for each in files)
                 raise DataError(
-                    f'{file.name} could not be downloaded ({"; ".join(failures)}). Place {names} in {folder} by hand.'
-                )
+                    f'{file.name} could not be downloaded ({error}). Place {names} in {folder} by hand.'
+                ) from None
+            except OSError as error:
+                raise DataError(
+                    f'{folder}: {file.name} cannot be written ({error.strerror}); {how_to_mend(error)}.'
+                ) from None
 
 
 class _FetchError(Exception):
-    """Why one address did not give the file."""
+    """Why one address, or each of several, did not give the file."""
 
 
-def _fetch(address: str, path: str, expected: RemoteFile, show_progress: bool) -> None:
-    """Downloads one address to `path` by way of a temporary file of its own.
-
-    The name of the temporary file is unique, so that parallel jobs can share a
-    folder: each writes its own file, and all rename it to the same.
-    """
-    temporary = f'{path}.{secrets.token_hex(4)}.part'
-    try:
-        file = open(temporary, 'xb')  # with the permissions that the umask leaves, unlike tempfile's
-    except OSError as error:
-        raise DataError(f'{os.path.dirname(path)}: cannot be written ({error.strerror}).') from None
-    try:
-        with file:
-            digest, size = _copy(address, file, expected, show_progress)
-        if size != expected.size or digest != expected.sha256:
-            raise _FetchError(f'sent {size:,} bytes that are not the file (wrong size or SHA-256)')
-        os.replace(temporary, path)
-    except OSError as error:
-        raise _FetchError(str(getattr(error, 'reason', None) or error.strerror or error)) from None
-    finally:
-        if os.path.exists(temporary):
-            os.unlink(temporary)
+def _from_any(mirrors: Sequence[str], file: RemoteFile, show_progress: bool) -> bytes:
+    failures = []
+    for mirror in mirrors:
+        try:
+            return _fetch(mirror + file.name, file, show_progress)
+        except _FetchError as error:
+            failures.append(f'{mirror + file.name}: {error}')
+    raise _FetchError('; '.join(failures))
 
 
-def _copy(address: str, file, expected: RemoteFile, show_progress: bool) -> tuple[str, int]:
-    """Streams an address into an open file; returns its SHA-256 and size.
+def _fetch(address: str, expected: RemoteFile, show_progress: bool) -> bytes:
+    """The file at an address. Reading stops just past the expected size, however much is sent.
 
-    Reading stops just past the expected size, however much is sent.
+    Raises:
+      _FetchError: It cannot be had there, or is another file.
     """
     from http.client import HTTPException
 
     from tqdm import tqdm
 
-    digest, size = hashlib.sha256(), 0
+    content = bytearray()
     deadline = time.monotonic() + TIMEOUT_SECONDS + expected.size / MIN_BYTES_PER_SECOND
     try:
         with (
@@ -135,13 +125,15 @@ def _copy(address: str, file, expected: RemoteFile, show_progress: bool) -> tupl
                 leave=False,
             ) as bar,
         ):
-            while size <= expected.size and (chunk := response.read1(_CHUNK_BYTES)):
+            while len(content) <= expected.size and (chunk := response.read1(_CHUNK_BYTES)):
                 if time.monotonic() > deadline:
-                    raise _FetchError(f'sends too slowly ({size:,} bytes of {expected.size:,} so far)')
-                file.write(chunk)
-                digest.update(chunk)
-                size += len(chunk)
+                    raise _FetchError(f'sends too slowly ({len(content):,} bytes of {expected.size:,} so far)')
+                content += chunk
                 bar.update(len(chunk))
+    except OSError as error:
+        raise _FetchError(str(getattr(error, 'reason', None) or error.strerror or error)) from None
     except (HTTPException, ValueError) as error:
         raise _FetchError(' '.join(str(error).split()) or type(error).__name__) from None
-    return digest.hexdigest(), size
+    if len(content) != expected.size or hashlib.sha256(content).hexdigest() != expected.sha256:
+        raise _FetchError(f'sent {len(content):,} bytes that are not the file (wrong size or SHA-256)')
+    return bytes(content)

@@ -15,7 +15,7 @@ from typing import BinaryIO, cast
 
 import numpy as np
 
-from mnist_graph.base import files, memory
+from mnist_graph.base import memory
 from mnist_graph.base.errors import DataError
 from mnist_graph.data import unpacking
 
@@ -89,11 +89,6 @@ def _shape(path: str, header: bytes) -> tuple[tuple[int, ...], int]:
     if 4 * math.prod(max(side, 1) for side in shape) > sys.maxsize:  # numpy refuses such a shape even if a side is 0
         raise DataError(f'{path}: announces an impossible shape, {" x ".join(map(str, shape))}.')
     return shape, offset
-
-
-def write_idx(path: str, values: np.ndarray) -> None:
-    """Writes a uint8 array as a plain (not gzipped) IDX file, atomically."""
-    files.write_atomically(path, to_bytes(values))
 
 
 def to_bytes(values: np.ndarray) -> bytes:

@@ -13,6 +13,7 @@ from mnist_graph.base.picture_paths import PICTURE_ENDINGS
 from mnist_graph.data.dataset import Split
 from mnist_graph.data.raw_data import ReadOptions
 from mnist_graph.data.readers import class_folders
+from mnist_graph.data.readers.format import files_in, folders_in, list_files
 from mnist_graph.data.readers.pictures import read_pictures
 
 
@@ -27,23 +28,26 @@ def find(folder: str, class_names: Sequence[str]) -> list[tuple[str, int]]:
       (path, label) of each.
 
     Raises:
-      DataError: Some have labels, and others have none that the model knows.
+      DataError: Some have labels, and others have none that the model knows;
+        or the folder, or one named for a class, cannot be read.
     """
     labels = {name: label for label, name in enumerate(class_names)}
     if not os.path.isdir(folder) or class_folders.has_parts(folder):
         return []
     found, unknown = [], []
-    for entry in sorted(os.scandir(folder), key=lambda entry: entry.name):
-        if entry.name.startswith('.'):
-            continue
-        names = sorted(os.listdir(entry.path)) if entry.is_dir() else [entry.name]
-        pictures = [name for name in names if _is_picture(name)]
-        word = entry.name if entry.is_dir() else entry.name.split('_')[0]
+    is_folder = dict.fromkeys(files_in(folder), False) | dict.fromkeys(folders_in(folder), True)
+    for name in sorted(is_folder):
+        path = os.path.join(folder, name)
+        word = name if is_folder[name] else name.split('_')[0]
+        files = [name]
+        if is_folder[name]:
+            files = files_in(path) if word in labels else list_files(path)
+        pictures = [file for file in files if _is_picture(file)]
         if pictures and word not in labels:
-            unknown.append(entry.path)
+            unknown.append(path)
         elif pictures:
-            inside = entry.path if entry.is_dir() else folder
-            found += [(os.path.join(inside, name), labels[word]) for name in pictures]
+            inside = path if is_folder[name] else folder
+            found += [(os.path.join(inside, file), labels[word]) for file in pictures]
     if found and unknown:
         raise DataError(
             f'{unknown[0]}: does not begin with a class of the model ({", ".join(class_names)}); name it '

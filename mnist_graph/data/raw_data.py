@@ -51,10 +51,13 @@ class Part(NamedTuple):
 
     def check_lengths(self) -> None:
         """Raises DataError unless there is a label for each picture."""
-        if self.images.ndim == 0 or self.labels.ndim == 0 or len(self.images) != len(self.labels):
+        for array, where in ((self.images, self.images_where), (self.labels, self.labels_where)):
+            if array.ndim == 0:
+                raise DataError(f'{where}: holds an array of shape (), not a list.')
+        if len(self.images) != len(self.labels):
             raise DataError(
-                f'{self.images_where} has {self.images.shape[:1] and len(self.images)} pictures, but '
-                f'{self.labels_where} has {self.labels.shape[:1] and len(self.labels)} labels.'
+                f'{self.images_where} has {len(self.images)} pictures, but {self.labels_where} has '
+                f'{len(self.labels)} labels.'
             )
 
 
@@ -157,6 +160,8 @@ def _classes(
     largest = int(present[-1])
     if present[0] < 0:
         raise DataError(f'{train_where}: label {present[0]} is out of range: labels count from 0.')
+    if len(present) == 1:
+        raise DataError(f'{train_where}: every picture has the label {largest}; there must be at least two classes.')
     if len(present) > MAX_CLASSES:
         raise DataError(
             f'{train_where}: has {len(present):,} different labels, more than the {MAX_CLASSES:,} that classes may '
@@ -168,8 +173,6 @@ def _classes(
             wrong = unknown[0] if unknown[0] < 0 else unknown[-1]
             raise DataError(f'{test_where}: label {wrong} is out of range: the training labels are 0 to {largest}.')
         return train_labels, test_labels, tuple(map(str, range(largest + 1))), ''
-    if len(present) == 1:
-        raise DataError(f'{train_where}: every picture has the label {largest}; there must be at least two classes.')
     if len(unknown):
         raise DataError(
             f'{test_where}: label {unknown[0]} is out of range: it does not occur among the {len(present)} different '

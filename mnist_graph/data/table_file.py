@@ -94,7 +94,7 @@ def stream_pictures(path: str, height: int, width: int, channels: int) -> Iterat
 
     What black and white are is decided by the first of these pieces.
 
-    Returns:
+    Yields:
       float32 [n, height, width, channels] in [0, 1].
 
     Raises:
@@ -140,7 +140,7 @@ def _lines(path: str) -> Iterator[str]:
         with open(path, 'rb') as file:
             gzipped = unpacking.is_gzipped(file.read(2))
             if gzipped:
-                file.seek(-4, os.SEEK_END)
+                file.seek(max(packed - 4, 0))
                 unpacking.check_size(path, packed, int.from_bytes(file.read(4), 'little'))
         n_read = 0
         opened = (

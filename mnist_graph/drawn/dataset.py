@@ -45,8 +45,12 @@ def draw_digits(
 
     Returns:
       images: uint8 [n, 28, 28]; ink is bright, up to 255, on 0. The ink's longest
-        side is 20 pixels and its centre of mass within half a pixel of (14, 14).
+        side is 20 pixels and its centre of mass within half a pixel of (14, 14),
+        unless ink would leave the picture.
       labels: uint8 [n] in 0..9.
+
+    Raises:
+      UsageError: A number is negative.
     """
     if n < 0 or seed < 0:
         raise UsageError(f'n={n}, seed={seed}: neither the number of digits nor the seed can be negative.')
@@ -54,7 +58,11 @@ def draw_digits(
 
 
 def draw_digit(label: int, seed: int) -> np.ndarray:
-    """One drawn digit: uint8 [28, 28], ink bright on 0, as `draw_digits` makes them."""
+    """One drawn digit: uint8 [28, 28], ink bright on 0, as `draw_digits` makes them.
+
+    Raises:
+      UsageError: The label is not in 0..9, or the seed is negative.
+    """
     if label not in range(10) or seed < 0:
         raise UsageError(f'label={label}, seed={seed}: the label must be in 0..9 and the seed not negative.')
     return pen.draw_block(np.array([label]), _generator(seed, 2, label))[0]
@@ -89,6 +97,9 @@ def load_or_draw(
     Returns:
       (train_images, train_labels, test_images, test_labels), uint8; images are
       [n, 28, 28], labels [n].
+
+    Raises:
+      UsageError: A number is negative.
     """
     if min(n_train, n_test, seed) < 0:
         raise UsageError(f'n_train={n_train}, n_test={n_test}, seed={seed}: none of them can be negative.')

@@ -113,6 +113,7 @@ def _scaled(picture: tf.Tensor, size: list[int], scale, starts) -> tf.Tensor:
 
     Args:
       picture: float32 [height, width, channels].
+      size: Rows and columns of the result.
       scale: Factor of rows and of columns; None fits the whole picture.
       starts: Where the picture's first row and column begin in the result, in pixels; None is at 0.
     """

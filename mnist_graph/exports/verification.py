@@ -40,7 +40,7 @@ def compare(reader: Reader, pixels: Any, split: Split, probabilities: np.ndarray
 
     Args:
       reader: Of the file.
-      pixels: The `inference_graph.Pixels` that it takes.
+      pixels: The `pixels.Pixels` that it takes.
       split: At least one picture, with its label.
       probabilities: float [n, classes]: what the model says of them.
       quantized: Whether the file holds weights of 8 bits.

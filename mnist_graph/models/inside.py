@@ -5,12 +5,13 @@ from typing import Any, NamedTuple
 import cv2
 import numpy as np
 
-# A picture that excites a unit is found by so many steps uphill of this length, in grey levels of at most 1; after each,
-# the picture is blurred by so many pixels, without which it would be noise. All three were chosen by eye.
+# A picture that excites a unit is found in _STEPS steps uphill. Each changes the pixel with the steepest slope by
+# _STEP_LENGTH (white is 1), and then the picture is blurred by a Gaussian of _BLUR pixels, because it would be noise
+# otherwise. All three were chosen by eye.
 _STEPS, _STEP_LENGTH, _BLUR = 24, 0.2, 0.6
-# So many inputs of a unit are named.
+# At most so many inputs of a unit are named.
 _N_STRONGEST = 6
-# In the strongest one's amount: inputs that add no more are not named.
+# Inputs that add no more than this share of what the strongest adds are not named.
 _LEAST_OF_STRONGEST = 0.01
 
 

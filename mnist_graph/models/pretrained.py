@@ -52,7 +52,7 @@ def export(model, images: np.ndarray, labels: np.ndarray, folder: str = FOLDER) 
     (network, sess), described = model.members[0], model.description
     found = temperature(evaluation.logits(network, sess, images, 1), labels)
     layers = [(name, variable) for group in (network.weights, network.biases) for name, variable in group.items()]
-    # All are read before the first is written, as averages share their first values.
+    # All are read before the first is written, because a variable and its average are initialized from the same tensor.
     values = sess.run([network.tested(variable) for _, variable in layers])
     for (name, variable), value in zip(layers, values):
         sess.run(variable.initializer, {variable.initializer.inputs[1]: value / found if name == 'out' else value})

@@ -80,7 +80,11 @@ class StartingPoint(NamedTuple):
     notice: str
 
     def apply(self, network, sess) -> None:
-        """Gives the session's variables the model's values, one by one, as averages share their first values."""
+        """Gives the session's variables the model's values.
+
+        Each has a run of its own: a variable and its average are initialized from the same tensor, which can be fed
+        one value only.
+        """
         pairs = []
         for variables, arrays in ((network.weights, self.model.weights), (network.biases, self.model.biases)):
             for name, array in arrays.items():

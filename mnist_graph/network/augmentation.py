@@ -158,7 +158,7 @@ def warp(
     if height < 2 or width < 2:
         raise UsageError(
             f'pictures of {height} x {width} pixels cannot be distorted, which takes 2 x 2 or more; '
-            'leave --augment, --deskew and --tta out'
+            'leave --augment, --deskew and --tta out.'
         )
     basis = _affine_basis(height, width)
     if coefficients.shape.as_list()[2] != _AFFINE_TERMS:
@@ -211,9 +211,10 @@ def _bump_basis(height: int, width: int, sigma: float) -> np.ndarray:
 
     Raises:
       UsageError: The pictures are too large.
+      ValueError: sigma is not above 0.
     """
     if sigma <= 0:
-        raise ValueError(f'elastic_sigma is {sigma}: give a width of more than 0 pixels')
+        raise ValueError(f'elastic_sigma is {sigma}: give a width of more than 0 pixels.')
     axes = []
     for length in (height, width):
         cells = max(1, round((length - 1) / (_BUMP_SPACING * sigma)))

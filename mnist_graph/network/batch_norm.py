@@ -20,7 +20,8 @@ from mnist_graph.network.averages import ema_step_size
 DECAY = 0.99  # of the moving averages, which so cover about the last hundred steps
 EPSILON = 1e-3  # added to variances, as Keras does, so that a constant unit is not divided by 0
 
-# As many steps count as taken by averages of a trained model, so that they move slowly from the first step on.
+# Moving averages that come from a trained model count as having taken so many steps, so that they move slowly from the
+# first step on.
 STEPS_TAKEN_OVER = 1000
 
 

@@ -63,7 +63,7 @@ def deskew(images: tf.Tensor, compiled: bool | None = None) -> tf.Tensor:
 
 
 def deskew_input(spec: InputSpec, X: tf.Tensor, training: bool) -> tf.Tensor:
-    """The pictures X made upright, float32 [batch, features]; see `network/deskew.py``."""
+    """The pictures X made upright, float32 [batch, features]."""
     images = tf.reshape(X, [-1, spec.height, spec.width, spec.channels])
     # Compiling pays in training only: a prediction is over too soon.
     return tf.reshape(deskew(images, compiled=None if training else False), [-1, spec.n_features])

@@ -82,7 +82,7 @@ def check_trainable(hparams: HParams, n_steps: int | None, n_towers: int, teache
     Raises:
       UsageError: The length of n_epochs depends on the data, and n_steps is not
         given; or there is a teacher without a temperature, or the reverse.
-      ValueError: There are fewer towers than 1, or more than rows in a batch.
+      ValueError: There is no step, or there are fewer towers than 1, or more than rows in a batch.
     """
     if hparams.n_epochs and n_steps is None:
         raise UsageError(
@@ -94,5 +94,7 @@ def check_trainable(hparams: HParams, n_steps: int | None, n_towers: int, teache
             f'distillation_temperature={hparams.distillation_temperature:g}: a temperature above 0 needs a teacher, '
             f'and a teacher needs a temperature; give graph.build teacher=teachers.load(...).logits.'
         )
+    if n_steps is not None and n_steps < 1:
+        raise ValueError(f'n_steps is {n_steps}: give at least 1.')
     if not 1 <= n_towers <= hparams.batch_size:
-        raise ValueError(f'n_towers is {n_towers}: give 1 to {hparams.batch_size}, the rows of a batch')
+        raise ValueError(f'n_towers is {n_towers}: give 1 to {hparams.batch_size}, the rows of a batch.')

@@ -91,16 +91,16 @@ def learning_rate_at(
       ValueError: There is no such schedule, or a length does not fit.
     """
     if schedule not in SCHEDULES:
-        raise ValueError(f'unknown learning-rate schedule {schedule!r}: choose one of {", ".join(SCHEDULES)}')
+        raise ValueError(f'unknown learning-rate schedule {schedule!r}: choose one of {", ".join(SCHEDULES)}.')
     if warmup_steps < 0:
-        raise ValueError(f'warmup_steps is {warmup_steps}: give 0 or more')
+        raise ValueError(f'warmup_steps is {warmup_steps}: give 0 or more.')
     step = tf.cast(step, tf.float32)
     factor = tf.ones_like(step)
     if falling := SCHEDULES[schedule].factor:
         if total_steps is None or total_steps <= warmup_steps:
             raise ValueError(
                 f'total_steps is {total_steps}: a {schedule} schedule needs more than '
-                f'the {warmup_steps} steps of warm-up'
+                f'the {warmup_steps} steps of warm-up.'
             )
         # 0 at the end of warm-up, 1 at the end of the training.
         progress = tf.clip_by_value((step - warmup_steps) / (total_steps - warmup_steps), 0.0, 1.0)

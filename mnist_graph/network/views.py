@@ -36,7 +36,7 @@ def make_views(images: tf.Tensor, count: int = 9) -> tf.Tensor:
       float32 [count, batch, height, width, channels].
     """
     if not 1 <= count <= len(_VIEWS) + 1:
-        raise ValueError(f'{count} views were asked for: choose 1 to {len(_VIEWS) + 1}')
+        raise ValueError(f'{count} views were asked for: choose 1 to {len(_VIEWS) + 1}.')
     first = tf.cast(images, tf.float32)[tf.newaxis]
     if count == 1:
         return first
@@ -51,7 +51,8 @@ def make_views(images: tf.Tensor, count: int = 9) -> tf.Tensor:
     return tf.concat([first, tf.reshape(moved, shape)], axis=0)
 
 
-# Pixels of the views that are made at a time: nine each of 500 of MNIST's pictures. Several times as much memory is taken.
+# Pixels of the views that are made at a time: nine each of 500 of MNIST's pictures. Making them takes several times as
+# much memory.
 _MOST_PIXELS = 500 * 9 * 28 * 28
 
 

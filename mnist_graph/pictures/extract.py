@@ -9,7 +9,7 @@ from mnist_graph.base.errors import ImageError
 from mnist_graph.base.opencv import cv2
 from mnist_graph.base.picture_paths import list_pictures
 from mnist_graph.pictures import pieces as pieces_of
-from mnist_graph.pictures import plain, planes, proposals
+from mnist_graph.pictures import plain, planes, proposals, sheet
 from mnist_graph.pictures.decode import CLOSEST_SIDE, WORKING_SIDE, read_picture, read_pixels
 from mnist_graph.pictures.mnist_style import mnist_digit, normalize_digit
 from mnist_graph.pictures.pixels import as_floats
@@ -22,6 +22,8 @@ BLANK = (
 )
 # A part of a broken digit lies within this share of the largest part's longest side of it.
 _FARTHEST_PART = 0.4
+# Of the picture's sides: the one digit does not lie so near them.
+_EDGE = 0.12
 # Pixels: a picture is reduced to this longest side, or twice the result's, before it is resized.
 _RESIZED_SIDE = 256
 
@@ -63,21 +65,27 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
         ink = planes.find_ink(shade, is_dark, round(proposals.FIRST_REACH * min(view.shape[:2])))
         if ink is None:
             continue
-        mask = ink.mask
-        rules = pieces_of.find_rules(mask)
-        if rules.any() and (rest := pieces_of.without_rules(mask, rules)).sum() > 0.1 * mask.sum():
-            mask = rest
-        pieces = pieces_of.find_pieces(mask)
-        keep, *_ = proposals.writing(pieces)
-        if not keep.any():
-            keep = ~pieces_of.from_outside(pieces, may_span=True)
-        if not keep.any():
-            continue
-        chosen = pieces.mask(_near_main(pieces, keep))
-        x, y, wide, high = cv2.boundingRect(chosen)
-        inside = np.s_[max(0, y - 1) : y + high + 1, max(0, x - 1) : x + wide + 1]
-        return ink.share[inside] * cv2.dilate(chosen, np.ones((3, 3), np.uint8))[inside]
+        for mask in proposals.masks(ink):
+            mask = _without_frame(mask)
+            pieces = pieces_of.find_pieces(mask)
+            keep, *_ = proposals.writing(pieces)
+            if not keep.any():
+                keep = ~pieces_of.from_outside(pieces, may_span=True)
+            if not keep.any():
+                continue
+            chosen = pieces.mask(_near_main(pieces, keep))
+            x, y, wide, high = cv2.boundingRect(chosen)
+            inside = np.s_[max(0, y - 1) : y + high + 1, max(0, x - 1) : x + wide + 1]
+            return ink.share[inside] * cv2.dilate(chosen, np.ones((3, 3), np.uint8))[inside]
     return None
+
+
+def _without_frame(mask: np.ndarray) -> np.ndarray:
+    """The mask without rules near the border that nothing hangs on; others may be strokes of the digit."""
+    rules = pieces_of.find_rules(mask)
+    y, x = (round(_EDGE * side) for side in mask.shape)
+    rules[y : len(mask) - y, x : mask.shape[1] - x] = 0
+    return mask if not rules.any() or sheet.hold_more(mask, rules) else pieces_of.without_rules(mask, rules)
 
 
 def _near_main(pieces: pieces_of.Pieces, keep: np.ndarray) -> np.ndarray:

@@ -14,8 +14,8 @@ _LONG_CONTACT = 0.35
 _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
-# Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
-_THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
+# Pixels: what is so near to the border runs into it.
+_AT_BORDER = 2
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.
 _HOLLOW, _ROUND, _ENCLOSED, _UNDERLINE = 0.3, 0.8, 0.3, 0.7
@@ -254,7 +254,7 @@ def _level_rules(mask: np.ndarray) -> np.ndarray:
 
 def _is_long(start: int, length: int, width: int) -> bool:
     """Whether what reaches so far is as long as a rule in a picture of that width."""
-    is_at_border = start <= 2 or start + length >= width - 2
+    is_at_border = start <= _AT_BORDER or start + length >= width - _AT_BORDER
     return length >= (_LONG_RULE_AT_BORDER if is_at_border else _LONG_RULE) * width
 
 
@@ -269,19 +269,3 @@ def without_rules(mask: np.ndarray, rules: np.ndarray) -> np.ndarray:
     bridged = cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((thickness, 1), np.uint8))
     bridged |= cv2.morphologyEx(rest, cv2.MORPH_CLOSE, np.ones((1, thickness), np.uint8))
     return rest | bridged & grown
-
-
-def thick_strokes(mask: np.ndarray) -> np.ndarray | None:
-    """The mask less strokes of a pen much thinner than its thickest, or None if there are none or only these."""
-    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
-    ridge = depth[depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)) - 0.5]
-    ridge = ridge[ridge > 0.9]
-    if not ridge.size:
-        return None
-    size = int(_THICK_STROKE * 2 * np.quantile(ridge, 0.9))
-    if size < 3:
-        return None
-    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
-    opened = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.ones((3, 3), np.uint8)) & mask
-    left = np.count_nonzero(opened) / np.count_nonzero(mask)
-    return opened if _LEAST_THICK < left < _MOST_THICK else None

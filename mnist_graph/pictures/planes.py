@@ -30,6 +30,8 @@ _ABOVE_NOISE, _ABOVE_GRAIN = 6.0, 4.0
 _GRAINLESS, _SOFTLY, _STRONGLY, _GRAINY = 0.002, 0.8, 2.0, 0.3
 # Pixels: what `reach` is reduced to where the paper is found.
 _REDUCED_REACH = 12
+# Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
+_THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
 
 
 class Ink(NamedTuple):
@@ -185,3 +187,19 @@ def _top(ink: np.ndarray) -> float:
     values = values[values > 0.5 * float(values.max())]  # few, while many are next to zero and slow to sort
     count = min(values.size, max(9, ink.size // step**2 // 500))
     return float(np.partition(values, [-count, -1])[-count]) if count else 0.0
+
+
+def thick_strokes(mask: np.ndarray) -> np.ndarray | None:
+    """The mask less strokes of a pen much thinner than its thickest, or None if there are none or only these."""
+    depth = cv2.distanceTransform(mask, cv2.DIST_L2, 3)
+    ridge = depth[depth >= cv2.dilate(depth, np.ones((3, 3), np.uint8)) - 0.5]
+    ridge = ridge[ridge > 0.9]
+    if not ridge.size:
+        return None
+    size = int(_THICK_STROKE * 2 * np.quantile(ridge, 0.9))
+    if size < 3:
+        return None
+    kernel = cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (size, size))
+    opened = cv2.dilate(cv2.morphologyEx(mask, cv2.MORPH_OPEN, kernel), np.ones((3, 3), np.uint8)) & mask
+    left = np.count_nonzero(opened) / np.count_nonzero(mask)
+    return opened if _LEAST_THICK < left < _MOST_THICK else None

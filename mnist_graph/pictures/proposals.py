@@ -99,6 +99,16 @@ def closer(source, picture: np.ndarray, was_reduced: bool, height: float) -> tup
     return larger, scale
 
 
+def masks(ink: planes.Ink) -> list[np.ndarray]:
+    """The ink as it is, and without the lines of its paper if there are any, uint8 [height, width]; the likelier first."""
+    # Lines are often fainter than what is written on them.
+    lines = sheet.find_lines(ink.mask) or sheet.find_lines((ink.share >= _FAINT).astype(np.uint8))
+    if lines is None:
+        return [ink.mask]
+    ways = [pieces_of.without_rules(ink.mask, lines.mask), ink.mask]
+    return ways[::-1] if lines.are_strokes else ways
+
+
 def proposals(picture: np.ndarray, height: float | None):
     """Several ways to see a picture, the likeliest first."""
     shade, is_dark = planes.shade(picture)
@@ -106,17 +116,18 @@ def proposals(picture: np.ndarray, height: float | None):
     reach = first if height is None else min(first, max(7, round(_REACH * height)))
     ink = planes.find_ink(shade, is_dark, reach)
     if ink is not None:
+        for number, mask in enumerate(masks(ink)):
+            proposal = _propose(ink, mask, may_be_texture=number == 0)
+            yield proposal
+            if proposal.is_texture:
+                return
         mask = ink.mask
-        proposal = _propose(ink, mask, may_be_texture=True)
-        yield proposal
-        if proposal.is_texture:
-            return
         rules = pieces_of.find_rules(mask)
         if rules.any():
             mask = pieces_of.without_rules(mask, rules)
             yield _propose(ink, mask)
         yield _propose(ink, (ink.share >= _FAINT).astype(np.uint8))
-        thick = pieces_of.thick_strokes(mask)
+        thick = planes.thick_strokes(mask)
         if thick is not None:
             yield _propose(ink, thick)._replace(is_thick=True)
     others = [(shade, not is_dark)]

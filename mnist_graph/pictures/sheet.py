@@ -1,4 +1,6 @@
-"""Finding the sheet of paper in a picture that shows what the sheet lies on, too, and making it upright."""
+"""Paper: the sheet in a picture that shows what it lies on, too, which is made upright; and the lines printed on it."""
+
+from typing import NamedTuple
 
 import numpy as np
 
@@ -23,6 +25,14 @@ _STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
 _LIKE_BORDER, _EVEN_BORDER = 0.045, 0.02
 # Of the sheet's side: its edge is soft, and often in shadow.
 _MARGIN = 0.02
+# Of a line from border to border: the least share that is ink. Pixels down for each to the right: the steepest, and how
+# many slopes up to that are tried.
+_COVERED, _STEEPEST, _N_SLOPES = 0.85, 0.03, 13
+# Pixels: what is so near to the border runs into it. Of its length: the greatest thickness of a line.
+_AT_BORDER, _THICKEST = 2, 0.06
+# Of the picture's sides: the ink of a digit to which it was cut. Times the ink of a line across it: what hangs together
+# with a line is more if that is a stroke.
+_CUT_OUT, _ALONE = 0.9, 1.3
 
 
 def find_sheet(picture: np.ndarray) -> np.ndarray | None:
@@ -193,3 +203,71 @@ def _tilt(points: np.ndarray, is_cut: np.ndarray, outline: np.ndarray) -> float:
     x, y = steps[int(lengths.argmax())]
     angle = float(np.degrees(np.arctan2(y, x)))
     return (angle + 45) % 90 - 45
+
+
+class Lines(NamedTuple):
+    """Straight lines from border to border.
+
+    Attributes:
+      mask: uint8 [height, width]: 1 on them.
+      are_strokes: Whether the picture may be cut out to its digit, so that they are strokes: there is at most one in each
+        direction, the ink is as large as the picture, and more of it hangs on them.
+    """
+
+    mask: np.ndarray
+    are_strokes: bool
+
+
+def find_lines(mask: np.ndarray) -> Lines | None:
+    """The lines of ruled and squared paper, or None if there are none.
+
+    Unlike those of `pieces.find_rules`, they run from border to border, as a digit's strokes seldom do, however large it is.
+
+    Args:
+      mask: uint8 [height, width]: 1 on ink.
+    """
+    level, n_level = _level_lines(mask)
+    upright, n_upright = _level_lines(mask.T)
+    if not n_level and not n_upright:
+        return None
+    lines = level | upright.T
+    _, _, wide, high = cv2.boundingRect(mask)
+    is_large = min(wide / mask.shape[1], high / mask.shape[0]) >= _CUT_OUT
+    if not is_large or max(n_level, n_upright) > 1:
+        return Lines(lines, False)
+    return Lines(lines, hold_more(mask, lines))
+
+
+def hold_more(mask: np.ndarray, lines: np.ndarray) -> bool:
+    """Whether more of the ink hangs on lines in it, as on strokes of a digit; both are uint8 [height, width]."""
+    labels = cv2.connectedComponents(mask)[1]
+    return bool(np.count_nonzero(np.isin(labels, labels[lines > 0])) > _ALONE * np.count_nonzero(lines))
+
+
+def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
+    """The level ones of `find_lines`, which are parallel, and how many there are."""
+    mask = np.ascontiguousarray(mask)
+    height, width = mask.shape
+    thickened = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line of one pixel that drifts up and down is whole then
+    best, covered, slope = 0.0, np.zeros(height), 0.0
+    for tried in np.linspace(-_STEEPEST, _STEEPEST, _N_SLOPES):
+        share = cv2.reduce(_sheared(thickened, tried), 1, cv2.REDUCE_AVG, dtype=cv2.CV_32F)[:, 0]
+        if (value := float((share**4).sum())) > best:
+            best, covered, slope = value, share, tried
+    level = _sheared(thickened, slope)
+    edges = np.flatnonzero(np.diff(covered >= _COVERED, prepend=False, append=False)).reshape(-1, 2)
+    lines, n_lines = np.zeros_like(mask), 0
+    for top, stop in edges.tolist():
+        # What lies along the border is a shadow, and so is what is thick.
+        if 0 < top and stop < height and stop - top <= 2 + max(2, _THICKEST * width):
+            columns = np.flatnonzero(level[top:stop].any(axis=0))
+            if columns[0] <= _AT_BORDER and columns[-1] >= width - 1 - _AT_BORDER:
+                lines[top:stop] = 1
+                n_lines += 1
+    return _sheared(lines, -slope) & mask, n_lines
+
+
+def _sheared(mask: np.ndarray, slope: float) -> np.ndarray:
+    """The mask with lines of this slope, in pixels down for each to the right, made level."""
+    shear = np.array([[1, 0, 0], [slope, 1, -slope * mask.shape[1] / 2]])
+    return cv2.warpAffine(mask, shear, mask.shape[::-1], flags=cv2.INTER_NEAREST | cv2.WARP_INVERSE_MAP)

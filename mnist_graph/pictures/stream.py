@@ -5,7 +5,6 @@ network scores what they found in batches. Other pictures need no network; if
 there are many, processes prepare them.
 """
 
-import contextlib
 import os
 import signal
 from collections.abc import Callable, Generator, Iterator, Sequence
@@ -16,6 +15,7 @@ import numpy as np
 
 from mnist_graph.base.errors import ImageError, MnistGraphError
 from mnist_graph.base.opencv import cv2
+from mnist_graph.base.signals import interrupts_blocked
 from mnist_graph.pictures import extract, reading
 from mnist_graph.pictures.pixels import shown
 
@@ -172,7 +172,7 @@ def _stream_from_pool(chunks: list[Sequence[str]], wanted: Wanted, n_workers: in
     with ProcessPoolExecutor(n_workers, spawn, initializer=_end_with_the_parent) as pool:
 
         def begin(chunk):
-            with _interrupts_blocked():  # workers are started when there is work for them
+            with interrupts_blocked():  # workers are started when there is work for them
                 return pool.map(prepare, chunk, [wanted] * len(chunk), chunksize=_PICTURES_PER_TASK)
 
         try:
@@ -210,16 +210,3 @@ def _end_with_the_parent() -> None:
         os._exit(1)  # from a thread, sys.exit would end the thread alone
 
     threading.Thread(target=end_after_the_parent, daemon=True).start()
-
-
-@contextlib.contextmanager
-def _interrupts_blocked() -> Iterator[None]:
-    """Processes started meanwhile see no Ctrl-C, even before they have begun to ignore it themselves."""
-    if not hasattr(signal, 'pthread_sigmask'):  # Windows
-        yield
-        return
-    previous = signal.pthread_sigmask(signal.SIG_BLOCK, [signal.SIGINT])
-    try:
-        yield
-    finally:
-        signal.pthread_sigmask(signal.SIG_SETMASK, previous)

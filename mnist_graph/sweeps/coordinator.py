@@ -109,7 +109,7 @@ class Coordinator:
                 self._end(claimed, 'complete', what[0])
             elif word == 'stopped' and pruned:
                 self._end(claimed, 'pruned', pruned)
-            else:
+            else:  # 'failed' or 'died': a trial is only stopped if it was pruned, or lost, which ended above
                 kind, reason = what if word == 'failed' else (CRASHED, *what)
                 self._store.fail(claimed, kind, reason)
                 self._callback.on_trial_end(claimed, 'failed', {}, reason)

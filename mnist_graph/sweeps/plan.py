@@ -230,11 +230,17 @@ def with_real_folders(space: dict[str, Any]) -> dict[str, Any]:
     """A search space in which no model to start from can become another one while the sweep runs, as runs/latest can.
 
     Raises:
-      UsageError, CheckpointError: One of them is no model.
+      UsageError, CheckpointError: One of them is no model, or its path cannot be told from several.
     """
     if not isinstance(found := space.get('init_checkpoint'), search_space.Choices):
         return space
-    return {**space, 'init_checkpoint': search_space.Choices(tuple(map(starting_point.real_folder, found.values)))}
+    real = search_space.Choices(tuple(map(starting_point.real_folder, found.values)))
+    for folder in real.values:
+        if search_space.parse_spec('init_checkpoint', folder) != search_space.Choices((folder,)):
+            raise UsageError(
+                f'search=init_checkpoint: {folder!r} holds a comma, or ends in a space; rename that folder.'
+            )
+    return {**space, 'init_checkpoint': real}
 
 
 def check_free(space: Space, given: Iterable[str]) -> None:

@@ -121,11 +121,6 @@ class WorkerPool:
                 ) from None
 
     @property
-    def n_alive(self) -> int:
-        """Workers that run, or start."""
-        return len(self._workers)
-
-    @property
     def n_idle(self) -> int:
         """Workers that wait for a trial."""
         return sum(worker.ready and worker.job is None for worker in self._workers)

@@ -1,9 +1,11 @@
 """A whole sweep: from a search space to a winner.
 
-from mnist_graph import sweep
-found = sweep.run({'learning_rate': 'log:1e-5:1e-2', 'batch_size': [64, 128]},
-                  n_iterations=1000, n_trials=50, sweep_dir='runs/lr')
-print(found.best.values, found.best.accuracy)
+    from mnist_graph import sweep
+    found = sweep.run({'learning_rate': 'log:1e-5:1e-2', 'batch_size': [64, 128]},
+                      n_iterations=1000, n_trials=50, sweep_dir='runs/lr')
+    print(found.best.values, found.best.accuracy)
+
+`run` says what the arguments mean.
 """
 
 import os
@@ -61,6 +63,8 @@ def run(
     timeout: float | None = None,
     dataset: str = 'auto',
     data_dir: str | os.PathLike | None = None,
+    pictures: str | None = None,
+    skip_bad_pictures: bool | None = None,
     tensorboard: bool = False,
     callback: SweepCallback = SweepCallback(),
     **hparams: Any,
@@ -74,7 +78,7 @@ def run(
       sampler, pruner, n_trials: See `plan.make`.
       workers: Processes that train; 0 is one for each usable core.
       timeout: Seconds after which no new trial begins.
-      dataset, data_dir: See `data.load`.
+      dataset, data_dir, pictures, skip_bad_pictures: See `SweepLocation`.
       tensorboard: Whether each trial writes event files.
       callback: Told of everything that happens.
       **hparams: The hyperparameters that are not searched; without n_validation `data.load` chooses it, and beside
@@ -89,7 +93,8 @@ def run(
     searched = plan.with_real_folders(searched)
     base = starting_point.resolved(HParams.from_dict(hparams), (*hparams, *searched))
     sweep = plan.make(searched, base, sampler, pruner, n_trials)
-    where = SweepLocation(os.fspath(sweep_dir), storage, study, dataset, os.fspath(data_dir) if data_dir else None)
+    data_dir = os.fspath(data_dir) if data_dir else None
+    where = SweepLocation(os.fspath(sweep_dir), storage, study, dataset, data_dir, pictures, skip_bad_pictures)
     with location.opened(where, create=True) as store:
         return search(
             store,

@@ -112,7 +112,7 @@ def parse_spec(name: str, spec: str) -> Choices | Range:
       UsageError: As `parse`.
     """
     _check_name(name)
-    if ':' in spec:
+    if ':' in spec and SPECS[name].kind != 'text':  # the path of a folder may hold one
         return _range(name, spec)
     return _choices(name, [_value(name, text) for text in spec.split(',')], spec)
 

@@ -140,7 +140,8 @@ def variables_of_predictions(network) -> dict[str, Any]:
 def set_values(network, sess, values: dict[str, Any]) -> None:
     """Gives `variables_of_predictions` values, through the inputs of their initializers.
 
-    One by one, as a weight's input is its average's, too.
+    Each has a run of its own: a variable and its average are initialized from the same tensor, which can be fed one
+    value only.
     """
     import tensorflow.compat.v1 as tf
 

@@ -64,7 +64,7 @@ def save(sess, saver, folder: str, step: int, progress: dict[str, Any], keep: in
         _write_state(folder, step, keep)
     except (OSError, tf.errors.OpError, ValueError) as error:
         _remove(prefix)
-        reason = error.strerror if isinstance(error, OSError) else _reason(error)
+        reason = (error.strerror if isinstance(error, OSError) else None) or _reason(error)
         raise CheckpointError(
             f'{files.relative(folder)}: the checkpoint of step {step} could not be written ({reason}); '
             f'free some space or mend the folder, then --resume.'
@@ -78,7 +78,7 @@ def _reason(error: Exception) -> str:
     lines = str(error).splitlines()
     # Where an operation failed while it ran, the reason follows the line that names the operation.
     after = [reason for node, reason in zip(lines, lines[1:]) if node.startswith('Node: ')]
-    return (after or lines)[0].split('; ')[-1]
+    return (after or lines or [type(error).__name__])[0].split('; ')[-1]
 
 
 def _is_whole(prefix: str, step: int, progress: dict[str, Any]) -> bool:

@@ -12,16 +12,16 @@ _WIDEST_SPLIT_LAYER = 1024
 def share_cores(n_threads: int, hparams: HParams | None = None, n_towers: int = 0) -> int:
     """Divides cores among the towers of a training and the operations in them; returns the number of towers.
 
-    There is one for each core, while each keeps enough rows of the batch for a
-    matrix product to be worth its while. There is one alone where operations
-    share the cores as well by themselves, in large batches, wide layers (whose
-    gradients each tower would make anew) and convolutions; with batch
-    normalization, which would use the moments of each part instead of those of
-    the whole batch; and on a GPU.
+    There is a tower for each core, but no more than leave each enough rows of
+    the batch for a matrix product to be worth its while. There is only one tower
+    for large batches, wide layers (whose gradients each tower would make anew)
+    and convolutions, where TensorFlow's operations share the cores as well by
+    themselves; with batch normalization, which would use the moments of each
+    part instead of those of the whole batch; and on a GPU.
 
-    To be called before the first graph is built: the graph's loop makes the
-    threads within operations, once for the whole process, and what a session
-    asks for later comes too late. So does a second call, which is no error.
+    Call this before the first graph is built. TensorFlow makes the threads inside
+    operations once in a process, when the first loop is built; a later call
+    changes nothing about them and is no error.
 
     Args:
       n_threads: Cores to use.

@@ -119,7 +119,7 @@ def going_on(folder: str, saved: Description, now: Description, step: int) -> tu
 
 
 def check_resumable(saved: HParams, wanted: HParams, n_train: int) -> None:
-    """Raises UsageError unless `wanted` continues `saved`: the same, or more steps of what has no end in view.
+    """Raises UsageError unless `wanted` continues `saved`: the same, or more steps if nothing depends on the planned end.
 
     Args:
       n_train: Pictures that the saved run trains on.

@@ -1,7 +1,4 @@
-"""A run as TensorBoard shows it: curves, the graph, histograms, misread digits, hyperparameters.
-
-tensorboard --logdir=runs
-"""
+"""A run as TensorBoard (`tensorboard --logdir=runs`) shows it: curves, graph, histograms, misread digits, hyperparameters."""
 
 import contextlib
 import io
@@ -36,8 +33,8 @@ class EventWriter:
       folder: Where to write; made if need be.
       graph: The tf.Graph that is trained; shown in the Graphs tab unless the run goes on.
       hparams: For the HParams tab.
-      step: Where training begins. What earlier files in the folder hold of
-        later steps is marked as void.
+      step: Where training begins. Later steps in earlier event files of the
+        folder are marked as replaced.
       show_graph: Whether a new run's graph is written.
 
     tf.summary.FileWriter would write in a thread of its own, where an error is

@@ -167,9 +167,9 @@ class RunFolder(Monitor):
 
         Returns:
           How far the run had come, whose step is 0 if nothing was saved yet; and
-          a line without a full stop for each thing to know on going on: damaged
-          checkpoints that were passed over, another TensorFlow version than
-          before, another number of threads.
+          a line, without a full stop, for each thing that the user should know
+          before it goes on: damaged checkpoints that were passed over, another
+          TensorFlow version than before, another number of threads.
 
         Raises:
           CheckpointError: The checkpoint is of another network, or the folder

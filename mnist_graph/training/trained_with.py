@@ -7,7 +7,7 @@ class TrainedWith(NamedTuple):
     """What the last bits of the weights depend on beside the hyperparameters and the data.
 
     Attributes:
-      step: The first step after this one was taken with it, and those after that until the next entry.
+      step: The entry holds for the steps after this one, up to the step of the next entry.
       tensorflow: Version of TensorFlow.
       n_threads: Cores used.
       n_towers: Parts that each batch was divided into; see `cores.share_cores`.

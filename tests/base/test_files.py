@@ -95,7 +95,7 @@ def test_a_pipe_is_written_to_and_stays_a_pipe():
     reader = threading.Thread(target=lambda: read.append(open('pipe').read()))
     reader.start()
     files.write_atomically('pipe', 'x')
-    reader.join(10)
+    reader.join(60)
     assert read == ['x'] and stat.S_ISFIFO(os.stat('pipe').st_mode)
 
 

@@ -5,6 +5,9 @@ import pytest
 from mnist_graph.base.errors import UsageError
 from mnist_graph.compat import python2
 
+# The package fissix keeps its grammar in the cache, which may be in a home folder that cannot be written.
+pytestmark = pytest.mark.usefixtures('fresh_folder')
+
 
 def results(source, **options):
     """The variables that a script leaves."""

@@ -246,4 +246,4 @@ def test_a_script_with_its_own_input_data(old_folder):
         '-m', 'mnist_graph.run_tf1', 'script.py', folder=old_folder, timeout=300, XDG_CACHE_HOME=str(cache.parent)
     )
     assert (ended.code, ended.out) == (0, 'True 40 10 (40,) True\n'), ended.err
-    assert ended.err.count('The script downloads MNIST; it gets ') == 1
+    assert ended.err.count(f'The script downloads MNIST; it gets {cache} instead.') == 1

@@ -1,11 +1,14 @@
 """Downloads from a mirror on this machine that sends the right thing, the wrong thing, half of it, or nothing."""
 
+import errno
 import hashlib
 import http.server
+import itertools
 import os
 import pathlib
 import threading
 import time
+import types
 import urllib.request
 
 import numpy as np
@@ -151,8 +154,11 @@ BAD = {
 
 @pytest.mark.parametrize('behaviour', BAD)
 def test_bad_mirror_leaves_nothing_and_is_named(server, tmp_path, monkeypatch, behaviour):
-    if behaviour in ('nothing', 'stalled', 'dripping'):
+    if behaviour in ('nothing', 'stalled'):
         monkeypatch.setattr(download, 'TIMEOUT_SECONDS', 0.3)
+    elif behaviour == 'dripping':
+        # As if each byte took a second, so that its slowness is noticed, and never that a single byte is late.
+        monkeypatch.setattr(download, 'time', types.SimpleNamespace(monotonic=itertools.count().__next__))
         monkeypatch.setattr(download, 'MIN_BYTES_PER_SECOND', 10 * len(CONTENT))
     began = time.monotonic()
     with pytest.raises(DataError, match=BAD[behaviour]) as caught:
@@ -194,11 +200,30 @@ def test_leftovers_of_a_killed_download_are_not_believed(server, tmp_path):
     assert (tmp_path / FILE.name).read_bytes() == CONTENT
 
 
+def test_leftovers_of_a_killed_download_are_removed(server, tmp_path):
+    for name, age in ((f'{FILE.name}.0123abcd.part', 3600), (f'{FILE.name}.4567abcd.part', 0)):
+        (tmp_path / name).write_bytes(CONTENT[:500])
+        os.utime(tmp_path / name, (time.time() - age,) * 2)
+    fetch(tmp_path, server.at('good'))
+    assert sorted(os.listdir(tmp_path)) == [FILE.name, f'{FILE.name}.4567abcd.part']  # somebody may still write that
+
+
+@pytest.mark.parametrize('failing', ['fsync', 'replace'])
+def test_a_full_disk_is_no_fault_of_the_mirror(server, tmp_path, monkeypatch, failing):
+    def full(*_):
+        raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC))
+
+    monkeypatch.setattr(os, failing, full)
+    with pytest.raises(DataError, match=f'^{tmp_path}: {FILE.name} cannot be written .No space left on device.; free'):
+        fetch(tmp_path, server.at('good'), server.at('missing'))
+    assert os.listdir(tmp_path) == [] and len(server.requests) == 1
+
+
 def test_stopping_a_download_leaves_nothing(server, tmp_path, monkeypatch):
     def stop(*_):
         raise KeyboardInterrupt
 
-    monkeypatch.setattr(download, '_copy', stop)
+    monkeypatch.setattr(download.hashlib, 'sha256', stop)
     with pytest.raises(KeyboardInterrupt):
         fetch(tmp_path, server.at('good'))
     assert os.listdir(tmp_path) == []

@@ -1,12 +1,16 @@
 """Folders that are mistyped or made in vain, and files with changed names or of another kind."""
 
+import errno
 import os
+import re
 
 import pytest
 
-from helpers.data import assert_refused, idx_bytes, tiny_arrays, write_idx_folder
+from helpers.data import assert_refused, idx_bytes, picture, tiny_arrays, write_idx_folder, write_tree
+from helpers.programs import REPOSITORY
 from mnist_graph.base.errors import DataError
-from mnist_graph.data import NoDataError, download, folders, load
+from mnist_graph.data import NoDataError, download, folders, labelled, load
+from mnist_graph.data.readers import FORMATS
 
 
 @pytest.fixture
@@ -110,3 +114,42 @@ def test_a_file_of_another_kind_is_refused(folder):
     assert_refused(folder / 'digits.zip', b'PK', r'is no data set; --data_dir must be a folder, or a file .*\.csv\.gz')
     images = idx_bytes(tiny_arrays()[0])
     assert_refused(folder / 'train-images-idx3-ubyte', images, 'the rest of its data set is not beside it')
+
+
+@pytest.mark.parametrize('path', ['.', '1', 'train', 'train/1', 'test/1'])
+def test_a_folder_that_cannot_be_read_is_named(tmp_path, monkeypatch, path):
+    parts = ('train/', 'test/') if 't' in path else ('',)
+    write_tree(tmp_path, {f'{part}{label}/a.png': picture(label) for part in parts for label in range(3)})
+    locked = os.path.normpath(tmp_path / path)
+    scan = os.scandir
+
+    def guarded(folder):  # root may read whatever its permissions say
+        if os.path.normpath(folder) == locked:
+            raise PermissionError(errno.EACCES, 'Permission denied', folder)
+        return scan(folder)
+
+    monkeypatch.setattr(os, 'scandir', guarded)
+    with pytest.raises(DataError, match=f'{locked}: cannot be read .Permission denied.; see to its permissions'):
+        load('auto', str(tmp_path))
+    if 't' not in path:
+        with pytest.raises(DataError, match=f'{locked}: cannot be read .Permission denied.'):
+            labelled.find(str(tmp_path), '012')
+
+
+def test_the_documentation_lists_the_formats_in_the_order_of_preference(tmp_path):
+    lines = (REPOSITORY / 'docs' / 'data.md').read_text().partition('## All layouts')[2].splitlines()
+    rows = [line.split('|')[2] for line in lines if line.startswith('| ')][1:]
+    order = []
+    for number, row in enumerate(rows):
+        for name in re.findall(r'`([^`]*\w[-./]\w[^`]*)`', row):
+            (tmp_path / str(number) / name).parent.mkdir(parents=True, exist_ok=True)
+            (tmp_path / str(number) / name).touch()
+        order.append(next(place for place, each in enumerate(FORMATS) if each.find(str(tmp_path / str(number)))))
+    assert order == sorted(order) and set(order) == set(range(len(FORMATS)))
+
+
+def test_a_folder_of_somebody_else_beside_labelled_pictures_is_passed_over(tmp_path, monkeypatch):
+    write_tree(tmp_path, {'1/a.png': picture(1), 'lost+found/x.png': picture(1)})
+    scan = os.scandir
+    monkeypatch.setattr(os, 'scandir', lambda folder: scan('/no/such' if 'lost' in folder else folder))
+    assert [label for _, label in labelled.find(str(tmp_path), '012')] == [1]

@@ -89,6 +89,7 @@ def test_incomplete_folders_hold_nothing(tmp_path):
             't10k-labels.*label 1 is out of range: it does not occur among the 4 different labels',
         ),
         ((TRAIN, LABELS * 0 + 9, TEST, TEST_LABELS * 0), 'train-labels.*every picture has the label 9'),
+        ((TRAIN, LABELS * 0, TEST, TEST_LABELS * 0), 'train-labels.*every picture has the label 0; there must be at'),
     ],
 )
 def test_contradictions_are_named(tmp_path, arrays, problem):

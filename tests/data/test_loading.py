@@ -116,6 +116,7 @@ def test_default_folder_is_the_cache(offline, monkeypatch):
     write_idx_folder(files.cache_folder(), ARRAYS)
     assert load(n_validation=5).name == 'mnist_graph'
     monkeypatch.delenv('XDG_CACHE_HOME')
+    monkeypatch.setenv('HOME', str(offline))
     assert files.cache_folder() == os.path.expanduser('~/.cache/mnist_graph')
 
 

@@ -39,6 +39,8 @@ def test_npz(tmp_path, label_type):
         ((TRAIN, LABELS, TEST[0], TEST_LABELS), r'x_test: holds an array of shape \(8, 8\), not pictures'),
         ((TRAIN, LABELS + 0.5, TEST, TEST_LABELS), 'y_train: is float64'),
         ((TRAIN, LABELS[1:], TEST, TEST_LABELS), 'x_train has 60 pictures, but .*y_train has 59 labels'),
+        ((np.array(5), LABELS), r'x_train: holds an array of shape \(\), not a list'),
+        ((TRAIN, np.array(5)), r'y_train: holds an array of shape \(\), not a list'),
         ((TRAIN, LABELS - np.int64(1), TEST, TEST_LABELS), 'y_train: label -1 is out of range'),
         ((TRAIN, LABELS, TEST, TEST_LABELS - np.int64(1)), 'y_test: label -1 is out of range'),
         ((TRAIN, LABELS, TEST[:, :3], TEST_LABELS), 'x_test: pictures of shape'),

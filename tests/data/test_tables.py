@@ -136,10 +136,11 @@ def test_gzipped_usps_of_two_members(folder, expected):
         (gzip.compress(b'0,' * 50_000_000), 'unpacks to 100,000,000 bytes'),
         (gzip.compress(b'0' * 10_000_000) * 2, 'that is not a data set|characters or more'),
         (gzip.compress(b'1,2,3,4,5\n' * 999)[:-20], 'truncated|damaged|not a data set|no table'),
+        (b'\x1f\x8b', 'damaged or truncated'),
         (b'\x1f\x8bno gzip file', 'damaged|not a data set|cannot be read'),
         (b'0' * (1 << 22), 'a line has 4,194,304 characters or more'),
     ],
-    ids=['commas', 'no line end', 'cut short', 'not gzipped', 'one long line'],
+    ids=['commas', 'no line end', 'cut short', 'two bytes', 'not gzipped', 'one long line'],
 )
 def test_bad_gzipped_tables(folder, content, problem):
     assert_refused(folder / 'train.csv.gz', content, problem, 64 << 20)

@@ -7,7 +7,7 @@ import re
 import pytest
 
 from helpers.data import write_idx_folder
-from helpers.programs import REPOSITORY, environment
+from helpers.programs import REPOSITORY, environment, run_python
 
 PATH = REPOSITORY / 'docs' / 'the-graph.ipynb'
 
@@ -20,10 +20,15 @@ def test_it_runs_on_a_small_data_set(tmp_path, monkeypatch):
     stored = [cell.get('outputs', []) for cell in notebook.cells]
     for cell in notebook.cells:
         cell.source = cell.source.replace('n_iterations=1000', 'n_iterations=130')
-    for name, value in environment(tmp_path, MNIST_DATA_DIR=str(folder)).items():
+    extra = {'MNIST_DATA_DIR': str(folder), 'MPLCONFIGDIR': str(tmp_path / 'matplotlib')}
+    # Where matplotlib has no list of fonts yet, it makes one, and says so if that takes more than 5 seconds.
+    run_python('-c', 'import matplotlib.font_manager', folder=tmp_path, **extra)
+    for name, value in environment(tmp_path, **extra).items():
         monkeypatch.setenv(name, value)
     monkeypatch.delenv('MPLBACKEND', raising=False)  # the notebook draws into itself
-    nbclient.NotebookClient(notebook, timeout=120, resources={'metadata': {'path': str(PATH.parent)}}).execute()
+    nbclient.NotebookClient(
+        notebook, timeout=500, startup_timeout=300, resources={'metadata': {'path': str(PATH.parent)}}
+    ).execute()
     for cell, outputs in zip(notebook.cells, stored):
         # What a cell prints may arrive in one piece or in several.
         kinds = [

@@ -56,6 +56,7 @@ def browser(width=1280, height=900, dark=False, mobile=False, scale=1):
     options.add_argument('--host-resolver-rules=MAP * ~NOTFOUND, EXCLUDE 127.0.0.1')
     options.set_capability('goog:loggingPrefs', {'browser': 'ALL'})
     driver = webdriver.Chrome(options=options, service=webdriver.ChromeService(DRIVER))
+    driver.set_script_timeout(120)
     try:
         page = Page(driver)
         page.resize(width, height, mobile, scale)
@@ -116,7 +117,7 @@ class Page:
             'still > 3 ? done() : setTimeout(look, 15); }; look();'
         )
 
-    def wait(self, condition, seconds=20):
+    def wait(self, condition, seconds=120):
         """What a function returns as soon as it is true."""
         end = time.monotonic() + seconds
         while time.monotonic() < end:

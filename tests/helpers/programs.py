@@ -1,7 +1,10 @@
 """Running programs in processes of their own."""
 
+import contextlib
 import os
 import pathlib
+import random
+import socket
 import subprocess
 import sys
 from typing import NamedTuple
@@ -40,7 +43,15 @@ def environment(folder, **extra):
     }
 
 
-def run_python(*arguments, folder, timeout=120, **extra):
+def free_address():
+    """'127.0.0.1:PORT' of a port that is free, and that the system gives to nobody who asks for any port."""
+    while True:
+        address = '127.0.0.1', random.SystemRandom().randrange(20_000, 32_000)
+        with contextlib.suppress(OSError), socket.create_server(address):
+            return '{}:{}'.format(*address)
+
+
+def run_python(*arguments, folder, timeout=400, **extra):
     """Runs the interpreter in `folder`; returns an Ended."""
     done = subprocess.run(
         [sys.executable, *map(str, arguments)],

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 
 from helpers.data import write_idx_folder
+from mnist_graph.base.errors import UsageError
 from mnist_graph.training import description
 from mnist_graph.training.run_folder import find_checkpoint
 
@@ -175,3 +176,21 @@ def test_a_sweep_from_python_has_the_network_of_its_source(source, monkeypatch):
     base = begun[0].base
     assert (base.model, base.filters, base.hidden_units, base.ema_decay) == ('cnn', (2, 3, 2), (5,), 0.5)
     assert os.path.isabs(base.init_checkpoint)
+
+
+def test_a_source_in_a_folder_with_a_comma_is_not_taken_for_two(source):
+    from mnist_graph.sweeps import runner
+
+    os.rename('source', 'a,b')
+    with pytest.raises(UsageError, match="search=init_checkpoint: '.*a,b' holds a comma"):
+        runner.run({'init_checkpoint': ['a,b', '']}, sweep_dir='swept')
+    assert sorted(os.listdir()) == ['a,b', 'data']
+
+
+def test_a_sweep_from_python_says_how_pictures_are_read(fresh_folder, monkeypatch):
+    from mnist_graph.sweeps import runner
+
+    found = []
+    monkeypatch.setattr(runner, 'search', lambda store, choose_sweep, where, **options: found.append(where))
+    runner.run({'learning_rate': [0.01, 0.02]}, sweep_dir='swept', pictures='digits', skip_bad_pictures=True)
+    assert (found[0].pictures, found[0].skip_bad_pictures) == ('digits', True)

@@ -199,9 +199,19 @@ def test_a_short_batch_in_towers_weighs_rows_equally(tf, n_rows):
 @pytest.mark.parametrize('n_towers', [0, 9])
 def test_each_tower_needs_a_row(n_towers):
     from mnist_graph import graph
+    from mnist_graph.network.loop import Placement
 
     with pytest.raises(ValueError, match='give 1 to 8, the rows of a batch'):
         graph.build(hparams(batch_size=8), SPEC, 12, n_towers=n_towers)
+    with pytest.raises(ValueError, match='give 1 to 8, the rows of a batch'):
+        graph.build(hparams(batch_size=8), SPEC, 12, placement=Placement([''] * n_towers))
+
+
+def test_a_training_has_a_step():
+    from mnist_graph import graph
+
+    with pytest.raises(ValueError, match='n_steps is 0: give at least 1'):
+        graph.build(hparams(), SPEC, n_steps=0)
 
 
 @pytest.mark.parametrize('batch_norm', [False, True])

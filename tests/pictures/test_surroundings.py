@@ -7,6 +7,7 @@ from PIL import Image, ImageDraw
 from helpers.drawn_pictures import correlation, draw_picture, draw_share
 from helpers.reader import read
 from mnist_graph.pictures import extract
+from mnist_graph.pictures.mnist_style import normalize_digit
 
 REFERENCE = extract.picture_to_digit(draw_picture())
 
@@ -37,6 +38,40 @@ def test_what_is_drawn_around_a_digit_goes(kind):
     }
     shapes[kind]()
     assert correlation(extract.picture_to_digit(picture), REFERENCE) > 0.95
+
+
+def lines(size, pen, both):
+    """float32 [height, width]: level lines 37 pixels apart, and upright ones, from border to border and a little off level."""
+    canvas = Image.new('L', size)
+    draw = ImageDraw.Draw(canvas)
+    for at in range(20, max(size), 37):
+        draw.line((0, at, size[0], at + 2), fill=255, width=pen)
+        if both:
+            draw.line((at, 0, at - 2, size[1]), fill=255, width=pen)
+    return np.asarray(canvas, np.float32) / 255
+
+
+@pytest.mark.parametrize('both', [False, True])
+@pytest.mark.parametrize('digit', ['1', '2', '4', '5', '7'])
+def test_a_digit_on_ruled_or_squared_paper(digit, both):
+    share = draw_share(digit, size=(140, 160), box=(40, 30, 60, 90), pen=9)
+    page = 1 - 0.9 * np.maximum(share, 0.6 * lines((140, 160), 2, both))
+    assert correlation(extract.picture_to_digit(page), normalize_digit(share)) > 0.9
+
+
+@pytest.mark.parametrize('both', [False, True])
+def test_a_number_on_ruled_or_squared_paper(both):
+    share = row_of('2475', 60)
+    assert read(1 - 0.9 * np.maximum(share, 0.6 * lines(share.shape[::-1], 2, both))) == '2475'
+
+
+@pytest.mark.parametrize('margin', [0, 1, 12])
+@pytest.mark.parametrize('digit', ['1', '4', '7'])
+def test_long_strokes_of_a_large_digit_stay(digit, margin):
+    """They are as long as rules, and reach from border to border where a picture is cut to its digit."""
+    size = 88 + 2 * margin, 128 + 2 * margin
+    share = draw_share(digit, size=size, box=(4 + margin, 4 + margin, 80, 120), pen=8)
+    assert correlation(extract.picture_to_digit(1 - share), normalize_digit(share)) > 0.97
 
 
 @pytest.mark.parametrize('inside', ['slash', 'dot'])

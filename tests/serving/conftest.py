@@ -3,7 +3,14 @@
 import pytest
 
 from helpers import serving
+from mnist_graph.serving import limits
 from mnist_graph.serving.corrections import Corrections
+
+
+@pytest.fixture(autouse=True)
+def patience(monkeypatch):
+    """No picture takes too long because the machine stands still for a while."""
+    monkeypatch.setattr(limits, 'PICTURE_SECONDS', 300.0)
 
 
 @pytest.fixture(scope='module')

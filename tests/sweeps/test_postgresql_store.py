@@ -9,6 +9,7 @@ import time
 
 import pytest
 
+from helpers import held
 from helpers.data import write_idx_folder
 from helpers.programs import REPOSITORY, environment
 from helpers.sweep_fakes import FakePool, Log, grid
@@ -42,6 +43,28 @@ def postgresql(monkeypatch):
     return postgresql_store
 
 
+class Clock:
+    """Shows a hundredth of a second more at each look, so that nobody is silent because the machine stood still."""
+
+    def __init__(self):
+        self.now, self.sleep = 0.0, time.sleep
+
+    def monotonic(self):
+        self.now += 0.01
+        return self.now
+
+
+@pytest.fixture
+def clock(postgresql, monkeypatch):
+    """The clock of all stores."""
+    from mnist_graph.sweeps.storage import store
+
+    made = Clock()
+    for module in (postgresql, store):
+        monkeypatch.setattr(module, 'time', made)
+    return made
+
+
 def begin(postgresql, database, name, sweep=None):
     store = postgresql.PostgresqlStore(database, name, create=True)
     store.adopt(sweep or grid())
@@ -49,14 +72,13 @@ def begin(postgresql, database, name, sweep=None):
     return store
 
 
-def keep_up(*stores_and_trials, seconds):
+def keep_up(clock, *stores_and_trials, seconds):
     """Lets coordinators keep up for so long; returns what each has lost."""
     lost = [[] for _ in stores_and_trials]
-    deadline = time.monotonic() + seconds
-    while time.monotonic() < deadline:
+    deadline = clock.now + seconds
+    while clock.now < deadline:
         for (store, running), its_lost in zip(stores_and_trials, lost):
             its_lost += store.keep_up([claimed for claimed in running if claimed not in its_lost], idle=True)
-        time.sleep(0.02)
     return lost
 
 
@@ -106,7 +128,7 @@ def test_the_tpe_sampler_and_failures(postgresql, database):
     assert all((row.state == 'failed') == (row.values['dropout'] < 0.2) for row in rows)
 
 
-def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database):
+def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database, clock):
     """Even one that fell silent at once after it had claimed; but not one that beats."""
     from mnist_graph.sweeps.coordinator import Coordinator
     from mnist_graph.sweeps.storage.store import LostTrialError
@@ -116,7 +138,7 @@ def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database):
     taken, kept = silent.claim(), None
     alive.keep_up([], idle=True)
     kept = alive.claim()
-    assert keep_up((alive, [kept]), (other, []), seconds=2.5) == [[], []]
+    assert keep_up(clock, (alive, [kept]), (other, []), seconds=2.5) == [[], []]
     assert silent.keep_up([taken], idle=True) == [taken]
     for telling in (
         lambda: silent.report(taken, 100, 0.5),
@@ -130,12 +152,12 @@ def test_a_silent_machine_loses_its_trials_and_is_told(postgresql, database):
     assert complete_points(other) == list(range(6))
 
 
-def test_a_trial_that_costs_three_machines_is_not_tried_a_fourth_time(postgresql, database):
+def test_a_trial_that_costs_three_machines_is_not_tried_a_fourth_time(postgresql, database, clock):
     store = begin(postgresql, database, 'poison', grid('dropout=0'))
     for _ in range(3):
-        keep_up((store, []), seconds=2.5)
+        keep_up(clock, (store, []), seconds=2.5)
         assert store.claim().point == 0
-    keep_up((store, []), seconds=2.5)
+    keep_up(clock, (store, []), seconds=2.5)
     assert store.claim() is None and len(store.trials()) == 3 and store.is_over()
 
 
@@ -182,10 +204,8 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     """Two coordinators of 2 workers, 48 points, one coordinator killed: each point complete exactly once."""
     data_dir = write_idx_folder(tmp_path / 'data', n_train=100)
     # Lost trials are to be noticed within seconds, not a minute.
-    hurry = (
-        'import mnist_graph.sweeps.storage.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1; '
-        'from mnist_graph import sweep; sweep.console_main()'
-    )
+    hurry = 'import mnist_graph.sweeps.storage.postgresql_store as p; p.GRACE_SECONDS, p.BEAT_SECONDS = 8, 1'
+    held.let_go(tmp_path, until=12)
     dropouts = ','.join(f'{number / 50}' for number in range(24))
     flags = [
         f'--storage={database}',
@@ -204,7 +224,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
     logs = [open(tmp_path / f'{name}.log', 'w+') for name in 'ab']
     first, second = [
         subprocess.Popen(
-            [sys.executable, '-c', hurry, *flags, f'--sweep_dir={tmp_path / log.name}.d'],
+            [sys.executable, '-c', hurry + held.SWEEP, *flags, f'--sweep_dir={tmp_path / log.name}.d'],
             cwd=tmp_path,
             env=environment(tmp_path),
             stdout=log,
@@ -223,6 +243,7 @@ def test_two_machines_share_a_grid_and_one_dies(database, tmp_path):
         time.sleep(0.05)
     os.kill(first.pid, signal.SIGKILL)
     assert first.wait() == -signal.SIGKILL  # it had not ended before
+    held.let_go(tmp_path)
     assert second.wait(300) == 0, open(logs[1].name).read()
     from mnist_graph.sweeps.storage.postgresql_store import PostgresqlStore
 
@@ -323,19 +344,23 @@ def test_a_restarted_server_loses_nothing(postgresql, n_restarts):
     with local_postgresql.restartable_server(fsync='off') as (url, restart):
         sweep = grid('batch_size=' + ','.join(map(str, range(1, 201))))
         stores, logs = [begin(postgresql, url, 'restarts', sweep) for _ in range(3)], [Log() for _ in range(3)]
+        watching = begin(postgresql, url, 'restarts', sweep)
         for store, log in zip(stores, logs):
             store.on_note = log.on_note
         with ThreadPoolExecutor(3) as threads:
             runs = [threads.submit(Coordinator(store, SlowPool(), log).run) for store, log in zip(stores, logs)]
-            for _ in range(n_restarts):
-                time.sleep(1.5)
+            for number in range(n_restarts):
+                deadline = time.monotonic() + 200
+                while len(complete_points(watching)) < 40 * (number + 1):
+                    assert time.monotonic() < deadline and not any(run.done() for run in runs)
+                    time.sleep(0.3)
                 restart(seconds_down=1.0)
             assert not all(run.done() for run in runs), 'the sweep was over before the last restart'
             assert all(run.result(240) for run in runs)
         assert complete_points(stores[0]) == list(range(200))
         assert any('does not answer' in note for log in logs for note in log.notes)
         assert any('answers again' in note for log in logs for note in log.notes)
-        for store in stores:
+        for store in (*stores, watching):
             store.close()
 
 

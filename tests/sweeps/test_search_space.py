@@ -20,6 +20,7 @@ from mnist_graph.sweeps.search_space import Choices, RandomPoints, Range
         ('warmup_steps', 'int:0:500', Range(0, 500, whole=True)),
         ('warmup_steps', 'int:0:500:100', Range(0, 500, whole=True, step=100)),
         ('batch_size', 'log:16:512', Range(16, 512, log=True, whole=True)),
+        ('init_checkpoint', r'C:\runs\a,none,pretrained', Choices((r'C:\runs\a', '', 'pretrained'))),
     ],
 )
 def test_a_spec_and_back(name, spec, expected):

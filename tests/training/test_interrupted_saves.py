@@ -1,5 +1,6 @@
 """Saves that do not come to their end: a full disk, a kill, a power cut; the checkpoint before stays whole."""
 
+import contextlib
 import errno
 import os
 import pathlib
@@ -14,9 +15,15 @@ from mnist_graph.base.errors import CheckpointError
 from mnist_graph.training import checkpoint, manifest
 
 
+@contextlib.contextmanager
 def file_size_limit(limit):
     """Lets no file grow beyond `limit` bytes: a full disk for anyone without a disk to fill."""
-    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, resource.getrlimit(resource.RLIMIT_FSIZE)[1]))
+    limits = resource.getrlimit(resource.RLIMIT_FSIZE)
+    resource.setrlimit(resource.RLIMIT_FSIZE, (limit, limits[1]))
+    try:
+        yield
+    finally:
+        resource.setrlimit(resource.RLIMIT_FSIZE, limits)
 
 
 @pytest.mark.parametrize('limit', [0, 100, 1500, 4000])
@@ -26,11 +33,9 @@ def test_full_disk_leaves_the_previous_checkpoint(saving, limit):
     saving.step()
     previous = signal.signal(signal.SIGXFSZ, signal.SIG_IGN)
     try:
-        file_size_limit(limit)
-        with pytest.raises(CheckpointError) as caught:
+        with pytest.raises(CheckpointError) as caught, file_size_limit(limit):
             saving.save(2, keep=1)
     finally:
-        file_size_limit(resource.RLIM_INFINITY)
         signal.signal(signal.SIGXFSZ, previous)
     message = str(caught.value)
     assert 'the checkpoint of step 2 could not be written' in message and '\n' not in message and '--resume' in message
@@ -66,6 +71,16 @@ def test_tensorflow_finds_the_one_before_where_the_state_cannot_be_written(savin
         saving.save(2, keep=1)
     assert saved_steps(saving.folder) == [1]
     assert tf.train.latest_checkpoint(saving.folder) == first.prefix
+
+
+@pytest.mark.parametrize('error', [ValueError(''), OSError('?')])
+def test_an_error_without_words_is_named(saving, monkeypatch, error):
+    def fails(*arguments, **options):
+        raise error
+
+    monkeypatch.setattr(saving.saver, 'save', fails)
+    with pytest.raises(CheckpointError, match=r'could not be written \((ValueError|\?)\)'):
+        saving.save(1)
 
 
 def test_folder_that_cannot_be_made(saving, tmp_path):

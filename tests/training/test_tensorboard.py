@@ -4,6 +4,7 @@ import json
 import re
 import subprocess
 import sys
+import time
 import urllib.request
 
 import pytest
@@ -55,6 +56,10 @@ def ask(tmp_path_factory):
             with urllib.request.urlopen(f'{address}/data/{path}', timeout=60) as answer:
                 return json.load(answer)
 
+        end = time.monotonic() + 120
+        while ask('runs') != ['first', 'second']:  # it answers before it has read them
+            assert time.monotonic() < end, ask('runs')
+            time.sleep(0.1)
         yield ask
     finally:
         board.kill()

@@ -8,7 +8,7 @@ import os
 from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import class_folders, idx_files, mat, npy, npz, parquet, pickled, subfolders, tables
-from mnist_graph.data.readers.format import Files, Format
+from mnist_graph.data.readers.format import Files, Format, files_in, folders_in
 
 # How many data sets a message names.
 _MOST_NAMED = 5
@@ -92,10 +92,18 @@ def layouts() -> str:
     return f'{", ".join(names[:-1])}, or {names[-1]}'
 
 
+def has_data_set(folder: str) -> bool:
+    """Whether a folder holds what is named like a data set, or a part of one; it may be damaged."""
+    return bool(idx_files.paths(folder)) or any(data_format.find(folder) for data_format in FORMATS)
+
+
 def other_files(folder: str) -> list[str]:
-    """Names of what is in the folder beside IDX files (whole or half downloaded) and hidden files."""
-    try:
-        names = sorted(os.listdir(folder))
-    except OSError:
+    """Names of what is in the folder beside IDX files (whole or half downloaded) and hidden files; [] if there is no such folder.
+
+    Raises:
+      DataError: The folder cannot be read.
+    """
+    if not os.path.isdir(folder):
         return []
+    names = sorted([*folders_in(folder), *files_in(folder)])
     return [name for name in names if not name.startswith('.') and not idx_files.is_idx_name(name)]

@@ -11,7 +11,7 @@ from mnist_graph.base.errors import DataError
 from mnist_graph.base.picture_paths import PICTURE_ENDINGS
 from mnist_graph.data.raw_data import RawData, ReadOptions
 from mnist_graph.data.readers import splitting
-from mnist_graph.data.readers.format import Files, Format, folder_name, list_files, list_folders
+from mnist_graph.data.readers.format import Files, Format, files_in, folder_name, folders_in, list_files, list_folders
 from mnist_graph.data.readers.pictures import read_pictures
 
 _PART_NAMES = {
@@ -55,10 +55,7 @@ def _is_unsplit(folder: str) -> bool:
 
 
 def _holds_picture(folder: str) -> bool:
-    try:
-        return any(_is_picture(entry.name) and entry.is_file() for entry in os.scandir(folder))
-    except OSError:
-        return False
+    return any(map(_is_picture, list_files(folder)))
 
 
 def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
@@ -105,7 +102,7 @@ def _read(folder: str, files: Files, options: ReadOptions) -> RawData:
 
 def _class_names(root: str) -> tuple[str, ...]:
     """Names of the folders in `root`: numbers by value, then words by the alphabet."""
-    names = list_folders(root)
+    names = folders_in(root)
     if not names:
         raise DataError(f'{root}: has no folders; it must hold one for each class, as in {root}/7/picture.png.')
     return tuple(sorted(names, key=lambda name: (not name.isdecimal(), int(name) if name.isdecimal() else 0, name)))
@@ -122,7 +119,7 @@ def _files(root: str, class_name: str) -> list[str]:
     folder = os.path.join(root, class_name)
     if not os.path.isdir(folder):
         return []
-    return sorted(entry.name for entry in os.scandir(folder) if entry.is_file() and not entry.name.startswith('.'))
+    return [name for name in files_in(folder) if not name.startswith('.')]
 
 
 def _is_picture(name: str) -> bool:

@@ -4,6 +4,7 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple
 
+from mnist_graph.base.errors import DataError
 from mnist_graph.data.raw_data import RawData, ReadOptions
 
 # The paths of the files, or of the folders, that one data set consists of. The first stands for it in messages.
@@ -34,19 +35,44 @@ def folder_name(folder: str) -> str:
 
 
 def list_files(folder: str) -> list[str]:
-    """Names of the files in a folder, sorted; [] if there is no such folder."""
+    """Names of the files in a folder, sorted; [] if there is no such folder, or it cannot be read."""
     try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_file())
-    except OSError:
+        return files_in(folder)
+    except DataError:
         return []
 
 
 def list_folders(folder: str) -> list[str]:
-    """Names of the folders in a folder that are not hidden, sorted; [] if there is no such folder."""
+    """Names of the folders in a folder that are not hidden, sorted; [] if there is no such folder, or it cannot be read."""
     try:
-        return sorted(entry.name for entry in os.scandir(folder) if entry.is_dir() and not entry.name.startswith('.'))
-    except OSError:
+        return folders_in(folder)
+    except DataError:
         return []
+
+
+def files_in(folder: str) -> list[str]:
+    """Names of the files in a folder, sorted.
+
+    Raises:
+      DataError: The folder cannot be read.
+    """
+    return _names(folder, os.DirEntry.is_file)
+
+
+def folders_in(folder: str) -> list[str]:
+    """Names of the folders in a folder that are not hidden, sorted.
+
+    Raises:
+      DataError: The folder cannot be read.
+    """
+    return [name for name in _names(folder, os.DirEntry.is_dir) if not name.startswith('.')]
+
+
+def _names(folder: str, is_wanted: Callable[[os.DirEntry], bool]) -> list[str]:
+    try:
+        return sorted(entry.name for entry in os.scandir(folder) if is_wanted(entry))
+    except OSError as error:
+        raise DataError(f'{folder}: cannot be read ({error.strerror}); see to its permissions.') from None
 
 
 def one_line(error: Exception) -> str:

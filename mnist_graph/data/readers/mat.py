@@ -100,8 +100,6 @@ def _load(path: str) -> dict[str, Any]:
         raise DataError(f'{path}: cannot be read ({error.strerror}).') from None
     try:
         return loadmat(path, simplify_cells=True)
-    except DataError:
-        raise
     except NotImplementedError:
         raise DataError(f'{path}: is of MATLAB 7.3, which is not read; save it with -v7.') from None
     except MemoryError:

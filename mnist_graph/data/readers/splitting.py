@@ -22,7 +22,7 @@ def split(whole: Part, where: str) -> tuple[Part, Part, str]:
 
 
 def notice(where: str, is_test: np.ndarray) -> str:
-    """The line that says so."""
+    """The line for the user that says how many pictures were set aside for testing."""
     return (
         f'{where}: has no labelled test pictures, so {int(is_test.sum())} of its {len(is_test)} pictures, a sixth of '
         f'each class at random, were set aside for testing.'

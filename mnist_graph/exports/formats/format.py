@@ -21,7 +21,7 @@ class Exported(NamedTuple):
     Attributes:
       inference: The `inference_graph.InferenceGraph`.
       members: The models in it, with arrays as their weights.
-      pixels: Its `inference_graph.Pixels`.
+      pixels: Its `pixels.Pixels`.
       description: What `description.make` says of it, which the file carries.
       quantize: Whether weights are to be stored in 8 bits.
     """

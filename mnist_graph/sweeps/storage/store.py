@@ -207,7 +207,7 @@ class Store:
         sweep = self._sweep()
         distributions = {name: distribution(dimension) for name, dimension in sweep.space.items()}
         varied = {name: made for name, made in distributions.items() if not made.single()}
-        # A Study goes on with the trials that it has read first; its copy reads them again.
+        # A Study keeps the trials that it has read first; a copy reads them anew.
         texts = self._study.sampler.sample_relative(copy.copy(self._study), trial, varied)
         values = sweep.random_values(trial_records.point(trial))
         values |= {name: search_space.value_from_text(name, text) for name, text in texts.items()}
@@ -243,7 +243,7 @@ class Store:
         self._end(claimed.trial_id, state, result['validation_accuracy'], trial_records.result_attributes(result))
 
     def fail(self, claimed: ClaimedTrial, kind: str, reason: str) -> None:
-        """Notes that a trial failed; see `plan` for the kinds of failure.
+        """Notes that a trial failed; see `attempts` for the kinds of failure.
 
         Raises:
           LostTrialError: The trial is no longer ours.
