@@ -28,6 +28,9 @@ _ABOVE_NOISE, _ABOVE_GRAIN = 6.0, 4.0
 # Of the range from black to white: grain that needs no smoothing. Pixels: the deviations of a soft and a strong blur.
 # Of the strongest ink: where the least ink is that strong, the paper's grain asks for the strong one.
 _GRAINLESS, _SOFTLY, _STRONGLY, _GRAINY = 0.002, 0.8, 2.0, 0.3
+# Times that the strong blur makes grain weaker. White noise becomes 2 sqrt(pi) * _STRONGLY = 7 times weaker, that of a
+# JPEG file less.
+_SMOOTHED = 2.5
 # Pixels: what `reach` is reduced to where the paper is found.
 _REDUCED_REACH = 12
 # Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
@@ -142,7 +145,7 @@ def find_ink(shade: np.ndarray, is_dark: bool, reach: int) -> Ink | None:
         grey = cv2.GaussianBlur(grey, (0, 0), _SOFTLY)
     ink, top, least = _above_paper(grey, reach, noise)
     if least > _GRAINY * top and reach > 20:
-        ink, top, least = _above_paper(cv2.GaussianBlur(grey, (0, 0), _STRONGLY), reach, noise)
+        ink, top, least = _above_paper(cv2.GaussianBlur(grey, (0, 0), _STRONGLY), reach, noise / _SMOOTHED)
     if top < least:
         return None
     step = max(1, reach // 6)

@@ -6,6 +6,7 @@ import pytest
 from helpers.drawn_pictures import assert_like_mnist, correlation, draw_picture, draw_share
 from mnist_graph.base.errors import ImageError
 from mnist_graph.pictures import extract
+from mnist_graph.pictures.mnist_style import normalize_digit
 
 REFERENCE = extract.picture_to_digit(draw_picture())
 
@@ -82,3 +83,11 @@ def test_line_of_one_pixel_is_a_stroke(length, across):
     digit = digit.T if across else digit
     assert digit.max() == 1 and 0 < np.count_nonzero(digit.sum(axis=0) > 1) <= 4
     assert 18 <= np.count_nonzero(digit.sum(axis=1) > 0.5) <= 22
+
+
+@pytest.mark.parametrize('digit', ['2', '4', '7'])
+def test_a_small_digit_on_grainy_paper_is_no_blank_picture(digit):
+    share = draw_share(digit, size=(200, 200), box=(120, 40, 24, 32), pen=4)
+    grain = np.random.default_rng(0).normal(0, 0.07, share.shape)
+    page = np.clip(0.85 - 0.65 * share + grain, 0, 1)
+    assert correlation(extract.picture_to_digit(np.uint8(255 * page)), normalize_digit(share)) > 0.8
