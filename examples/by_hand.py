@@ -14,8 +14,7 @@ N_ITERATIONS = 1000
 BATCH_SIZE = 128
 
 mnist = data.load()  # 55,000 training, 5,000 validation and 10,000 test pictures
-if mnist.notice:  # MNIST could not be downloaded, so these are drawn digits
-    print(mnist.notice)
+print(mnist.notice or mnist.name)  # the notice says so if these are drawn digits, as MNIST could not be downloaded
 network = graph.build(HParams(learning_rate=1e-4, hidden_units=(512, 256, 128)), mnist.input_spec())
 X, Y, keep_prob = network.X, network.Y, network.keep_prob
 random = np.random.default_rng(0)
