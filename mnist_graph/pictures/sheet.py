@@ -248,6 +248,8 @@ def _level_lines(mask: np.ndarray) -> tuple[np.ndarray, int]:
     """The level ones of `find_lines`, which are parallel, and how many there are."""
     mask = np.ascontiguousarray(mask)
     height, width = mask.shape
+    if not mask[:, : _AT_BORDER + 1].any() or not mask[:, -_AT_BORDER - 1 :].any():
+        return np.zeros_like(mask), 0
     thickened = cv2.dilate(mask, np.ones((3, 1), np.uint8))  # a line of one pixel that drifts up and down is whole then
     best, covered, slope = 0.0, np.zeros(height), 0.0
     for tried in np.linspace(-_STEEPEST, _STEEPEST, _N_SLOPES):
