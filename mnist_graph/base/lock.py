@@ -93,8 +93,9 @@ class FolderLock:
             self._lock.release()
 
     def undo(self, *names: str) -> None:
-        """Frees the folder. If it was made for this lock, also removes it with these files, unless it holds others."""
-        # While it is locked, as whoever locks it next makes such files anew. On Windows, filelock itself removes its own.
+        """Frees the folder. If it was made for this lock, removes these files, too, and the folder if nothing else is in it."""
+        # They are removed while the folder is locked, as the next process to lock it makes files of the same names. On
+        # Windows, filelock itself removes its own.
         for name in (*names, _LOCK) if self._made else ():
             with contextlib.suppress(OSError):
                 os.unlink(os.path.join(self._folder, name))

@@ -1,4 +1,4 @@
-"""Starting processes that Ctrl-C in a terminal, which goes to all of them, does not reach."""
+"""Starting processes that Ctrl-C does not interrupt, although a terminal sends it to all processes."""
 
 import contextlib
 import signal
@@ -11,7 +11,8 @@ def interrupts_blocked() -> Iterator[None]:
     if not hasattr(signal, 'pthread_sigmask'):  # Windows
         yield
         return
-    # `multiprocessing` would start this one together with its first process, and unblock the signal for that one.
+    # Otherwise `multiprocessing` would start its resource tracker together with the first process, and unblock the signal
+    # before that process starts.
     from multiprocessing import resource_tracker
 
     resource_tracker.ensure_running()

@@ -128,7 +128,7 @@ def _expanded(arguments: Sequence[str], parents: tuple[str, ...] = ()) -> Iterat
         for line in _from_file(path, parents):
             flag = line.partition('=')[0].lstrip('-')
             if name == 'recipe' and flag == 'search' and flag not in FLAGS:
-                raise UsageError(f'--recipe={value}: is for python -m mnist_graph.sweep; choose another here.')
+                raise UsageError(f'--recipe={value}: is only for python -m mnist_graph.sweep; choose another one here.')
             if not (name == 'recipe' and flag in _OF_TESTING and flag not in FLAGS):
                 yield line
 

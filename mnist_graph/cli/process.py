@@ -57,9 +57,12 @@ def run_command(main: Main, define_flags: Callable[[], None]) -> None:
 
 
 def open_closed_streams() -> None:
-    """Lets standard streams that are closed, as by `>&-`, lead nowhere; else Python has none, and other files get their numbers."""
+    """Connects standard streams that are closed, as by `>&-`, to the null device.
+
+    Otherwise Python sets them to None, and files that are opened later get their numbers.
+    """
     while (descriptor := os.open(os.devnull, os.O_RDWR)) <= 2:
-        os.set_inheritable(descriptor, True)  # by converters, and by the processes of a sweep
+        os.set_inheritable(descriptor, True)  # converters and the processes of a sweep need it
     os.close(descriptor)
     for number, (name, mode) in enumerate({'stdin': 'r', 'stdout': 'w', 'stderr': 'w'}.items()):
         if getattr(sys, name) is None:

@@ -22,7 +22,7 @@ BLANK = (
 )
 # A part of a broken digit lies within this share of the largest part's longest side of it.
 _FARTHEST_PART = 0.4
-# Of the picture's sides: the one digit does not lie so near them.
+# The one digit keeps at least this share of the picture's width and height away from the border.
 _EDGE = 0.12
 # Pixels: a picture is reduced to this longest side, or twice the result's, before it is resized.
 _RESIZED_SIDE = 256
@@ -81,7 +81,7 @@ def _figure(picture: np.ndarray) -> np.ndarray | None:
 
 
 def _without_frame(mask: np.ndarray) -> np.ndarray:
-    """The mask without rules near the border that nothing hangs on; others may be strokes of the digit."""
+    """The mask without rules near the border, unless other ink is connected to them, as to strokes of a digit."""
     rules = pieces_of.find_rules(mask)
     y, x = (round(_EDGE * side) for side in mask.shape)
     rules[y : len(mask) - y, x : mask.shape[1] - x] = 0

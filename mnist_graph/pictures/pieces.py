@@ -14,7 +14,7 @@ _LONG_CONTACT = 0.35
 _LONG_RULE, _LONG_RULE_AT_BORDER = 0.5, 0.25
 # Of the rule's length: the least stretch of it that is straight, and its greatest thickness.
 _STRAIGHT_STRETCH, _THICKEST_RULE = 0.2, 0.06
-# Pixels: what is so near to the border runs into it.
+# Pixels: ink that is so near to the border counts as touching it.
 _AT_BORDER = 2
 # Of its box: the ink of a ring or a box. Of its height: the width of one, and the height of what is in it. Of the height
 # of what stands on it: an underline is as long; the base of a broken 1 or 2 is shorter.

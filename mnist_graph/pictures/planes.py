@@ -33,7 +33,8 @@ _GRAINLESS, _SOFTLY, _STRONGLY, _GRAINY = 0.002, 0.8, 2.0, 0.3
 _SMOOTHED = 2.5
 # Pixels: what `reach` is reduced to where the paper is found.
 _REDUCED_REACH = 12
-# Of the thickest strokes' thickness: what is thinner is of another pen. Of the ink: what is left of it then.
+# Strokes thinner than this share of the thickest strokes' thickness are of another pen. Without them, a share of the ink
+# between these two is left.
 _THICK_STROKE, _LEAST_THICK, _MOST_THICK = 0.6, 0.3, 0.95
 
 

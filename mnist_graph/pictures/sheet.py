@@ -25,14 +25,18 @@ _STEP, _LEAST_STEP, _SHARE_OF_STEP = 4, 12, 0.5
 _LIKE_BORDER, _EVEN_BORDER = 0.045, 0.02
 # Of the sheet's side: its edge is soft, and often in shadow.
 _MARGIN = 0.02
-# Of a line from border to border: the least share that is ink. Pixels down for each to the right: the steepest, and how
-# many slopes up to that are tried.
-_COVERED, _STEEPEST, _N_SLOPES = 0.85, 0.03, 13
-# Pixels: what is so near to the border runs into it. Of its length: the greatest thickness of a line.
-_AT_BORDER, _THICKEST = 2, 0.06
-# Of the picture's sides: the ink of a digit to which it was cut. Times the ink of a line across it: what hangs together
-# with a line is more if that is a stroke.
-_CUT_OUT, _ALONE = 0.9, 1.3
+# At least this share of a line from border to border is ink.
+_COVERED = 0.85
+# A line goes down or up by this many pixels for each to the right, at most; so many slopes up to that are tried.
+_STEEPEST, _N_SLOPES = 0.03, 13
+# Pixels: ink that is so near to the border counts as touching it.
+_AT_BORDER = 2
+# A line is not thicker than this share of its length.
+_THICKEST = 0.06
+# A picture may be cut out to its digit if the ink reaches over this share of both its sides.
+_CUT_OUT = 0.9
+# A line across it is then a stroke if what hangs together with it has more ink than this many times its own.
+_ALONE = 1.3
 
 
 def find_sheet(picture: np.ndarray) -> np.ndarray | None:
@@ -210,8 +214,8 @@ class Lines(NamedTuple):
 
     Attributes:
       mask: uint8 [height, width]: 1 on them.
-      are_strokes: Whether the picture may be cut out to its digit, so that they are strokes: there is at most one in each
-        direction, the ink is as large as the picture, and more of it hangs on them.
+      are_strokes: Whether they may be strokes of a digit to which the picture was cut. So it is if there is at most one
+        line in each direction, the ink is nearly as large as the picture, and other ink is connected to the lines.
     """
 
     mask: np.ndarray
@@ -239,7 +243,7 @@ def find_lines(mask: np.ndarray) -> Lines | None:
 
 
 def hold_more(mask: np.ndarray, lines: np.ndarray) -> bool:
-    """Whether more of the ink hangs on lines in it, as on strokes of a digit; both are uint8 [height, width]."""
+    """Whether more of the ink is connected to lines in it, as to strokes of a digit; both are uint8 [height, width]."""
     labels = cv2.connectedComponents(mask)[1]
     return bool(np.count_nonzero(np.isin(labels, labels[lines > 0])) > _ALONE * np.count_nonzero(lines))
 

@@ -175,7 +175,7 @@ def test_a_recipe_for_a_sweep_is_refused_by_a_training(entry_point):
     ended = entry_point('--recipe=sweep_tutorial')
     assert ended.code == 2
     assert ended.err == (
-        'mnist_graph: --recipe=sweep_tutorial: is for python -m mnist_graph.sweep; choose another here.\n'
+        'mnist_graph: --recipe=sweep_tutorial: is only for python -m mnist_graph.sweep; choose another one here.\n'
     )
 
 

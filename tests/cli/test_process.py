@@ -9,7 +9,7 @@ import sys
 import pytest
 
 from helpers.data import write_idx_folder
-from helpers.programs import TINY_JOB, environment, run_python
+from helpers.programs import TINY_JOB, environment, run_in_bash, run_python
 from mnist_graph.cli import process
 
 
@@ -23,46 +23,25 @@ from mnist_graph.cli import process
 )
 def test_output_that_nobody_reads_any_more_is_no_error(fresh_folder, arguments):
     program = shlex.join([sys.executable, *arguments])
-    done = subprocess.run(
-        ['bash', '-c', f'{program} | head -n 1; exit ${{PIPESTATUS[0]}}'],
-        cwd=fresh_folder,
-        env=environment(fresh_folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode in (0, 128 + signal.SIGPIPE)  # 0 where the pipe took all before head had ended
-    assert done.stderr == '' and done.stdout.count('\n') == 1
+    ended = run_in_bash(f'{program} | head -n 1; exit ${{PIPESTATUS[0]}}', fresh_folder)
+    assert ended.code in (0, 128 + signal.SIGPIPE)  # 0 where the pipe took all before head had ended
+    assert ended.err == '' and ended.out.count('\n') == 1
 
 
 @pytest.mark.skipif(not os.path.exists('/dev/full'), reason='needs /dev/full')
 def test_a_full_disk_for_the_output_gets_one_line(fresh_folder):
-    done = subprocess.run(
-        ['bash', '-c', f'{sys.executable} -m mnist_graph.show --dataset=drawn >/dev/full'],
-        cwd=fresh_folder,
-        env=environment(fresh_folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 1 and done.stderr.count('\n') == 1
-    assert done.stderr.startswith('mnist_graph: The output cannot be written (No space left on device)')
+    ended = run_in_bash(f'{sys.executable} -m mnist_graph.show --dataset=drawn >/dev/full', fresh_folder)
+    assert ended.code == 1 and ended.err.count('\n') == 1
+    assert ended.err.startswith('mnist_graph: The output cannot be written (No space left on device)')
 
 
 @pytest.mark.parametrize('closed', ['>&-', '2>&-', '<&- >&- 2>&-'])
 def test_closed_streams_lose_what_goes_to_them_and_nothing_else(fresh_folder, closed):
     write_idx_folder(fresh_folder / 'data')
     program = shlex.join([sys.executable, '-m', 'mnist_graph.main', *TINY_JOB, '--model_dir=run'])
-    done = subprocess.run(
-        ['bash', '-c', f'{program} {closed}'],
-        cwd=fresh_folder,
-        env=environment(fresh_folder),
-        capture_output=True,
-        text=True,
-        timeout=120,
-    )
-    assert done.returncode == 0 and done.stderr == ''
-    assert ('Accuracy on test set' in done.stdout) == (closed == '2>&-')
+    ended = run_in_bash(f'{program} {closed}', fresh_folder)
+    assert ended.code == 0 and ended.err == ''
+    assert ('Accuracy on test set' in ended.out) == (closed == '2>&-')
     assert (fresh_folder / 'run' / 'checkpoints' / 'checkpoint').exists()
 
 

@@ -64,6 +64,14 @@ def run_python(*arguments, folder, timeout=400, **extra):
     return Ended(done.returncode, done.stdout, done.stderr)
 
 
+def run_in_bash(command, folder):
+    """Runs a line of bash in `folder`; returns an Ended."""
+    done = subprocess.run(
+        ['bash', '-c', command], cwd=folder, env=environment(folder), capture_output=True, text=True, timeout=400
+    )
+    return Ended(done.returncode, done.stdout, done.stderr)
+
+
 def is_alive(process_id):
     """Whether a process runs; one that ended but was not waited for does not. Only where there is /proc."""
     try:

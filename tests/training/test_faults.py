@@ -9,7 +9,6 @@ import resource
 import shlex
 import shutil
 import signal
-import subprocess
 import sys
 
 import pytest
@@ -17,7 +16,7 @@ from PIL import Image
 
 from helpers.data import write_idx_folder
 from helpers.killed import files_of, kill_at
-from helpers.programs import TINY_JOB, environment
+from helpers.programs import TINY_JOB, run_in_bash
 from mnist_graph.base.lock import FolderLock
 from mnist_graph.training import description, metrics
 from mnist_graph.training.run_folder import find_checkpoint
@@ -102,17 +101,10 @@ def test_what_can_no_longer_be_printed_saves_and_says_how_to_go_on(whole, fresh_
     """As where `| head` has seen enough; the training is so long that it has not ended before."""
     flags = (*FLAGS, '--n_iterations=1000000', '--model_dir=model', '--display_step=1')
     program = shlex.join([sys.executable, '-u', '-m', 'mnist_graph.main', *flags])
-    done = subprocess.run(
-        ['bash', '-c', f'{program} | head -n 2; exit ${{PIPESTATUS[0]}}'],
-        cwd=fresh_folder,
-        env=environment(fresh_folder),
-        capture_output=True,
-        text=True,
-        timeout=400,
-    )
-    assert done.returncode == 128 + signal.SIGPIPE and done.stdout.count('\n') == 2
+    ended = run_in_bash(f'{program} | head -n 2; exit ${{PIPESTATUS[0]}}', fresh_folder)
+    assert ended.code == 128 + signal.SIGPIPE and ended.out.count('\n') == 2
     stopped = re.fullmatch(
-        r'Stopped after step (\d+), which is saved; go on with .* --resume --model_dir=model .*\n', done.stderr
+        r'Stopped after step (\d+), which is saved; go on with .* --resume --model_dir=model .*\n', ended.err
     )
     assert stopped and find_checkpoint('model', 'last')[0].step == int(stopped[1]) < 1_000_000
 
